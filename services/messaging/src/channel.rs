@@ -1,0 +1,96 @@
+//! The message channel: appends durably and reads in order. Leasing, retrying and delaying are the
+//! ledger's business.
+
+use std::{fmt, time::Duration};
+
+use async_trait::async_trait;
+
+use crate::{ChannelName, GroupId, Partition, Position, Record, Result, Timestamp};
+
+/// A durable, partitioned log by name.
+#[async_trait]
+pub trait Channel: fmt::Debug + Send + Sync + 'static {
+    /// Appends `records` and returns their positions in the same order, durable on return: fsync
+    /// done, or acknowledged by all in-sync replicas. Records of one key keep the order of the
+    /// batch, and of batches whose appends follow each other.
+    ///
+    /// Not cancel safe: a dropped append may or may not have happened.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing can be appended now, or it is unknown whether all of it was.
+    /// `Defect`: never will be (an unknown channel, a record over the limit).
+    async fn append(&self, records: Vec<Record>) -> Result<Vec<Position>>;
+
+    /// Opens a reader for `group` on `channels`. Reading starts at what `positions` says of each
+    /// partition: the next offset to read, asked whenever a partition comes to this reader.
+    ///
+    /// Makes channels that are missing, as configured. Registers the group, below whose reported
+    /// progress nothing is trimmed (embedded).
+    ///
+    /// # Errors
+    /// `Unavailable` or `Defect`, as for [`Channel::append`].
+    async fn subscribe(
+        &self,
+        group: &GroupId,
+        channels: &[ChannelName],
+        positions: Box<dyn StoredPositions>,
+    ) -> Result<Box<dyn Subscription>>;
+
+    /// Removes what was appended before `before`, as far as every registered group has read; a
+    /// channel that no group reads keeps everything. Returns how many records went. Kafka does
+    /// this by itself and answers 0.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn trim(&self, channel: &ChannelName, before: Timestamp) -> Result<u64>;
+
+    /// For each partition of `channel`, the offset the next record will get. Empty for a channel
+    /// that does not exist.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn ends(&self, channel: &ChannelName) -> Result<Vec<Position>>;
+}
+
+/// Where a reader's truth is kept: the ledger's or the journal's positions.
+#[async_trait]
+pub trait StoredPositions: fmt::Debug + Send + Sync + 'static {
+    /// The next offset to read from `partition`; `None` if nothing of it was read ever.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn next_offset(&self, partition: &Partition) -> Result<Option<u64>>;
+}
+
+/// One reader of a group.
+#[async_trait]
+pub trait Subscription: fmt::Debug + Send + 'static {
+    /// Waits for records, at most `wait`; `None` when none came. At most `records_max` records of
+    /// one partition, in order, never a gap between one batch and the next.
+    ///
+    /// Cancel safe: what a dropped call would have returned is returned by the next.
+    ///
+    /// # Errors
+    /// `Unavailable`: try again. `Defect`: the log and the stored position contradict each other
+    /// (recreated, truncated, corrupt); the failure names the gap.
+    async fn receive(&mut self, records_max: usize, wait: Duration) -> Result<Option<Batch>>;
+
+    /// Tells how far the group's store has come; a courtesy to trimming and to foreign tools.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn report_progress(&mut self, partition: &Partition, next_offset: u64) -> Result<()>;
+}
+
+/// What a reader got of one partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Which.
+    pub partition: Partition,
+    /// Where reading began: the stored position must still be this when the batch is admitted.
+    pub from: u64,
+    /// The stored position after the batch.
+    pub next: u64,
+    /// Offset, time of appending, record; offsets grow, all in `from..next`.
+    pub records: Vec<(u64, Timestamp, Record)>,
+}

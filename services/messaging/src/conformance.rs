@@ -1,0 +1,1 @@
+//! What every implementation of a trait must do; each suite panics at the first rule broken.

@@ -1,0 +1,260 @@
+//! What is told on `status`, `reply` and `dead`.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::{CaseId, EndpointName, MessageId, Position, SenderName, Timestamp, TraceParent};
+
+/// The states of a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DeliveryState {
+    /// Not tried since it became due.
+    Pending,
+    /// Handed to the adapter.
+    Leased,
+    /// To be tried again at a time.
+    Waiting,
+    /// Nobody knows whether it took effect.
+    Uncertain,
+    /// The departmental system has it. Final.
+    Delivered,
+    /// The departmental system refused it. Final.
+    Rejected,
+    /// Out of attempts or hopeless; an operator replays or discards it.
+    Dead,
+    /// Given up by an operator. Final.
+    Discarded,
+}
+
+impl DeliveryState {
+    /// Every state, in the order of a delivery's life.
+    pub const ALL: [Self; 8] = [
+        Self::Pending,
+        Self::Leased,
+        Self::Waiting,
+        Self::Uncertain,
+        Self::Delivered,
+        Self::Rejected,
+        Self::Dead,
+        Self::Discarded,
+    ];
+
+    /// Whether nothing follows by itself or by an operator's revival.
+    #[must_use]
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Delivered | Self::Rejected | Self::Discarded)
+    }
+
+    /// The word used in stores, interfaces and on pages.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Leased => "leased",
+            Self::Waiting => "waiting",
+            Self::Uncertain => "uncertain",
+            Self::Delivered => "delivered",
+            Self::Rejected => "rejected",
+            Self::Dead => "dead",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    /// The state called `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+/// Which delivery an event is about, and how new it is: readers keep the highest version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeliveryVersion {
+    /// The ledger that says so.
+    pub ledger: String,
+    /// Counts restores of that ledger from a backup; a higher one wins over any version.
+    pub epoch: u32,
+    /// The ledger's number of the delivery.
+    pub delivery: u64,
+    /// Grows with every change of that delivery, from 1.
+    pub version: u64,
+    /// Where it goes.
+    pub endpoint: EndpointName,
+    /// What it is now.
+    pub state: DeliveryState,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it is tried again, in `Waiting`.
+    pub next_at: Option<Timestamp>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Unique per event; a relay that repeats itself repeats it.
+    pub id: String,
+    /// When.
+    pub at: Timestamp,
+    /// To which message; none for endpoints and undecodable records.
+    pub message_id: Option<MessageId>,
+    /// Its case.
+    pub case_id: Option<CaseId>,
+    /// Its sender.
+    pub sender: Option<SenderName>,
+    /// Its delivery, if it is about one.
+    pub delivery: Option<DeliveryVersion>,
+    /// What.
+    pub kind: EventKind,
+    /// The operator's code, if something went wrong.
+    pub code: Option<String>,
+    /// The chain of causes in one line, for operators. No personal data.
+    pub cause: Option<String>,
+    /// The trace it happened in.
+    pub trace: Option<TraceParent>,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// The gateway refused it; codes and paths, no payload.
+    Refused {
+        /// Up to 100, in document order.
+        reasons: Vec<Reason>,
+    },
+    /// No endpoint subscribes to it.
+    Unrouted,
+    /// An endpoint was found for it later, or from the start where it is worth telling.
+    Admitted,
+    /// Same message, same hash, once more: nothing is delivered.
+    Duplicate {
+        /// Where the copy lay.
+        position: Position,
+    },
+    /// Same id, other bytes: nothing of it is delivered.
+    Conflict {
+        /// Where the other lay.
+        position: Position,
+    },
+    /// A record nobody can read; its bytes are in the dead letter.
+    Undecodable {
+        /// Where it lay.
+        position: Position,
+    },
+    /// An attempt failed; `delivery` says what follows.
+    AttemptFailed,
+    /// The departmental system has it.
+    Delivered {
+        /// Its own name for it.
+        receipt: Option<String>,
+    },
+    /// The departmental system refused it.
+    Rejected {
+        /// For the portal's eyes: may be about a person.
+        reasons: Vec<Reason>,
+    },
+    /// Out of attempts, or hopeless.
+    DeadLettered,
+    /// Nobody knows whether it took effect.
+    Uncertain {
+        /// Whether only an operator can say.
+        is_question: bool,
+    },
+    /// Given up by an operator.
+    Discarded,
+    /// The endpoint is left alone until a probe succeeds.
+    GateClosed {
+        /// Which endpoint.
+        endpoint: EndpointName,
+    },
+    /// It is served again.
+    GateOpened {
+        /// Which endpoint.
+        endpoint: EndpointName,
+    },
+}
+
+impl EventKind {
+    /// The word used in stores, interfaces and on pages.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Refused { .. } => "refused",
+            Self::Unrouted => "unrouted",
+            Self::Admitted => "admitted",
+            Self::Duplicate { .. } => "duplicate",
+            Self::Conflict { .. } => "conflict",
+            Self::Undecodable { .. } => "undecodable",
+            Self::AttemptFailed => "attempt_failed",
+            Self::Delivered { .. } => "delivered",
+            Self::Rejected { .. } => "rejected",
+            Self::DeadLettered => "dead_lettered",
+            Self::Uncertain { .. } => "uncertain",
+            Self::Discarded => "discarded",
+            Self::GateClosed { .. } => "gate_closed",
+            Self::GateOpened { .. } => "gate_opened",
+        }
+    }
+}
+
+/// One reason among several.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// A code: ours (`AB-4010`), XÖV's (`X001`) or the receiver's.
+    pub code: Option<String>,
+    /// A sentence, or a path. May be about a person: only the portal sees it.
+    pub text: String,
+}
+
+/// Codes only.
+impl fmt::Debug for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reason").field("code", &self.code).finish_non_exhaustive()
+    }
+}
+
+/// What a departmental system sent back about an application.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Chosen by the adapter, unique per reply of a delivery; repeating one is harmless.
+    pub id: String,
+    /// What it is: `status`, `question`, `decision`, `receipt` or `document`.
+    pub kind: String,
+    /// Media type of the body.
+    pub media_type: String,
+    /// The document, at most 256 KiB; larger ones go by claim.
+    pub body: Bytes,
+}
+
+/// Never the body.
+impl fmt::Debug for Reply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply")
+            .field("kind", &self.kind)
+            .field("bytes", &self.body.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The copy of a dead letter on `dead`: enough to make an XÖV `Rückweisung` of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// What happened, with delivery, code and cause.
+    pub event: Event,
+    /// Why, as far as reasons are known.
+    pub reasons: Vec<Reason>,
+    /// Where the record lay.
+    pub position: Position,
+    /// The original record: headers and value as they were.
+    pub record: crate::Record,
+}
+
+/// Never the record.
+impl fmt::Debug for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetter")
+            .field("event", &self.event)
+            .field("position", &self.position)
+            .finish_non_exhaustive()
+    }
+}

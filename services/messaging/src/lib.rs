@@ -1,0 +1,35 @@
+//! The vocabulary of Amtsbote: what travels, what can happen to it, and who promises what.
+//!
+//! Reading order is the path of one application: [`identity`] names it, an [`Envelope`] carries it,
+//! a [`Channel`] keeps it, an [`Adapter`] hands it over in an [`Attempt`], a [`Failure`] says why
+//! not, a [`RetryPolicy`] when again, and an [`Event`] tells the world.
+//!
+//! No I/O, no clock, no protobuf and no SQL in here.
+
+pub mod adapter;
+pub mod channel;
+pub mod claims;
+#[cfg(feature = "conformance")]
+pub mod conformance;
+pub mod envelope;
+pub mod event;
+pub mod failure;
+pub mod identity;
+pub mod names;
+pub mod record;
+pub mod retry;
+pub mod time;
+
+pub use adapter::{Accepted, Adapter, Attempt, EffectContract, Found};
+pub use channel::{Batch, Channel, Subscription};
+pub use claims::{ClaimInfo, ClaimReader, ClaimWriter, Claims, Ticket};
+pub use envelope::{ApplicationHead, Attachment, Envelope, Payload, ProcedureName};
+pub use event::{DeadLetter, DeliveryState, DeliveryVersion, Event, EventKind, Reason, Reply};
+pub use failure::{Failure, FailureKind, Result};
+pub use names::{
+    Authority, CaseId, ChannelName, ClaimId, DeliveryKey, Domain, EndpointName, GroupId, MessageId,
+    OwnId, SenderName, Sha256, TraceParent,
+};
+pub use record::{Partition, Position, Record};
+pub use retry::{Decision, RetryPolicy};
+pub use time::{Clock, Timestamp};
