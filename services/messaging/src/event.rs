@@ -236,6 +236,27 @@ impl fmt::Debug for Reply {
     }
 }
 
+/// A reply on its way back to the portal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyEvent {
+    /// Unique per event; a relay that repeats itself repeats it.
+    pub id: String,
+    /// When the departmental system gave it.
+    pub at: Timestamp,
+    /// The application it answers.
+    pub message_id: MessageId,
+    /// Its case.
+    pub case_id: CaseId,
+    /// Whose application it is.
+    pub sender: SenderName,
+    /// Who answers.
+    pub endpoint: EndpointName,
+    /// What.
+    pub reply: Reply,
+    /// The trace it happened in.
+    pub trace: Option<TraceParent>,
+}
+
 /// The copy of a dead letter on `dead`: enough to make an XÖV `Rückweisung` of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DeadLetter {

@@ -21,10 +21,12 @@ pub mod retry;
 pub mod time;
 
 pub use adapter::{Accepted, Adapter, Attempt, EffectContract, Found};
-pub use channel::{Batch, Channel, Subscription};
+pub use channel::{Batch, Channel, StoredPositions, Subscription};
 pub use claims::{ClaimInfo, ClaimReader, ClaimWriter, Claims, Ticket};
 pub use envelope::{ApplicationHead, Attachment, Envelope, Payload, ProcedureName};
-pub use event::{DeadLetter, DeliveryState, DeliveryVersion, Event, EventKind, Reason, Reply};
+pub use event::{
+    DeadLetter, DeliveryState, DeliveryVersion, Event, EventKind, Reason, Reply, ReplyEvent,
+};
 pub use failure::{Failure, FailureKind, Result};
 pub use names::{
     Authority, CaseId, ChannelName, ClaimId, DeliveryKey, Domain, EndpointName, GroupId, MessageId,

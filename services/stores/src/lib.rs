@@ -1,1 +1,6 @@
-//! Placeholder while dependencies compile.
+//! What is remembered: the ledger (delivery truth), the journal (what the console reads) and claims
+//! (bodies too large for a record). SQL lives only here.
+
+pub mod claims;
+pub mod journal;
+pub mod ledger;

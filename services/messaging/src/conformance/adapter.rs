@@ -1,0 +1,1 @@
+//! What every [`crate::Adapter`] must do.

@@ -1,0 +1,1 @@
+//! What every [`crate::Channel`] must do.

@@ -1,0 +1,1 @@
+//! What every [`crate::Claims`] must do.

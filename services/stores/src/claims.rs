@@ -1,0 +1,1 @@
+//! The claim check: bodies kept beside their records, fsynced, by random id.
