@@ -1,0 +1,105 @@
+//! Names of fields, spans and metrics: one place, so that a log, a trace and a chart can be joined.
+
+/// Field names of log events and spans. Ids, hashes and codes only; never a payload or a name.
+pub mod field {
+    /// Message id given by the gateway.
+    pub const MESSAGE_ID: &str = "message_id";
+    /// Case id, the unit of order.
+    pub const CASE_ID: &str = "case_id";
+    /// Configured name of the client.
+    pub const SENDER: &str = "sender";
+    /// Configured name of a departmental system.
+    pub const ENDPOINT: &str = "endpoint";
+    /// Name of a message channel.
+    pub const CHANNEL: &str = "channel";
+    /// Operator's code, `AB-nnnn`.
+    pub const CODE: &str = "code";
+    /// The chain of causes in one line.
+    pub const CAUSE: &str = "cause";
+    /// How it ended, a word of a closed list.
+    pub const OUTCOME: &str = "outcome";
+    /// Number of an attempt, from 1.
+    pub const ATTEMPT: &str = "attempt";
+    /// Recognised standard.
+    pub const STANDARD: &str = "standard";
+    /// Size of a body.
+    pub const BYTES: &str = "bytes";
+}
+
+/// Names of spans.
+pub mod span {
+    /// One application through the gateway, from its first byte to its receipt.
+    pub const SUBMIT: &str = "submit";
+    /// One dry run.
+    pub const VALIDATE: &str = "validate";
+    /// One attachment being stored.
+    pub const UPLOAD: &str = "upload";
+    /// One attempt at a departmental system.
+    pub const DELIVER: &str = "deliver";
+    /// One question to a departmental system about an earlier attempt.
+    pub const LOOK_UP: &str = "look_up";
+}
+
+/// Names of metrics: `amtsbote_<role>_<what>_<unit>`, counters end in `_total`.
+pub mod metric {
+    /// Answers to submissions, by outcome (`accepted`, `repeated` or the code of the refusal).
+    pub const SUBMISSIONS: &str = "amtsbote_gateway_submissions_total";
+    /// Time from a submission's arrival to its receipt.
+    pub const RECEIPT_DURATION: &str = "amtsbote_gateway_receipt_duration_seconds";
+    /// Bytes of requests being worked on.
+    pub const BYTES_IN_FLIGHT: &str = "amtsbote_gateway_in_flight_bytes";
+    /// Requests being worked on.
+    pub const REQUESTS_IN_FLIGHT: &str = "amtsbote_gateway_in_flight_requests";
+    /// Attachments stored or refused, by outcome.
+    pub const UPLOADS: &str = "amtsbote_gateway_uploads_total";
+    /// Bytes of attachments stored.
+    pub const UPLOAD_BYTES: &str = "amtsbote_gateway_upload_bytes_total";
+    /// Events about refusals that were dropped because too many came at once.
+    pub const REFUSED_DROPPED: &str = "amtsbote_gateway_refused_events_dropped_total";
+
+    /// Records appended, by channel.
+    pub const APPENDED_RECORDS: &str = "amtsbote_channel_appended_records_total";
+    /// Bytes appended, by channel.
+    pub const APPENDED_BYTES: &str = "amtsbote_channel_appended_bytes_total";
+    /// Appends that failed, by channel.
+    pub const APPEND_FAILURES: &str = "amtsbote_channel_append_failures_total";
+    /// Time until an append was durable, by channel.
+    pub const APPEND_DURATION: &str = "amtsbote_channel_append_duration_seconds";
+    /// Records a reader has not read yet, by channel and reader.
+    pub const LAG: &str = "amtsbote_channel_lag_records";
+
+    /// Records admitted into the ledger, by channel.
+    pub const ADMITTED: &str = "amtsbote_dispatcher_admitted_records_total";
+    /// Records that became a verdict instead of a delivery, by verdict.
+    pub const VERDICTS: &str = "amtsbote_dispatcher_verdicts_total";
+    /// Attempts, by endpoint and outcome.
+    pub const ATTEMPTS: &str = "amtsbote_dispatcher_attempts_total";
+    /// Duration of attempts, by endpoint.
+    pub const ATTEMPT_DURATION: &str = "amtsbote_dispatcher_attempt_duration_seconds";
+    /// Time from receipt to delivery, by endpoint.
+    pub const DELIVERY_DURATION: &str = "amtsbote_dispatcher_delivery_duration_seconds";
+    /// Attempts under way, by endpoint.
+    pub const IN_FLIGHT: &str = "amtsbote_dispatcher_in_flight_attempts";
+    /// Deliveries by endpoint and state.
+    pub const DELIVERIES: &str = "amtsbote_dispatcher_deliveries";
+    /// 1 while an endpoint is served, 0 while its gate is closed.
+    pub const GATE_OPEN: &str = "amtsbote_dispatcher_gate_open";
+    /// Messages no endpoint subscribes to.
+    pub const UNROUTED: &str = "amtsbote_dispatcher_unrouted_messages";
+    /// Events written and not relayed yet.
+    pub const OUTBOX: &str = "amtsbote_dispatcher_outbox_events";
+    /// Time of a ledger transaction, by kind.
+    pub const LEDGER_DURATION: &str = "amtsbote_dispatcher_ledger_transaction_duration_seconds";
+
+    /// Records projected into the journal, by channel.
+    pub const PROJECTED: &str = "amtsbote_console_projected_records_total";
+    /// Age of the newest projected record when it was projected.
+    pub const PROJECTION_LAG: &str = "amtsbote_console_projection_lag_seconds";
+
+    /// Unix time of the start of the process.
+    pub const PROCESS_START: &str = "process_start_time_seconds";
+    /// Resident memory of the process (Linux).
+    pub const PROCESS_MEMORY: &str = "process_resident_memory_bytes";
+    /// Always 1; its label is the version.
+    pub const BUILD_INFO: &str = "amtsbote_build_info";
+}
