@@ -1,0 +1,63 @@
+//! Every code of this crate; each has a page in `docs/errors/`. A code is never used again for
+//! something else.
+
+/// Nothing was sent.
+pub const EMPTY: &str = "AB-4001";
+/// The declared character encoding is not one we read.
+pub const ENCODING_UNKNOWN: &str = "AB-4002";
+/// The bytes are not of the encoding they are said to be.
+pub const ENCODING_WRONG: &str = "AB-4003";
+/// Not well-formed XML.
+pub const NOT_WELL_FORMED: &str = "AB-4004";
+/// A document type declaration.
+pub const DOCTYPE: &str = "AB-4005";
+/// An entity that XML does not define itself.
+pub const ENTITY: &str = "AB-4006";
+/// Nested too deeply.
+pub const TOO_DEEP: &str = "AB-4007";
+/// Too many or too large attributes, names or elements.
+pub const TOO_LARGE: &str = "AB-4008";
+/// Neither XML nor JSON.
+pub const NEITHER_XML_NOR_JSON: &str = "AB-4009";
+/// No installed standard knows such a document.
+pub const UNKNOWN_STANDARD: &str = "AB-4020";
+/// The standard is installed, this version is not.
+pub const UNKNOWN_VERSION: &str = "AB-4021";
+/// The standard is installed, and this type of message is not taken.
+pub const UNKNOWN_MESSAGE_TYPE: &str = "AB-4022";
+/// Not well-formed JSON.
+pub const JSON_NOT_WELL_FORMED: &str = "AB-4030";
+/// A JSON object names a key twice.
+pub const JSON_DUPLICATE_KEY: &str = "AB-4031";
+/// The JSON Schema does not allow it.
+pub const JSON_SCHEMA: &str = "AB-4032";
+/// An element is missing, or not expected here.
+pub const XSD_STRUCTURE: &str = "AB-4100";
+/// An attribute is missing, or not expected here.
+pub const XSD_ATTRIBUTE: &str = "AB-4101";
+/// A value is not of its type.
+pub const XSD_VALUE: &str = "AB-4102";
+/// An identifier is not unique, or points nowhere.
+pub const XSD_IDENTITY: &str = "AB-4103";
+/// Another rule of the XSD.
+pub const XSD_OTHER: &str = "AB-4104";
+/// The text is not in NFC.
+pub const NOT_NFC: &str = "AB-4120";
+/// The type code and the name of the root element contradict each other.
+pub const TYPE_CODE: &str = "AB-4130";
+/// The time of creation has no time zone or no milliseconds.
+pub const CREATED_INEXACT: &str = "AB-4131";
+/// The message refers to itself.
+pub const REFERS_TO_ITSELF: &str = "AB-4132";
+/// The reader is not named as `prefix:key`.
+pub const AUTHORITY_FORM: &str = "AB-4133";
+/// The message's id cannot be used as one.
+pub const OWN_ID_FORM: &str = "AB-4134";
+/// A value cannot be carried over into the canonical message.
+pub const MAPPING: &str = "AB-4200";
+/// A standard cannot be loaded.
+pub const LOAD: &str = "AB-4900";
+/// All workers are busy and the queue is full.
+pub const BUSY: &str = "AB-4901";
+/// A fault of ours while checking one document.
+pub const DEFECT: &str = "AB-9400";

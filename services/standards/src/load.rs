@@ -1,0 +1,83 @@
+//! Reads standards from their folders; every fault is found here, at start, with file and line.
+
+use std::fmt;
+
+use messaging::Domain;
+
+/// One fault in a standard's folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadFault {
+    /// The file.
+    pub file: String,
+    /// From 1; 0 where no line can be named.
+    pub line: u32,
+    /// The key, e.g. `recognise.namespace`; empty where none can be named.
+    pub key: String,
+    /// What is wrong, lower case, no full stop.
+    pub message: String,
+}
+
+impl fmt::Display for LoadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if self.line != 0 {
+            write!(f, ":{}", self.line)?;
+        }
+        if !self.key.is_empty() {
+            write!(f, ": `{}`", self.key)?;
+        }
+        write!(f, ": {}", self.message)
+    }
+}
+
+/// Standards that cannot be loaded: every fault at once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    /// In the order of folders and files; at least one.
+    pub faults: Vec<LoadFault>,
+}
+
+impl LoadError {
+    /// `AB-4900`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        crate::codes::LOAD
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} fault(s) in the standards", self.code(), self.faults.len())?;
+        self.faults.iter().try_for_each(|fault| write!(f, "\n  {fault}"))
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// One installed standard, for lists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandardInfo {
+    /// Folder below `schemas/`.
+    pub id: String,
+    /// Folder below the standard's.
+    pub version: String,
+    /// In German.
+    pub title: String,
+    /// Where it was loaded from; `built-in` for those inside the binary.
+    pub source: String,
+    /// What it takes.
+    pub message_types: Vec<MessageTypeInfo>,
+}
+
+/// One message type of a standard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageTypeInfo {
+    /// As in [`messaging::ProcedureName`].
+    pub name: String,
+    /// In German.
+    pub title: String,
+    /// Family of procedures.
+    pub domain: Domain,
+    /// LeiKa key, if known.
+    pub service: Option<String>,
+}
