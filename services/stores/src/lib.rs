@@ -2,5 +2,7 @@
 //! (bodies too large for a record). SQL lives only here.
 
 pub mod claims;
+mod codes;
 pub mod journal;
 pub mod ledger;
+mod sqlite;

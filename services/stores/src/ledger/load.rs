@@ -1,0 +1,173 @@
+//! Rebuilding the schedule at a start.
+
+use messaging::{CaseId, DeliveryState, GroupId};
+use rusqlite::{Connection, Row, Transaction as Sql, params};
+use uuid::Uuid;
+
+use super::types::{
+    DeliveryId, EndpointRow, EndpointSpec, IntentRow, LedgerIdentity, Loaded, MessageRow,
+    OpenDelivery,
+};
+use messaging::Timestamp;
+
+/// Names the ledger if it is new, and counts this start.
+pub(super) fn begin_start(connection: &mut Connection) -> rusqlite::Result<LedgerIdentity> {
+    let transaction = connection.transaction()?;
+    transaction.execute(
+        "INSERT INTO meta (one, ledger_id, epoch, starts, subscriptions_version)
+         VALUES (1, ?1, 1, 0, 0) ON CONFLICT DO NOTHING",
+        [format!("ledger-{}", Uuid::new_v4().simple())],
+    )?;
+    let (id, epoch, start) = transaction.query_row(
+        "UPDATE meta SET starts = starts + 1 RETURNING ledger_id, epoch, starts",
+        [],
+        |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get::<_, i64>(2)?)),
+    )?;
+    transaction.commit()?;
+    let id = GroupId::new(id).map_err(|error| damaged(0, error))?;
+    Ok(LedgerIdentity { id, epoch, start: start.unsigned_abs() })
+}
+
+/// Registers `endpoints` and reads what is open.
+pub(super) fn load(
+    connection: &mut Connection,
+    endpoints: &[EndpointSpec],
+) -> rusqlite::Result<Loaded> {
+    let transaction = connection.transaction()?;
+    let (rows, subscriptions_changed) = register(&transaction, endpoints)?;
+    if subscriptions_changed {
+        transaction
+            .execute("UPDATE meta SET subscriptions_version = subscriptions_version + 1", [])?;
+    }
+    let version: i64 =
+        transaction.query_row("SELECT subscriptions_version FROM meta", [], |row| row.get(0))?;
+    let (interrupted, intents) = interrupted(&transaction)?;
+    let loaded = Loaded {
+        endpoints: rows,
+        subscriptions_version: version.unsigned_abs(),
+        subscriptions_changed,
+        fingerprints: fingerprints(&transaction)?,
+        open: open_deliveries(&transaction)?,
+        interrupted,
+        intents,
+        delivery_last: DeliveryId(last(&transaction, "delivery", "id")?),
+        message_last: MessageRow(last(&transaction, "message", "id")?),
+        intent_last: IntentRow(last(&transaction, "intent", "id")?),
+        outbox_last: last(&transaction, "outbox", "sequence")?.unsigned_abs(),
+    };
+    transaction.commit()?;
+    Ok(loaded)
+}
+
+fn register(
+    transaction: &Sql<'_>,
+    endpoints: &[EndpointSpec],
+) -> rusqlite::Result<(Vec<EndpointRow>, bool)> {
+    let mut changed = false;
+    let mut rows = Vec::with_capacity(endpoints.len());
+    for endpoint in endpoints {
+        let name = endpoint.name.as_str();
+        changed |= 0 < transaction.execute(
+            "INSERT INTO endpoint (name, interests, version) VALUES (?1, ?2, 1)
+             ON CONFLICT (name) DO UPDATE SET interests = ?2, version = version + 1
+             WHERE interests IS NOT ?2",
+            params![name, endpoint.interests],
+        )?;
+        let id = transaction
+            .query_row("SELECT id FROM endpoint WHERE name = ?1", [name], |r| r.get(0))?;
+        rows.push(EndpointRow(id));
+    }
+    let known = {
+        let mut statement =
+            transaction.prepare("SELECT id FROM endpoint WHERE interests IS NOT NULL")?;
+        let ids = statement.query_map([], |row| row.get(0).map(EndpointRow))?;
+        ids.collect::<rusqlite::Result<Vec<_>>>()?
+    };
+    for former in known.into_iter().filter(|id| !rows.contains(id)) {
+        changed = true;
+        transaction.execute(
+            "UPDATE endpoint SET interests = NULL, version = version + 1 WHERE id = ?1",
+            [former.0],
+        )?;
+    }
+    Ok((rows, changed))
+}
+
+fn last(transaction: &Sql<'_>, table: &str, column: &str) -> rusqlite::Result<i64> {
+    let sql = format!("SELECT coalesce(max({column}), 0) FROM {table}");
+    transaction.query_row(&sql, [], |row| row.get(0))
+}
+
+fn fingerprints(transaction: &Sql<'_>) -> rusqlite::Result<Vec<(u64, MessageRow)>> {
+    let mut statement = transaction.prepare("SELECT id, message_id FROM message")?;
+    let rows = statement.query_map([], |row| {
+        let id: [u8; 16] = row.get(1)?;
+        Ok((fingerprint(&id), MessageRow(row.get(0)?)))
+    })?;
+    rows.collect()
+}
+
+/// The first 8 bytes of a message id; ids are hashes already.
+pub(super) fn fingerprint(id: &[u8; 16]) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = *id;
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+fn open_deliveries(transaction: &Sql<'_>) -> rusqlite::Result<Vec<OpenDelivery>> {
+    let mut statement = transaction.prepare(
+        "SELECT d.id, d.endpoint, d.message, m.case_id, d.generation, d.state, d.attempts,
+                d.next_at, d.first_attempt_at, d.version
+         FROM delivery d INDEXED BY delivery_open JOIN message m ON m.id = d.message
+         WHERE d.state NOT IN ('delivered', 'rejected', 'discarded')
+         ORDER BY d.endpoint, m.partition, m.offset, d.id",
+    )?;
+    let rows = statement.query_map([], open_delivery)?;
+    rows.collect()
+}
+
+fn open_delivery(row: &Row<'_>) -> rusqlite::Result<OpenDelivery> {
+    let state: String = row.get(5)?;
+    let state = DeliveryState::named(&state).ok_or_else(|| damaged(5, "unknown state"))?;
+    Ok(OpenDelivery {
+        delivery: DeliveryId(row.get(0)?),
+        endpoint: EndpointRow(row.get(1)?),
+        message: MessageRow(row.get(2)?),
+        case_id: CaseId(Uuid::from_bytes(row.get(3)?)),
+        generation: row.get(4)?,
+        state,
+        attempts: row.get(6)?,
+        next_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
+        first_attempt_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
+        version: row.get::<_, i64>(9)?.unsigned_abs(),
+    })
+}
+
+/// What was handed out and not settled since: its version still is what the intent says.
+fn interrupted(
+    transaction: &Sql<'_>,
+) -> rusqlite::Result<(Vec<(DeliveryId, u64)>, Vec<IntentRow>)> {
+    let mut statement = transaction.prepare("SELECT id, deliveries FROM intent ORDER BY id")?;
+    let rows = statement.query_map([], |row| Ok((IntentRow(row.get(0)?), row.get(1)?)))?;
+    let rows: Vec<(IntentRow, Vec<u8>)> = rows.collect::<rusqlite::Result<_>>()?;
+
+    let mut current = transaction.prepare("SELECT version FROM delivery WHERE id = ?1")?;
+    let (mut interrupted, mut intents) = (Vec::new(), Vec::new());
+    for (intent, blob) in rows {
+        intents.push(intent);
+        for (delivery, version) in super::commit::intent_members(&blob) {
+            let now: i64 = current.query_row([delivery.0], |row| row.get(0))?;
+            if now.unsigned_abs() == version {
+                interrupted.push((delivery, version));
+            }
+        }
+    }
+    Ok((interrupted, intents))
+}
+
+/// A value that should not be in the file.
+pub(super) fn damaged(
+    column: usize,
+    what: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, what.into())
+}

@@ -1,0 +1,114 @@
+//! The ledger's tables.
+//!
+//! Integer keys inside, UUIDs at the edge. No random index on the hot path: a message id is found by
+//! an in-memory fingerprint and its row. Identity rows and bodies are apart, because bodies go by
+//! retention and identities stay.
+
+use crate::{codes, sqlite::Schema};
+
+/// `AMTL`.
+const APPLICATION_ID: i32 = 0x414D_544C;
+
+pub(super) const SCHEMA: Schema = Schema {
+    what: "ledger",
+    application_id: APPLICATION_ID,
+    version: 1,
+    sql: SQL,
+    synchronous: "FULL",
+    codes: codes::LEDGER,
+};
+
+const SQL: &str = "
+CREATE TABLE meta (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    ledger_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    starts INTEGER NOT NULL,
+    subscriptions_version INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE endpoint (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE,
+    interests TEXT,              -- NULL: no longer configured
+    version INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE partition (
+    id INTEGER PRIMARY KEY,
+    channel TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    next INTEGER NOT NULL,
+    last_offset INTEGER,         -- of the last record admitted, to recognise a recreated log
+    last_message_id BLOB,
+    last_sha256 BLOB,
+    UNIQUE (channel, number)
+) STRICT;
+
+CREATE TABLE message (
+    id INTEGER PRIMARY KEY,
+    partition INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    message_id BLOB NOT NULL,
+    sha256 BLOB NOT NULL,
+    case_id BLOB NOT NULL,
+    sender TEXT NOT NULL,
+    admitted_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE body (
+    message INTEGER PRIMARY KEY,
+    record BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE delivery (
+    id INTEGER PRIMARY KEY,
+    endpoint INTEGER NOT NULL,
+    message INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_at INTEGER,
+    first_attempt_at INTEGER,
+    version INTEGER NOT NULL,
+    replay_of INTEGER
+) STRICT;
+CREATE INDEX delivery_open ON delivery (id)
+    WHERE state NOT IN ('delivered', 'rejected', 'discarded');
+
+CREATE TABLE attempt (
+    delivery INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    ended_at INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    code TEXT,
+    cause TEXT,
+    receipt TEXT,
+    PRIMARY KEY (delivery, version)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE intent (
+    id INTEGER PRIMARY KEY,
+    deliveries BLOB NOT NULL     -- pairs of delivery and version, 8 bytes each, big endian
+) STRICT;
+
+CREATE TABLE unrouted (message INTEGER PRIMARY KEY) STRICT;
+
+CREATE TABLE verdict (
+    id INTEGER PRIMARY KEY,
+    partition INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    message_id BLOB,
+    sha256 BLOB,
+    record BLOB,
+    at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE outbox (
+    sequence INTEGER PRIMARY KEY,
+    record BLOB NOT NULL
+) STRICT;
+";

@@ -1,0 +1,303 @@
+//! What goes into the ledger and comes out of it.
+
+use bytes::Bytes;
+use messaging::{
+    CaseId, DeliveryState, EndpointName, GroupId, MessageId, Partition, SenderName, Sha256,
+    Timestamp,
+};
+
+/// Declares a row number.
+macro_rules! row {
+    ($(#[$doc:meta])* $type:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $type(pub i64);
+    };
+}
+
+row! {
+    /// One message bound for one endpoint.
+    DeliveryId
+}
+row! {
+    /// One admitted message.
+    MessageRow
+}
+row! {
+    /// One endpoint, also a former one.
+    EndpointRow
+}
+row! {
+    /// One batch of deliveries handed out together.
+    IntentRow
+}
+
+/// Which ledger this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LedgerIdentity {
+    /// Made with the ledger; also its group on channels.
+    pub id: GroupId,
+    /// Counts restores from a backup.
+    pub epoch: u32,
+    /// Counts starts of a process on it; part of event ids.
+    pub start: u64,
+}
+
+/// An endpoint as configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointSpec {
+    /// Its name.
+    pub name: EndpointName,
+    /// What it subscribes to, in a stable notation: another text is another subscription.
+    pub interests: String,
+}
+
+/// What the schedule is rebuilt from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// Rows of the endpoints given, in their order.
+    pub endpoints: Vec<EndpointRow>,
+    /// Grows when an endpoint comes, goes or changes its interests.
+    pub subscriptions_version: u64,
+    /// Whether it grew just now: unrouted messages may have found an endpoint.
+    pub subscriptions_changed: bool,
+    /// First 8 bytes of each message id admitted so far, and its row.
+    pub fingerprints: Vec<(u64, MessageRow)>,
+    /// Deliveries that are not final, by (endpoint, partition, offset).
+    pub open: Vec<OpenDelivery>,
+    /// What the former process may have sent and did not settle: delivery and version then.
+    pub interrupted: Vec<(DeliveryId, u64)>,
+    /// Intents to be ended with `interrupted`.
+    pub intents: Vec<IntentRow>,
+    /// The highest rows given so far.
+    pub delivery_last: DeliveryId,
+    /// See `delivery_last`.
+    pub message_last: MessageRow,
+    /// See `delivery_last`.
+    pub intent_last: IntentRow,
+    /// See `delivery_last`.
+    pub outbox_last: u64,
+}
+
+/// A delivery that is not final.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenDelivery {
+    /// Its row.
+    pub delivery: DeliveryId,
+    /// Bound for.
+    pub endpoint: EndpointRow,
+    /// Of which message.
+    pub message: MessageRow,
+    /// In which case.
+    pub case_id: CaseId,
+    /// New effects ordered so far.
+    pub generation: u32,
+    /// Pending, waiting, uncertain or dead.
+    pub state: DeliveryState,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it is due.
+    pub next_at: Option<Timestamp>,
+    /// When the first attempt began.
+    pub first_attempt_at: Option<Timestamp>,
+    /// Changes so far.
+    pub version: u64,
+}
+
+/// Everything that becomes true together.
+#[derive(Clone, Debug, Default)]
+pub struct Transaction {
+    /// Endings and other changes of deliveries.
+    pub settlements: Vec<Settlement>,
+    /// What came from the channel.
+    pub admissions: Vec<PartitionBatch>,
+    /// Unrouted messages that found endpoints.
+    pub routed: Vec<(MessageRow, Vec<NewDelivery>)>,
+    /// Events to tell, in order.
+    pub outbox: Vec<OutboxEntry>,
+    /// Events up to here were told.
+    pub outbox_done: Option<u64>,
+    /// What is handed to adapters once this is committed: row, and delivery with version.
+    pub intent: Option<(IntentRow, Vec<(DeliveryId, u64)>)>,
+    /// Intents of which every delivery is settled.
+    pub intents_done: Vec<IntentRow>,
+    /// Must still be the ledger's, if there are admissions.
+    pub subscriptions_version: u64,
+    /// Now.
+    pub at: Timestamp,
+}
+
+impl Transaction {
+    /// Whether there is nothing to commit.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.settlements.is_empty()
+            && self.admissions.is_empty()
+            && self.routed.is_empty()
+            && self.outbox.is_empty()
+            && self.outbox_done.is_none()
+            && self.intent.is_none()
+            && self.intents_done.is_empty()
+    }
+}
+
+/// One delivery's new state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// Its version after this change; the ledger must hold the one before.
+    pub version: u64,
+    /// What it is from now on.
+    pub state: DeliveryState,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When it is due, in `Waiting` and `Uncertain`.
+    pub next_at: Option<Timestamp>,
+    /// When the first attempt began.
+    pub first_attempt_at: Option<Timestamp>,
+    /// The attempt that ended, if one did.
+    pub attempt: Option<AttemptRow>,
+}
+
+/// One attempt as kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// From 1; an attempt that does not count has the number of the one that will.
+    pub number: u32,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When its end was known.
+    pub ended_at: Timestamp,
+    /// How it ended: `accepted`, a failure's kind, or `interrupted`.
+    pub outcome: &'static str,
+    /// The code, if it failed.
+    pub code: Option<String>,
+    /// The chain of causes; no personal data.
+    pub cause: Option<String>,
+    /// The departmental system's own name for what it took.
+    pub receipt: Option<String>,
+}
+
+/// What came from one partition.
+#[derive(Clone, Debug)]
+pub struct PartitionBatch {
+    /// Which.
+    pub partition: Partition,
+    /// The ledger's position must be this (or unset, at 0 or at the log's start)…
+    pub from: u64,
+    /// …and becomes this.
+    pub next: u64,
+    /// In order.
+    pub records: Vec<Admission>,
+}
+
+/// What is made of one record.
+#[derive(Clone, Debug)]
+pub enum Admission {
+    /// A message seen for the first time.
+    Message(AdmittedMessage),
+    /// Anything else.
+    Verdict(VerdictRow),
+}
+
+/// A message seen for the first time.
+#[derive(Clone, Debug)]
+pub struct AdmittedMessage {
+    /// Its row, given by the dispatcher.
+    pub row: MessageRow,
+    /// Where it lay.
+    pub offset: u64,
+    /// Who it is.
+    pub message_id: MessageId,
+    /// What it is.
+    pub sha256: Sha256,
+    /// Its case.
+    pub case_id: CaseId,
+    /// Its sender.
+    pub sender: SenderName,
+    /// The record as one opaque blob.
+    pub record: Bytes,
+    /// Whom it goes to; nobody = unrouted.
+    pub deliveries: Vec<NewDelivery>,
+}
+
+/// A delivery to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewDelivery {
+    /// Its row, given by the dispatcher.
+    pub delivery: DeliveryId,
+    /// Bound for.
+    pub endpoint: EndpointRow,
+}
+
+/// A record that made no delivery, and why.
+#[derive(Clone, Debug)]
+pub struct VerdictRow {
+    /// Where it lay.
+    pub offset: u64,
+    /// Why.
+    pub kind: VerdictKind,
+    /// Who it says it is.
+    pub message_id: Option<MessageId>,
+    /// What it is.
+    pub sha256: Option<Sha256>,
+    /// Its bytes, where they are kept nowhere else.
+    pub record: Option<Bytes>,
+}
+
+/// Why a record made no delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum VerdictKind {
+    /// The same message once more.
+    Duplicate,
+    /// The same id with other bytes.
+    Conflict,
+    /// Nobody can read it.
+    Undecodable,
+}
+
+impl VerdictKind {
+    /// The word in the store.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Conflict => "conflict",
+            Self::Undecodable => "undecodable",
+        }
+    }
+}
+
+/// Who a message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageIdentity {
+    /// Its row.
+    pub row: MessageRow,
+    /// Its id.
+    pub message_id: MessageId,
+    /// Its hash.
+    pub sha256: Sha256,
+    /// Its case.
+    pub case_id: CaseId,
+    /// Its sender.
+    pub sender: SenderName,
+}
+
+/// A message nobody subscribed to when it came.
+#[derive(Clone, Debug)]
+pub struct UnroutedMessage {
+    /// Its row.
+    pub row: MessageRow,
+    /// Its record.
+    pub record: Bytes,
+}
+
+/// An event to be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OutboxEntry {
+    /// Grows by one.
+    pub sequence: u64,
+    /// The encoded record.
+    pub record: Bytes,
+}

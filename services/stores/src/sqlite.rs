@@ -1,0 +1,223 @@
+//! SQLite as every store here uses it: one file, one schema, one thread that holds the connection.
+
+use std::{
+    fmt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use messaging::{Failure, FailureKind, Result};
+use rusqlite::{Connection, ErrorCode};
+use tokio::sync::{mpsc, oneshot};
+
+/// Jobs waiting for a thread; callers beyond wait for a place.
+const QUEUE_MAX: usize = 256;
+
+/// What a file must be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Schema {
+    /// For people, e.g. `ledger`.
+    pub(crate) what: &'static str,
+    /// `PRAGMA application_id`.
+    pub(crate) application_id: i32,
+    /// `PRAGMA user_version`.
+    pub(crate) version: i32,
+    /// Makes the tables.
+    pub(crate) sql: &'static str,
+    /// `FULL` where a commit is a promise.
+    pub(crate) synchronous: &'static str,
+    /// What its faults are called.
+    pub(crate) codes: Codes,
+}
+
+/// What the faults of a file are called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Codes {
+    /// Cannot be opened.
+    pub(crate) unavailable: &'static str,
+    /// Is something else.
+    pub(crate) foreign: &'static str,
+    /// Was written by a newer version.
+    pub(crate) newer: &'static str,
+    /// Is damaged.
+    pub(crate) corrupt: &'static str,
+    /// Cannot be written or read now.
+    pub(crate) write: &'static str,
+    /// Its thread is gone.
+    pub(crate) gone: &'static str,
+}
+
+impl Schema {
+    /// Maps what SQLite says to what happens next; the one place for a store's file.
+    pub(crate) fn failure(self) -> impl Fn(rusqlite::Error) -> Failure {
+        move |error| {
+            let (kind, code) = match error.sqlite_error_code() {
+                Some(ErrorCode::NotADatabase) => (FailureKind::Defect, self.codes.foreign),
+                Some(
+                    ErrorCode::DiskFull
+                    | ErrorCode::SystemIoFailure
+                    | ErrorCode::ReadOnly
+                    | ErrorCode::DatabaseBusy
+                    | ErrorCode::DatabaseLocked
+                    | ErrorCode::OutOfMemory,
+                ) => (FailureKind::Unavailable, self.codes.write),
+                Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                    (FailureKind::Unavailable, self.codes.unavailable)
+                }
+                _ => (FailureKind::Defect, self.codes.corrupt),
+            };
+            kind.because(code, error)
+        }
+    }
+}
+
+/// Opens `path` as `schema` says, or makes it.
+pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection> {
+    let failure = schema.failure();
+    let mut connection = Connection::open(path).map_err(&failure)?;
+    let pages: i64 =
+        connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(&failure)?;
+    if pages == 0 {
+        make(&mut connection, schema).map_err(&failure)?;
+    }
+    check(&connection, schema)?;
+    settle_in(&connection, schema).map_err(&failure)?;
+    Ok(connection)
+}
+
+fn make(connection: &mut Connection, schema: &Schema) -> rusqlite::Result<()> {
+    // 16 KiB pages halve the cost of a 2 KiB record; they can only be chosen before the first table.
+    connection.pragma_update(None, "page_size", 16_384)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    let transaction = connection.transaction()?;
+    transaction.execute_batch(schema.sql)?;
+    transaction.pragma_update(None, "application_id", schema.application_id)?;
+    transaction.pragma_update(None, "user_version", schema.version)?;
+    transaction.commit()
+}
+
+fn check(connection: &Connection, schema: &Schema) -> Result<()> {
+    let pragma = |name: &str| -> Result<i32> {
+        connection
+            .query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
+            .map_err(schema.failure())
+    };
+    let (id, version) = (pragma("application_id")?, pragma("user_version")?);
+    let what = schema.what;
+    if id != schema.application_id {
+        let text = format!("the file is no {what}: application id {id:#x}");
+        return Err(FailureKind::Defect.because(schema.codes.foreign, text));
+    }
+    if version != schema.version {
+        let known = schema.version;
+        let text = format!("the {what} has version {version}, this program knows {known}");
+        return Err(FailureKind::Defect.because(schema.codes.newer, text));
+    }
+    Ok(())
+}
+
+fn settle_in(connection: &Connection, schema: &Schema) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", schema.synchronous)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 1_000)?;
+    connection.pragma_update(None, "cache_size", -16_384)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+type Job = Box<dyn FnOnce(&mut Connection) + Send>;
+
+/// A connection that async code can use; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Database {
+    holder: Arc<Holder>,
+    schema: Schema,
+}
+
+enum Holder {
+    Thread(Worker),
+    Inline(Mutex<Connection>),
+}
+
+struct Worker {
+    /// `None` only while dropping.
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Database {
+    /// Gives the connection to a thread of its own, joined when the last handle goes.
+    pub(crate) fn threaded(name: &str, connection: Connection, schema: &Schema) -> Result<Self> {
+        let (jobs, mut queue) = mpsc::channel::<Job>(QUEUE_MAX);
+        let mut connection = connection;
+        let thread = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                while let Some(job) = queue.blocking_recv() {
+                    job(&mut connection);
+                }
+            })
+            .map_err(|error| FailureKind::Unavailable.because(schema.codes.gone, error))?;
+        let worker = Worker { jobs: Some(jobs), thread: Some(thread) };
+        Ok(Self { holder: Arc::new(Holder::Thread(worker)), schema: *schema })
+    }
+
+    /// Uses the connection on the caller's thread.
+    pub(crate) fn inline(connection: Connection, schema: &Schema) -> Self {
+        Self { holder: Arc::new(Holder::Inline(Mutex::new(connection))), schema: *schema }
+    }
+
+    /// Runs `work` on the connection. A dropped call is still carried out.
+    pub(crate) async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let outcome = match self.holder.as_ref() {
+            Holder::Inline(connection) => {
+                let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                work(&mut connection)
+            }
+            Holder::Thread(worker) => worker.call(work).await.ok_or_else(|| self.gone())?,
+        };
+        outcome.map_err(self.schema.failure())
+    }
+
+    fn gone(&self) -> Failure {
+        let text = format!("the {}'s thread has ended", self.schema.what);
+        FailureKind::Defect.because(self.schema.codes.gone, text)
+    }
+}
+
+impl Worker {
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Option<rusqlite::Result<T>> {
+        let (answer, answered) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            // The caller may have gone; the work is done all the same.
+            answer.send(work(connection)).ok();
+        });
+        self.jobs.as_ref()?.send(job).await.ok()?;
+        answered.await.ok()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != std::thread::current().id()
+        {
+            thread.join().ok();
+        }
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Database").field("what", &self.schema.what).finish_non_exhaustive()
+    }
+}
