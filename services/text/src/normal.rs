@@ -1,0 +1,139 @@
+//! Unicode normal form C: whether a text is in it, and the same document in it.
+//!
+//! A document is normalised piece by piece between its markup, never as a whole: `>` followed by
+//! U+0338 would become `≯` and end no tag any more.
+
+use std::borrow::Cow;
+
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
+
+/// Characters that are markup and compose with a mark after them.
+const COMPOSING_MARKUP: [char; 3] = ['<', '>', '='];
+
+/// Whether `text` is in NFC.
+#[must_use]
+pub fn is_normal(text: &str) -> bool {
+    is_nfc(text)
+}
+
+/// The XML document in NFC; `None` if it is already. Character references to non-ASCII characters
+/// are resolved where needed, since `o&#x308;` is as little in NFC as what it stands for.
+#[must_use]
+pub fn normalise_xml(text: &str) -> Option<String> {
+    let resolved = resolve_references(text);
+    if is_nfc(&resolved) {
+        return None;
+    }
+    let normal = by_pieces(&resolved);
+    (normal != resolved).then_some(normal)
+}
+
+/// The JSON document in NFC; `None` if it is already. Escapes are left as they are.
+#[must_use]
+pub fn normalise_json(text: &str) -> Option<String> {
+    if is_nfc(text) {
+        return None;
+    }
+    let normal = by_pieces(text);
+    (normal != text).then_some(normal)
+}
+
+fn by_pieces(text: &str) -> String {
+    let mut normal = String::with_capacity(text.len());
+    for piece in text.split_inclusive(COMPOSING_MARKUP) {
+        let (piece, markup) = match piece.char_indices().next_back() {
+            Some((at, last)) if COMPOSING_MARKUP.contains(&last) => piece.split_at(at),
+            _ => (piece, ""),
+        };
+        normal.extend(piece.nfc());
+        normal.push_str(markup);
+    }
+    normal
+}
+
+/// Resolves numeric references to characters beyond ASCII, outside CDATA sections, comments and
+/// processing instructions, where they are no references.
+fn resolve_references(text: &str) -> Cow<'_, str> {
+    if !text.contains("&#") {
+        return Cow::Borrowed(text);
+    }
+    let mut resolved = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(['&', '<']) {
+        let (before, found) = rest.split_at(at);
+        resolved.push_str(before);
+        let end = literal_end(found);
+        let (taken, after) = found.split_at(end);
+        match character(taken) {
+            Some(character) => resolved.push(character),
+            None => resolved.push_str(taken),
+        }
+        rest = after;
+    }
+    resolved.push_str(rest);
+    Cow::Owned(resolved)
+}
+
+/// How much of `text`, which begins with `&` or `<`, is taken over at once.
+fn literal_end(text: &str) -> usize {
+    let closed_by = |end: &str| text.find(end).map_or(text.len(), |at| at + end.len());
+    if text.starts_with("<![CDATA[") {
+        closed_by("]]>")
+    } else if text.starts_with("<!--") {
+        closed_by("-->")
+    } else if text.starts_with("<?") {
+        closed_by("?>")
+    } else if text.starts_with("&#") {
+        // A reference is short; without its end it is not well-formed and stays as it is.
+        text.char_indices().take(12).find(|(_, c)| *c == ';').map_or(1, |(at, _)| at + 1)
+    } else {
+        1
+    }
+}
+
+fn character(reference: &str) -> Option<char> {
+    let number = reference.strip_prefix("&#")?.strip_suffix(';')?;
+    let number = match number.strip_prefix('x') {
+        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
+        None => number.parse().ok()?,
+    };
+    char::from_u32(number).filter(|character| !character.is_ascii() && *character >= '\u{A0}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: Option<&str>) {
+        assert_eq!(normalise_xml(text).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn text_in_nfc_stays_as_it_is() {
+        check("<a b='Löbau'>Mužakow &#xFC; C\u{300}</a>", None);
+    }
+
+    #[test]
+    fn decomposed_text_is_composed() {
+        check("<a>Lo\u{308}bau</a>", Some("<a>Löbau</a>"));
+        check("<a b='u\u{308}'/>", Some("<a b='ü'/>"));
+    }
+
+    #[test]
+    fn references_are_text_too() {
+        check("<a>Lo&#x308;bau &lt;</a>", Some("<a>Löbau &lt;</a>"));
+        check("<a>Lo&#776;bau</a>", Some("<a>Löbau</a>"));
+        check("<a><![CDATA[o&#x308;]]></a>", None);
+    }
+
+    #[test]
+    fn markup_never_composes() {
+        let text = "<a>\u{338}u\u{308}</a>";
+        assert_eq!(normalise_xml(text).unwrap(), "<a>\u{338}ü</a>");
+    }
+
+    #[test]
+    fn a_mark_after_markup_alone_changes_nothing() {
+        check("<a>\u{338}</a>", None);
+    }
+}
