@@ -1,0 +1,28 @@
+//! The codes of this crate; each has a page in `docs/errors/`.
+
+/// Another process works on the data directory.
+pub const DIRECTORY_IN_USE: &str = "AB-2001";
+/// The data directory cannot be used.
+pub const DIRECTORY_UNUSABLE: &str = "AB-2002";
+/// A record is larger than any channel takes.
+pub const RECORD_TOO_LARGE: &str = "AB-2003";
+/// The channel was closed.
+pub const CLOSED: &str = "AB-2004";
+/// The disk is full.
+pub const DISK_FULL: &str = "AB-2005";
+/// The channel's file cannot be written or read now.
+pub const FILE_UNAVAILABLE: &str = "AB-2006";
+/// A route names one channel too many.
+pub const TOO_MANY_CHANNELS: &str = "AB-2007";
+/// The channel's file is something else.
+pub const FILE_FOREIGN: &str = "AB-2010";
+/// The channel's file was written by a newer version.
+pub const FILE_NEWER: &str = "AB-2011";
+/// The channel's file is damaged.
+pub const FILE_DAMAGED: &str = "AB-2012";
+/// A record is damaged.
+pub const RECORD_DAMAGED: &str = "AB-2013";
+/// Stored position and log contradict each other.
+pub const POSITION_UNKNOWN: &str = "AB-2014";
+/// A record cannot be decoded.
+pub const UNDECODABLE: &str = "AB-2020";

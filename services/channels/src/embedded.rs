@@ -1,0 +1,1 @@
+//! A message channel in one SQLite file.
