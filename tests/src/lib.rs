@@ -1,10 +1,23 @@
 //! What the tests of the whole share: reading the source, and running the real program.
 
 #![allow(
-    clippy::panic,
+    clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::print_stderr,
     clippy::unwrap_used,
-    reason = "everything in here serves tests, which fail by panicking"
+    reason = "everything in here serves tests, which fail by panicking and say what they do"
 )]
 
+pub mod chance;
+pub mod configuration;
+pub mod crash;
+pub mod documents;
+pub mod machine;
+pub mod portal;
+pub mod process;
+pub mod receiver;
 pub mod source;
+pub mod syscalls;
+pub mod wait;

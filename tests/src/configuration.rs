@@ -1,0 +1,181 @@
+//! Configurations of the real program, each in a folder of its own.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use uuid::Uuid;
+
+/// A configuration file that grows, beside the data of the program it configures.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    folder: Arc<Folder>,
+    head: String,
+    gateway: String,
+    tables: String,
+}
+
+/// A folder that goes away with its last user, and stays after a failure so that it can be looked at.
+#[derive(Debug)]
+struct Folder(PathBuf);
+
+/// One departmental system.
+#[derive(Clone, Debug)]
+pub struct System {
+    /// The endpoint's name.
+    pub name: String,
+    /// The first characters of the authorities it serves.
+    pub authority: String,
+    /// `rest` or `file_drop`.
+    pub adapter: &'static str,
+    /// The adapter's own keys.
+    pub settings: String,
+    /// Deliveries at once.
+    pub concurrency: usize,
+    /// Whether it gets test messages, and only them.
+    pub test: bool,
+    /// Further keys of the endpoint, e.g. its retry policy.
+    pub more: String,
+}
+
+impl System {
+    /// One that gets everything of `authority`.
+    #[must_use]
+    pub fn new(name: &str, adapter: &'static str, settings: impl Into<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            authority: String::new(),
+            adapter,
+            settings: settings.into(),
+            concurrency: 4,
+            test: false,
+            more: String::new(),
+        }
+    }
+
+    /// Only for authorities that begin so.
+    #[must_use]
+    pub fn of(mut self, authority: &str) -> Self {
+        authority.clone_into(&mut self.authority);
+        self
+    }
+
+    /// With so many deliveries at once.
+    #[must_use]
+    pub fn at_once(mut self, concurrency: usize) -> Self {
+        self.concurrency = concurrency;
+        self
+    }
+}
+
+impl Default for Configuration {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Configuration {
+    /// All roles on free ports, and nothing else.
+    #[must_use]
+    pub fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("amtsbote-test-{}", Uuid::new_v4()));
+        fs::create_dir_all(&folder).expect("a folder for temporary files");
+        Self {
+            folder: Arc::new(Folder(folder)),
+            head: "data = \"data\"\n".to_owned(),
+            gateway: "listen = \"127.0.0.1:0\"\n".to_owned(),
+            tables: String::new(),
+        }
+    }
+
+    /// With the data elsewhere.
+    #[must_use]
+    pub fn with_data(mut self, folder: &Path) -> Self {
+        self.head = format!("data = \"{}\"\n", folder.display());
+        self
+    }
+
+    /// With a key at the top.
+    #[must_use]
+    pub fn with_head(mut self, line: &str) -> Self {
+        self.head.push_str(&format!("{line}\n"));
+        self
+    }
+
+    /// With a key of the gateway, instead of its listener where it is that.
+    #[must_use]
+    pub fn with_gateway(mut self, line: &str) -> Self {
+        if line.starts_with("listen") {
+            self.gateway.clear();
+        }
+        self.gateway.push_str(&format!("{line}\n"));
+        self
+    }
+
+    /// With anything else.
+    #[must_use]
+    pub fn with(mut self, tables: &str) -> Self {
+        self.tables.push_str(&format!("\n{tables}\n"));
+        self
+    }
+
+    /// With a folder of further standards.
+    #[must_use]
+    pub fn with_standards(self, folder: &Path) -> Self {
+        self.with(&format!("[standards]\npaths = [\"{}\"]", folder.display()))
+    }
+
+    /// With a route for a whole domain.
+    #[must_use]
+    pub fn with_standard_route(self, domain: &str) -> Self {
+        self.with(&format!("[[route]]\ndomain = \"{domain}\""))
+    }
+
+    /// With a route for the test messages of a domain.
+    #[must_use]
+    pub fn with_test_route(self, domain: &str) -> Self {
+        self.with(&format!("[[route]]\ndomain = \"{domain}\"\narea = \"test\"\ntest = true"))
+    }
+
+    /// With a departmental system.
+    #[must_use]
+    pub fn with_system(self, system: &System) -> Self {
+        let System { name, authority, adapter, settings, concurrency, test, more } = system;
+        self.with(&format!(
+            "[[endpoint]]\nname = \"{name}\"\nadapter = \"{adapter}\"\nconcurrency = {concurrency}\n{more}\n\
+             [[endpoint.subscribe]]\nauthority = \"{authority}\"\ntest = {test}\n\
+             [endpoint.settings]\n{settings}"
+        ))
+    }
+
+    /// The folder of everything.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder.0
+    }
+
+    /// Writes the file as it is now.
+    #[must_use]
+    pub fn write(&self) -> PathBuf {
+        let file = self.folder().join("amtsbote.toml");
+        let Self { head, gateway, tables, .. } = self;
+        let text = format!(
+            "{head}\n[gateway]\n{gateway}\n[console]\nlisten = \"127.0.0.1:0\"\n\n\
+             [telemetry]\nformat = \"json\"\n{tables}"
+        );
+        fs::write(&file, text).expect("a file in a folder of ours");
+        file
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("left for a look: {}", self.0.display());
+        } else if let Err(error) = fs::remove_dir_all(&self.0) {
+            eprintln!("could not remove {}: {error}", self.0.display());
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! The real program as a process: started, killed, asked to end, and looked at from outside.
+
+use std::{
+    fs::{self, File},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::{ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    process::{Child, Command},
+    time::Instant,
+};
+
+use crate::{configuration::Configuration, wait};
+
+/// How long a start may take before a test gives up.
+pub const STARTS_WITHIN: Duration = Duration::from_secs(30);
+/// How long an orderly end may take.
+pub const ENDS_WITHIN: Duration = Duration::from_secs(30);
+/// How much of a log a failure shows.
+const LOG_LINES_SHOWN: usize = 40;
+
+/// One run of `amtsbote run`.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    /// Of the program itself, also where something wraps it.
+    process: u32,
+    gateway: SocketAddr,
+    console: SocketAddr,
+    log: PathBuf,
+    started_within: Duration,
+    // Keeps the folder.
+    _configuration: Configuration,
+}
+
+/// Something to run the program under, e.g. a tracer.
+#[derive(Clone, Debug, Default)]
+pub struct Wrapper {
+    words: Vec<String>,
+    variables: Vec<(String, String)>,
+}
+
+impl Wrapper {
+    /// A program and its first arguments.
+    #[must_use]
+    pub fn new(program: &str, arguments: &[&str]) -> Self {
+        let words = std::iter::once(&program).chain(arguments).map(|&word| word.to_owned());
+        Self { words: words.collect(), variables: Vec::new() }
+    }
+
+    /// With a path as a further argument.
+    #[must_use]
+    pub fn with_argument(mut self, path: &Path) -> Self {
+        self.words.push(path.display().to_string());
+        self
+    }
+
+    /// With a variable of the environment.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// Where the program lies: beside the folder of this test's own executable.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a process has an executable");
+    let folder = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+    let binary = folder.join("amtsbote");
+    assert!(
+        binary.exists(),
+        "{} is missing: run the suite by tests/run, or first\n  \
+         cargo build --workspace --bins --tests --features amtsbote/test-switches",
+        binary.display()
+    );
+    binary
+}
+
+/// Runs a command of the program to its end.
+pub async fn run(arguments: &[&str], folder: &Path) -> std::process::Output {
+    let output = Command::new(binary())
+        .args(arguments)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    tokio::time::timeout(STARTS_WITHIN, output)
+        .await
+        .unwrap_or_else(|_| panic!("amtsbote {arguments:?} does not end"))
+        .expect("the program can be started")
+}
+
+impl Program {
+    /// Starts the program and waits until it listens.
+    pub async fn start(configuration: &Configuration) -> Self {
+        Self::start_wrapped(configuration, Wrapper::default(), STARTS_WITHIN).await
+    }
+
+    /// As [`Program::start`], under something.
+    pub async fn start_wrapped(
+        configuration: &Configuration,
+        wrapper: Wrapper,
+        bound: Duration,
+    ) -> Self {
+        let begun = Instant::now();
+        let is_wrapped = !wrapper.words.is_empty();
+        let (mut child, log) = spawn(configuration, wrapper);
+        let listening = format!("the program to listen, see {}", log.display());
+        let ready = wait::until(&listening, bound, || {
+            if let Some(status) = child.try_wait().expect("a child of ours") {
+                panic!("the program ended with {status}:\n{}", last_lines(&log));
+            }
+            let addresses = addresses(&log);
+            async move { addresses }
+        });
+        let (gateway, console) = ready.await;
+        let own = child.id().expect("it runs");
+        let process = if is_wrapped { child_of(own).unwrap_or(own) } else { own };
+        let started_within = begun.elapsed();
+        let _configuration = configuration.clone();
+        Self { child, process, gateway, console, log, started_within, _configuration }
+    }
+
+    /// Starts the program, which must refuse to run, and gives what it said.
+    pub async fn refuse(configuration: &Configuration) -> (ExitStatus, String) {
+        let (mut child, log) = spawn(configuration, Wrapper::default());
+        let status = tokio::time::timeout(STARTS_WITHIN, child.wait())
+            .await
+            .unwrap_or_else(|_| panic!("the program runs:\n{}", last_lines(&log)))
+            .expect("a child of ours");
+        (status, fs::read_to_string(&log).unwrap_or_default())
+    }
+
+    /// Where portals push.
+    #[must_use]
+    pub fn gateway(&self) -> SocketAddr {
+        self.gateway
+    }
+
+    /// Where operators look.
+    #[must_use]
+    pub fn console(&self) -> SocketAddr {
+        self.console
+    }
+
+    /// How long it took to listen.
+    #[must_use]
+    pub fn started_within(&self) -> Duration {
+        self.started_within
+    }
+
+    /// Everything it said so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Kills it as a power cut would, but for the page cache.
+    pub async fn kill(mut self) {
+        self.child.start_kill().expect("it runs");
+        self.child.wait().await.expect("a child of ours");
+    }
+
+    /// Asks it to end and waits.
+    pub async fn end(mut self) -> ExitStatus {
+        signal(self.process, "TERM").await;
+        let ended = tokio::time::timeout(ENDS_WITHIN, self.child.wait()).await;
+        let late = |_| panic!("it does not end within {ENDS_WITHIN:?}:\n{}", last_lines(&self.log));
+        ended.unwrap_or_else(late).expect("a child of ours")
+    }
+
+    /// Whether it runs still.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().expect("a child of ours").is_none()
+    }
+
+    /// Bytes resident at most so far.
+    #[must_use]
+    pub fn memory_peak(&self) -> usize {
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.process)).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        let kib: usize =
+            line.trim().trim_end_matches("kB").trim().parse().unwrap_or(usize::MAX / 1024);
+        kib * 1024
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("--- {}\n{}\n---", self.log.display(), last_lines(&self.log));
+        }
+    }
+}
+
+fn spawn(configuration: &Configuration, wrapper: Wrapper) -> (Child, PathBuf) {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let file = configuration.write();
+    let number = RUNS.fetch_add(1, Ordering::Relaxed);
+    let log = configuration.folder().join(format!("log-{number}"));
+    let output = File::create(&log).expect("a file in a folder of ours");
+    let words: Vec<String> = wrapper
+        .words
+        .into_iter()
+        .chain([binary().display().to_string(), "run".to_owned(), "--config".to_owned()])
+        .chain([file.display().to_string()])
+        .collect();
+    let (program, arguments) = words.split_first().expect("at least the program");
+    let child = Command::new(program)
+        .args(arguments)
+        .envs(wrapper.variables)
+        .current_dir(configuration.folder())
+        .stdin(Stdio::null())
+        .stdout(output.try_clone().expect("a second handle"))
+        .stderr(output)
+        .kill_on_drop(true)
+        .spawn()
+        .expect("the program can be started");
+    (child, log)
+}
+
+/// The addresses the program says it listens on: gateway and console.
+fn addresses(log: &Path) -> Option<(SocketAddr, SocketAddr)> {
+    let text = fs::read_to_string(log).ok()?;
+    let find = |name: &str| {
+        text.lines().find_map(|line| {
+            let (_, rest) = line.split_once(name)?;
+            let at = rest.find("127.0.0.1:")?;
+            let address: String = rest
+                .get(at..)?
+                .chars()
+                .take_while(|c| c.is_ascii_digit() || *c == '.' || *c == ':')
+                .collect();
+            address.parse().ok()
+        })
+    };
+    Some((find("gateway")?, find("console")?))
+}
+
+async fn signal(process: u32, name: &str) {
+    let status =
+        Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status().await;
+    assert!(status.is_ok_and(|status| status.success()), "signal {name} to {process}");
+}
+
+fn child_of(process: u32) -> Option<u32> {
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).ok()?;
+    children.split_whitespace().next()?.parse().ok()
+}
+
+fn last_lines(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.len().saturating_sub(LOG_LINES_SHOWN);
+    lines.get(from..).unwrap_or_default().join("\n")
+}
