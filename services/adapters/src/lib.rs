@@ -3,12 +3,20 @@
 //! To add one: write `src/kinds/<name>.rs` with a `KIND`, and add one line to [`ALL`]. A test fails
 //! if a file is missing from the list, if its example does not build, or if an unknown key passes.
 
+pub mod codes;
+mod content;
+mod duration;
+mod kinds {
+    pub(crate) mod file_drop;
+    pub(crate) mod rest;
+}
+
 use std::{path::PathBuf, sync::Arc};
 
 use messaging::{Adapter, EndpointName};
 
 /// Every adapter Amtsbote can run, in the order the console shows them.
-pub const ALL: &[AdapterKind] = &[];
+pub const ALL: &[AdapterKind] = &[kinds::file_drop::KIND, kinds::rest::KIND];
 
 /// What Amtsbote must know to offer an adapter.
 #[derive(Clone, Copy, Debug)]
