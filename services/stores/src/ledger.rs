@@ -15,7 +15,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use messaging::{GroupId, Partition, Result, StoredPositions};
+use messaging::{GroupId, Partition, Position, Result, StoredPositions};
 use rusqlite::Connection;
 
 pub use types::{
@@ -100,6 +100,14 @@ impl Ledger {
     /// As [`Ledger::load`].
     pub async fn records(&self, messages: Vec<MessageRow>) -> Result<Vec<(MessageRow, Bytes)>> {
         self.database.call(move |connection| read::records(connection, &messages)).await
+    }
+
+    /// Where `message` lay, and its record, if it is still kept.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    pub async fn kept(&self, message: MessageRow) -> Result<Option<(Position, Bytes)>> {
+        self.database.call(move |connection| read::kept(connection, message)).await
     }
 
     /// Who `messages` are.

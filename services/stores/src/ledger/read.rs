@@ -1,7 +1,7 @@
 //! Reading what was committed.
 
 use bytes::Bytes;
-use messaging::{CaseId, MessageId, Partition, SenderName, Sha256};
+use messaging::{CaseId, ChannelName, MessageId, Partition, Position, SenderName, Sha256};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
@@ -22,6 +22,26 @@ pub(super) fn records(
         found.extend(record.map(|record| (*message, Bytes::from(record))));
     }
     Ok(found)
+}
+
+pub(super) fn kept(
+    connection: &mut Connection,
+    message: MessageRow,
+) -> rusqlite::Result<Option<(Position, Bytes)>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT p.channel, p.number, m.offset, b.record
+         FROM message m JOIN partition p ON p.id = m.partition JOIN body b ON b.message = m.id
+         WHERE m.id = ?1",
+    )?;
+    let kept = statement.query_row([message.0], |row| {
+        let channel: String = row.get(0)?;
+        let channel = ChannelName::new(channel).map_err(|error| damaged(0, error))?;
+        let partition = Partition { channel, number: row.get(1)? };
+        let record: Vec<u8> = row.get(3)?;
+        let offset = row.get::<_, i64>(2)?.unsigned_abs();
+        Ok((Position { partition, offset }, record.into()))
+    });
+    kept.optional()
 }
 
 pub(super) fn identities(

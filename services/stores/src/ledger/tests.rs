@@ -1,1 +1,225 @@
-//! The ledger keeps what it is told.
+//! The ledger keeps what it is told, as one, across restarts.
+
+use std::{path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use messaging::{
+    CaseId, ChannelName, DeliveryState, EndpointName, FailureKind, MessageId, Partition,
+    SenderName, Sha256, StoredPositions as _, Timestamp,
+};
+use uuid::Uuid;
+
+use super::{
+    Admission, AdmittedMessage, DeliveryId, EndpointRow, EndpointSpec, IntentRow, Ledger,
+    MessageRow, NewDelivery, OutboxEntry, PartitionBatch, Settlement, Transaction,
+};
+
+/// A folder of its own, removed at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("ledger-{}", Uuid::new_v4()));
+        std::fs::create_dir(&path).unwrap();
+        Self(path)
+    }
+
+    fn ledger(&self) -> PathBuf {
+        self.0.join("ledger.sqlite")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).ok();
+    }
+}
+
+fn spec(name: &str, interests: &str) -> EndpointSpec {
+    EndpointSpec { name: EndpointName::new(name).unwrap(), interests: interests.to_owned() }
+}
+
+fn partition() -> Partition {
+    Partition { channel: ChannelName::new("application.kfz").unwrap(), number: 0 }
+}
+
+fn message(row: i64, endpoint: Option<EndpointRow>) -> Admission {
+    let id = Uuid::from_u128(0x1234_5678_0000_0000_0000_0000_0000_0000 + row.unsigned_abs() as u128);
+    let deliveries = endpoint.map(|endpoint| NewDelivery { delivery: DeliveryId(row), endpoint });
+    Admission::Message(AdmittedMessage {
+        row: MessageRow(row),
+        offset: row.unsigned_abs() - 1,
+        message_id: MessageId(id),
+        sha256: Sha256([7; 32]),
+        case_id: CaseId(id),
+        sender: SenderName::new("portal").unwrap(),
+        record: Bytes::from_static(b"record"),
+        deliveries: deliveries.into_iter().collect(),
+    })
+}
+
+fn admission(rows: std::ops::Range<i64>, endpoint: Option<EndpointRow>) -> Transaction {
+    let from = rows.start.unsigned_abs() - 1;
+    let next = rows.end.unsigned_abs() - 1;
+    let records = rows.map(|row| message(row, endpoint)).collect();
+    let batch = PartitionBatch { partition: partition(), from, next, records };
+    Transaction { admissions: vec![batch], subscriptions_version: 1, ..Transaction::default() }
+}
+
+fn settlement(delivery: i64, version: u64, state: DeliveryState) -> Settlement {
+    Settlement {
+        delivery: DeliveryId(delivery),
+        version,
+        state,
+        attempts: 1,
+        next_at: None,
+        first_attempt_at: Some(Timestamp(1)),
+        attempt: None,
+    }
+}
+
+async fn commit(ledger: &Ledger, transaction: Transaction) -> messaging::Result<()> {
+    ledger.commit(Arc::new(transaction)).await
+}
+
+#[tokio::test]
+async fn what_was_committed_is_there_after_a_restart() {
+    let folder = Folder::new();
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
+    assert!(loaded.subscriptions_changed);
+    let mut transaction = admission(1..4, Some(loaded.endpoints[0]));
+    transaction.outbox = vec![OutboxEntry { sequence: 1, record: Bytes::from_static(b"event") }];
+    commit(&ledger, transaction).await.unwrap();
+    let (id, start) = (ledger.identity().id.clone(), ledger.identity().start);
+    drop(ledger);
+
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    assert_eq!((ledger.identity().id.clone(), ledger.identity().start), (id, start + 1));
+    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
+    assert!(!loaded.subscriptions_changed);
+    assert_eq!(loaded.open.len(), 3);
+    assert_eq!(loaded.fingerprints.len(), 3);
+    assert_eq!(loaded.delivery_last, DeliveryId(3));
+    assert_eq!(ledger.next_offset(&partition()).await.unwrap(), Some(3));
+    assert_eq!(ledger.outbox(0, 10).await.unwrap().len(), 1);
+    let records = ledger.records(vec![MessageRow(2)]).await.unwrap();
+    assert_eq!(records, [(MessageRow(2), Bytes::from_static(b"record"))]);
+}
+
+#[tokio::test]
+async fn a_position_moves_from_where_the_batch_began_or_nothing_happens() {
+    let folder = Folder::new();
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
+    commit(&ledger, admission(1..4, Some(loaded.endpoints[0]))).await.unwrap();
+
+    let mut stale = admission(3..6, Some(loaded.endpoints[0]));
+    stale.settlements = vec![settlement(1, 2, DeliveryState::Delivered)];
+    let failure = commit(&ledger, stale).await.unwrap_err();
+    assert_eq!((failure.kind(), failure.code()), (FailureKind::Defect, "AB-2307"));
+    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
+    assert_eq!(loaded.open.len(), 3, "all of it or nothing");
+}
+
+#[tokio::test]
+async fn a_delivery_is_settled_once() {
+    let folder = Folder::new();
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
+    commit(&ledger, admission(1..2, Some(loaded.endpoints[0]))).await.unwrap();
+    let settle = || Transaction {
+        settlements: vec![settlement(1, 2, DeliveryState::Delivered)],
+        ..Transaction::default()
+    };
+    commit(&ledger, settle()).await.unwrap();
+    assert_eq!(commit(&ledger, settle()).await.unwrap_err().code(), "AB-2307");
+}
+
+#[tokio::test]
+async fn a_start_knows_what_was_handed_out_and_not_settled() {
+    let folder = Folder::new();
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
+    let mut transaction = admission(1..4, Some(loaded.endpoints[0]));
+    transaction.intent = Some((IntentRow(1), vec![(DeliveryId(1), 1), (DeliveryId(2), 1)]));
+    commit(&ledger, transaction).await.unwrap();
+    let settlements = vec![settlement(1, 2, DeliveryState::Delivered)];
+    commit(&ledger, Transaction { settlements, ..Transaction::default() }).await.unwrap();
+    drop(ledger);
+
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
+    assert_eq!(loaded.interrupted, [(DeliveryId(2), 1)]);
+    assert_eq!(loaded.intents, [IntentRow(1)]);
+}
+
+#[tokio::test]
+async fn an_unrouted_message_stays_until_an_endpoint_wants_it() {
+    let folder = Folder::new();
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
+    commit(&ledger, admission(1..2, None)).await.unwrap();
+    assert_eq!(ledger.unrouted(MessageRow(0), 10).await.unwrap().len(), 1);
+
+    let specs = vec![spec("nordsachsen-kfz", "kfz"), spec("goerlitz-kfz", "kfz")];
+    let loaded = ledger.load(specs).await.unwrap();
+    assert!(loaded.subscriptions_changed);
+    let wanted = NewDelivery { delivery: DeliveryId(1), endpoint: loaded.endpoints[1] };
+    let transaction = Transaction {
+        routed: vec![(MessageRow(1), vec![wanted])],
+        subscriptions_version: loaded.subscriptions_version,
+        ..Transaction::default()
+    };
+    commit(&ledger, transaction).await.unwrap();
+    assert!(ledger.unrouted(MessageRow(0), 10).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn changed_subscriptions_stop_an_admission_made_under_the_old_ones() {
+    let folder = Folder::new();
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
+    ledger.load(vec![spec("nordsachsen-kfz", "kfz and more")]).await.unwrap();
+    let old = admission(1..2, Some(loaded.endpoints[0]));
+    assert_eq!(commit(&ledger, old).await.unwrap_err().code(), "AB-2307");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_ledger_is_refused_with_a_code() {
+    let folder = Folder::new();
+    for (content, code) in [(&b"this is a letter to the county, not a ledger"[..], "AB-2302")] {
+        std::fs::write(folder.ledger(), content.repeat(100)).unwrap();
+        let failure = Ledger::open(&folder.ledger()).unwrap_err();
+        assert_eq!((failure.kind(), failure.code()), (FailureKind::Defect, code));
+    }
+    std::fs::remove_file(folder.ledger()).unwrap();
+    let foreign = rusqlite::Connection::open(folder.ledger()).unwrap();
+    foreign.execute_batch("CREATE TABLE letter (text TEXT)").unwrap();
+    drop(foreign);
+    assert_eq!(Ledger::open(&folder.ledger()).unwrap_err().code(), "AB-2302");
+}
+
+#[tokio::test]
+async fn a_newer_or_damaged_ledger_is_refused_with_a_code() {
+    let folder = Folder::new();
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
+    ledger.inspect(|sql| sql.pragma_update(None, "user_version", 99)).await.unwrap();
+    drop(ledger);
+    assert_eq!(Ledger::open(&folder.ledger()).unwrap_err().code(), "AB-2303");
+
+    let mut bytes = std::fs::read(folder.ledger()).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[100..middle].fill(0xA5);
+    std::fs::write(folder.ledger(), bytes).unwrap();
+    let code = Ledger::open(&folder.ledger()).unwrap_err().code();
+    assert!(["AB-2303", "AB-2304"].contains(&code), "{code}");
+}
+
+#[tokio::test]
+async fn a_missing_folder_is_unavailable_with_a_code() {
+    let folder = Folder::new();
+    let failure = Ledger::open(&folder.0.join("nowhere/ledger.sqlite")).unwrap_err();
+    assert_eq!((failure.kind(), failure.code()), (FailureKind::Unavailable, "AB-2301"));
+}

@@ -1,0 +1,314 @@
+//! The engine: one loop that decides and records in one transaction a turn.
+//!
+//! A turn settles what ended, admits what came, chooses what starts next and writes it all down with
+//! its events; only then are attempts started. So a slot frees at the commit that settles it, and a
+//! crash leaves at most `concurrency` attempts with an unknown end, each of them in an intent.
+
+mod admit;
+mod draft;
+mod gates;
+mod recover;
+mod settle;
+mod start;
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use messaging::{CaseId, Claims, Clock, FailureKind, Partition, Result};
+use stores::ledger::{DeliveryId, EndpointRow, IntentRow, Ledger, MessageRow};
+use telemetry::{Check, Metrics};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use self::{draft::Draft, start::Envelopes};
+use crate::{
+    Endpoint, Parts,
+    attempt::{self, Ended},
+    gate::Gate,
+    known::Known,
+    reader::{Prepared, Reader},
+    relay::Relay,
+    ruling::Terms,
+    schedule::Schedule,
+    teller::Teller,
+};
+
+/// Batches that wait for a turn.
+const BATCHES_MAX: usize = 4;
+/// Endings settled in one turn.
+const ENDINGS_MAX: usize = 2_000;
+/// Told events are forgotten with the next transaction, or after this long without one.
+const TIDY_AFTER: Duration = Duration::from_secs(1);
+/// A commit that cannot be done now is tried again after this long.
+const COMMIT_PAUSE: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    ledger: Ledger,
+    claims: Arc<dyn Claims>,
+    clock: Clock,
+    metrics: Metrics,
+    ready: Check,
+    teller: Teller,
+    served: Vec<Served>,
+    by_row: HashMap<EndpointRow, usize>,
+    known: Known,
+    numbers: Numbers,
+    subscriptions_version: u64,
+    /// Deliveries not settled yet, by intent.
+    intents: HashMap<IntentRow, usize>,
+    envelopes: Envelopes,
+    /// Deliveries to be told of unless something happens to them first.
+    announcements: VecDeque<Announcement>,
+    gate_events: u64,
+    dice: Dice,
+    attempts: JoinSet<Ended>,
+    probes: JoinSet<(usize, Result<()>)>,
+    helpers: JoinSet<()>,
+    batches: mpsc::Receiver<Prepared>,
+    admitted: mpsc::UnboundedSender<(Partition, u64)>,
+    written: watch::Sender<u64>,
+    told: watch::Receiver<u64>,
+    told_until: u64,
+    shutdown: CancellationToken,
+    drain_max: Duration,
+}
+
+/// An endpoint and what it is to get.
+#[derive(Debug)]
+struct Served {
+    endpoint: Arc<Endpoint>,
+    row: EndpointRow,
+    terms: Terms,
+    schedule: Schedule,
+    gate: Gate,
+    in_flight: usize,
+    /// Cases whose attempts ended without a word one after the other.
+    failing: Vec<CaseId>,
+}
+
+/// The last numbers given; this process gives all of them.
+#[derive(Debug)]
+struct Numbers {
+    delivery: DeliveryId,
+    message: MessageRow,
+    intent: IntentRow,
+    outbox: u64,
+}
+
+#[derive(Debug)]
+struct Announcement {
+    due: Instant,
+    served: usize,
+    case_id: CaseId,
+    delivery: DeliveryId,
+}
+
+/// Spreads waits (xorshift64*). Not for secrets.
+#[derive(Debug)]
+struct Dice(u64);
+
+impl Dice {
+    /// Even over `0.0..1.0`.
+    fn chance(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let drawn = u32::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32)
+            .expect("the upper half has 32 bits");
+        f64::from(drawn) / (f64::from(u32::MAX) + 1.0)
+    }
+}
+
+/// Why the loop went round.
+enum Wake {
+    Ended(Box<Ended>),
+    Batch(Prepared),
+    Probed(usize, Result<()>),
+    Time,
+    Shutdown,
+}
+
+impl Engine {
+    /// Rebuilds the schedule, settles what a former process left open, and begins to read.
+    pub(crate) async fn start(parts: Parts, shutdown: CancellationToken) -> Result<Self> {
+        let (batches_in, batches) = mpsc::channel(BATCHES_MAX);
+        let (admitted, admitted_out) = mpsc::unbounded_channel();
+        let (written, written_out) = watch::channel(0);
+        let (told_in, told) = watch::channel(0);
+        let reader = Reader {
+            channel: Arc::clone(&parts.channel),
+            claims: Arc::clone(&parts.claims),
+            ledger: parts.ledger.clone(),
+            channels: parts.channels.clone(),
+            ready: parts.ready.add("dispatcher.reader"),
+        };
+        let relay =
+            Relay { channel: Arc::clone(&parts.channel), ledger: parts.ledger.clone() };
+
+        let mut helpers = JoinSet::new();
+        let mut engine = recover::recover(parts, shutdown).await?;
+        helpers.spawn(reader.run(batches_in, admitted_out));
+        helpers.spawn(relay.run(written_out, told_in));
+        engine.helpers = helpers;
+        engine.batches = batches;
+        engine.admitted = admitted;
+        engine.written = written;
+        engine.told = told;
+        engine.ready.ready();
+        Ok(engine)
+    }
+
+    /// Turns until shutdown.
+    pub(crate) async fn run(mut self) -> Result<()> {
+        let mut wake = Wake::Time;
+        loop {
+            if matches!(wake, Wake::Shutdown) {
+                return self.drain().await;
+            }
+            self.turn(wake).await?;
+            wake = self.wait().await;
+        }
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let wakes_at = self.wakes_at();
+        tokio::select! {
+            biased;
+            () = self.shutdown.cancelled() => Wake::Shutdown,
+            Some(ended) = self.attempts.join_next() => ended_of(ended),
+            Some((served, probed)) = next_probe(&mut self.probes) => Wake::Probed(served, probed),
+            Some(batch) = self.batches.recv() => Wake::Batch(batch),
+            () = tokio::time::sleep_until(wakes_at) => Wake::Time,
+        }
+    }
+
+    fn wakes_at(&self) -> Instant {
+        let tidy = Instant::now() + TIDY_AFTER;
+        let open = self.served.iter().filter(|served| served.gate.is_open());
+        let waits = open.filter_map(|served| served.schedule.wakes_at());
+        let gates = self.served.iter().filter_map(|served| served.gate.wakes_at());
+        let told = self.announcements.front().map(|announcement| announcement.due);
+        waits.chain(gates).chain(told).fold(tidy, Instant::min)
+    }
+
+    /// Settles, admits, chooses, records; then acts.
+    async fn turn(&mut self, wake: Wake) -> Result<()> {
+        let mut draft = Draft::new(self.clock.now(), self.subscriptions_version);
+        let is_tick = matches!(wake, Wake::Time);
+        self.take_in(wake, &mut draft).await?;
+        self.take_in_the_rest(&mut draft).await?;
+        self.announce(&mut draft).await?;
+        self.begin_probes(draft.now);
+        self.choose(&mut draft).await?;
+        self.tidy_outbox(&mut draft, is_tick);
+        self.commit(draft).await
+    }
+
+    async fn take_in(&mut self, wake: Wake, draft: &mut Draft) -> Result<()> {
+        match wake {
+            Wake::Ended(ended) => self.settle(*ended, draft).await,
+            Wake::Batch(batch) => self.admit(batch, draft).await,
+            Wake::Probed(served, probed) => {
+                self.probed(served, &probed, draft);
+                Ok(())
+            }
+            Wake::Time | Wake::Shutdown => Ok(()),
+        }
+    }
+
+    /// Whatever else is there already shares the transaction.
+    async fn take_in_the_rest(&mut self, draft: &mut Draft) -> Result<()> {
+        for _ in 0..ENDINGS_MAX {
+            let Some(ended) = self.attempts.try_join_next() else { break };
+            self.take_in(ended_of(ended), draft).await?;
+        }
+        for _ in 0..BATCHES_MAX {
+            let Ok(batch) = self.batches.try_recv() else { break };
+            self.admit(batch, draft).await?;
+        }
+        Ok(())
+    }
+
+    fn tidy_outbox(&mut self, draft: &mut Draft, is_tick: bool) {
+        let told = *self.told.borrow_and_update();
+        if self.told_until < told && (is_tick || !draft.transaction.is_empty()) {
+            draft.transaction.outbox_done = Some(told);
+            self.told_until = told;
+        }
+        self.metrics.dispatcher().set_outbox(self.numbers.outbox.saturating_sub(told));
+    }
+
+    /// Nothing starts before its intent is durable; settlements are kept until they are.
+    async fn commit(&mut self, draft: Draft) -> Result<()> {
+        if !draft.transaction.is_empty() {
+            let transaction = Arc::new(draft.transaction);
+            let began = Instant::now();
+            while let Err(failure) = self.ledger.commit(Arc::clone(&transaction)).await {
+                if failure.kind() != FailureKind::Unavailable || self.shutdown.is_cancelled() {
+                    return Err(failure);
+                }
+                warn!(code = failure.code(), cause = failure.report(), "ledger is unavailable");
+                self.ready.not_ready(failure.report());
+                tokio::time::sleep(COMMIT_PAUSE).await;
+            }
+            self.ready.ready();
+            self.metrics.dispatcher().ledger_transaction("turn", began.elapsed());
+            self.written.send_replace(self.numbers.outbox);
+            for progress in draft.progress {
+                // A reader that has gone takes its courtesy with it.
+                self.admitted.send(progress).ok();
+            }
+        }
+        for job in draft.jobs {
+            let Some(served) = self.served.get(job.served) else { continue };
+            let endpoint = Arc::clone(&served.endpoint);
+            self.attempts.spawn(attempt::run(job, endpoint, Arc::clone(&self.claims)));
+        }
+        Ok(())
+    }
+
+    /// Lets attempts under way end, for a while; what does not is uncertain at the next start.
+    async fn drain(mut self) -> Result<()> {
+        let deadline = Instant::now() + self.drain_max;
+        self.batches.close();
+        while let Ok(Some(ended)) =
+            tokio::time::timeout_at(deadline, self.attempts.join_next()).await
+        {
+            let mut draft = Draft::new(self.clock.now(), self.subscriptions_version);
+            self.take_in(ended_of(ended), &mut draft).await?;
+            self.take_in_the_rest_of_endings(&mut draft).await?;
+            self.commit(draft).await?;
+        }
+        // Closing `written` lets the relay tell what is left and end.
+        let (written, _) = watch::channel(0);
+        self.written = written;
+        let helpers = async { while self.helpers.join_next().await.is_some() {} };
+        tokio::time::timeout_at(deadline, helpers).await.ok();
+        Ok(())
+    }
+
+    async fn take_in_the_rest_of_endings(&mut self, draft: &mut Draft) -> Result<()> {
+        while let Some(ended) = self.attempts.try_join_next() {
+            self.take_in(ended_of(ended), draft).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Attempts catch panics themselves and are aborted by nobody but the process's end.
+fn ended_of(joined: std::result::Result<Ended, tokio::task::JoinError>) -> Wake {
+    Wake::Ended(Box::new(joined.expect("attempts neither panic nor are aborted")))
+}
+
+async fn next_probe(probes: &mut JoinSet<(usize, Result<()>)>) -> Option<(usize, Result<()>)> {
+    Some(probes.join_next().await?.expect("probes neither panic nor are aborted"))
+}

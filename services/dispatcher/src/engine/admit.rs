@@ -1,0 +1,263 @@
+//! Admitting: what becomes of each record, and telling of it in time.
+
+use std::{
+    collections::{HashMap, hash_map::Entry as Slot},
+    sync::Arc,
+    time::Duration,
+};
+
+use messaging::{
+    ApplicationHead, DeliveryState, Envelope, EventKind, MessageId, Partition, Position, Record,
+    Result, Sha256,
+};
+use stores::ledger::{
+    Admission, AdmittedMessage, DeliveryId, MessageRow, NewDelivery, PartitionBatch, VerdictKind,
+    VerdictRow,
+};
+use tracing::{error, warn};
+
+use super::{Announcement, Draft, Engine};
+use crate::{
+    admission::{Novelty, novelty},
+    codes,
+    reader::{Content, Prepared, PreparedRecord},
+    schedule::{Entry, Step, Turn},
+    teller::{Subject, What, Why},
+};
+
+/// A delivery to which nothing has happened for so long is told of as pending. Most are delivered
+/// long before, and one event tells all of it.
+const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
+/// Deliveries announced in one turn.
+const ANNOUNCEMENTS_MAX: usize = 500;
+
+impl Engine {
+    pub(super) async fn admit(&mut self, batch: Prepared, draft: &mut Draft) -> Result<()> {
+        let Prepared { partition, from, next, records } = batch;
+        let mut admitted = self.admitted_before(&records, draft).await?;
+        let mut made = Vec::with_capacity(records.len());
+        for PreparedRecord { offset, bytes, content } in records {
+            let position = Position { partition: partition.clone(), offset };
+            made.push(match content {
+                Content::Undecodable(record, why) => {
+                    self.undecodable(position, record, why, bytes, draft)
+                }
+                Content::Application(envelope) => {
+                    let head = &envelope.head;
+                    match novelty(head, admitted.get(&head.message_id).copied()) {
+                        Novelty::New => {
+                            if let Slot::Vacant(slot) = admitted.entry(head.message_id) {
+                                slot.insert(head.sha256);
+                            }
+                            self.message(&position, &envelope, bytes, draft)
+                        }
+                        known => self.verdict(&position, head, known, bytes, draft),
+                    }
+                }
+            });
+        }
+        let count = u64::try_from(made.len()).unwrap_or(u64::MAX);
+        self.metrics.dispatcher().admitted(partition.channel.as_str(), count);
+        draft.progress.push((partition.clone(), next));
+        draft.transaction.admissions.push(PartitionBatch { partition, from, next, records: made });
+        Ok(())
+    }
+
+    /// The hash of every id among `records` that was admitted before, in the ledger or this draft.
+    async fn admitted_before(
+        &self,
+        records: &[PreparedRecord],
+        draft: &Draft,
+    ) -> Result<HashMap<MessageId, Sha256>> {
+        let ids = records.iter().filter_map(|record| match &record.content {
+            Content::Application(envelope) => Some(envelope.head.message_id),
+            Content::Undecodable(..) => None,
+        });
+        let suspects: Vec<MessageRow> =
+            ids.flat_map(|id| self.known.suspects(id).collect::<Vec<_>>()).collect();
+        if suspects.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let drafted = draft.transaction.admissions.iter().flat_map(|batch| &batch.records);
+        let drafted = drafted.filter_map(|record| match record {
+            Admission::Message(message) => Some((message.message_id, message.sha256)),
+            Admission::Verdict(_) => None,
+        });
+        let mut admitted: HashMap<MessageId, Sha256> = drafted.collect();
+        let known = self.ledger.identities(suspects).await?;
+        admitted.extend(known.into_iter().map(|known| (known.message_id, known.sha256)));
+        Ok(admitted)
+    }
+
+    fn message(
+        &mut self,
+        position: &Position,
+        envelope: &Arc<Envelope>,
+        record: bytes::Bytes,
+        draft: &mut Draft,
+    ) -> Admission {
+        let head = &envelope.head;
+        self.numbers.message.0 += 1;
+        let row = self.numbers.message;
+        self.known.insert(head.message_id, row);
+        let deliveries = self.schedule(head, row, draft);
+        self.envelopes.keep(row, envelope, deliveries.len());
+        if deliveries.is_empty() {
+            self.unrouted(head, position, draft);
+        }
+        Admission::Message(AdmittedMessage {
+            row,
+            offset: position.offset,
+            message_id: head.message_id,
+            sha256: head.sha256,
+            case_id: head.case_id,
+            sender: head.sender.clone(),
+            record,
+            deliveries,
+        })
+    }
+
+    /// Makes a delivery for every endpoint that wants `head`.
+    fn schedule(
+        &mut self,
+        head: &ApplicationHead,
+        message: MessageRow,
+        draft: &Draft,
+    ) -> Vec<NewDelivery> {
+        let mut deliveries = Vec::new();
+        for (index, served) in self.served.iter_mut().enumerate() {
+            if !served.endpoint.wants(head) {
+                continue;
+            }
+            self.numbers.delivery.0 += 1;
+            let delivery = self.numbers.delivery;
+            served.schedule.add(new_entry(delivery, message, head), Turn::Due);
+            self.announcements.push_back(Announcement {
+                due: draft.now + ANNOUNCE_AFTER,
+                served: index,
+                case_id: head.case_id,
+                delivery,
+            });
+            deliveries.push(NewDelivery { delivery, endpoint: served.row });
+        }
+        deliveries
+    }
+
+    fn unrouted(&mut self, head: &ApplicationHead, position: &Position, draft: &mut Draft) {
+        let message_id = head.message_id;
+        warn!(%message_id, code = codes::UNROUTED, "no endpoint subscribes");
+        self.metrics.dispatcher().verdict("unrouted");
+        let why = Why { code: Some(codes::UNROUTED), cause: None };
+        let subject = Subject::from(head);
+        let event = self.teller.about_record(
+            Some(&subject),
+            position,
+            EventKind::Unrouted,
+            why,
+            draft.at,
+        );
+        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+    }
+
+    fn verdict(
+        &mut self,
+        position: &Position,
+        head: &ApplicationHead,
+        novelty: Novelty,
+        record: bytes::Bytes,
+        draft: &mut Draft,
+    ) -> Admission {
+        let is_conflict = novelty == Novelty::Conflict;
+        let (kind, event, code) = if is_conflict {
+            let event = EventKind::Conflict { position: position.clone() };
+            (VerdictKind::Conflict, event, codes::CONFLICT)
+        } else {
+            let event = EventKind::Duplicate { position: position.clone() };
+            (VerdictKind::Duplicate, event, codes::DUPLICATE)
+        };
+        self.metrics.dispatcher().verdict(kind.name());
+        let why = Why { code: Some(code), cause: None };
+        let subject = Subject::from(head);
+        let event = self.teller.about_record(Some(&subject), position, event, why, draft.at);
+        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        Admission::Verdict(VerdictRow {
+            offset: position.offset,
+            kind,
+            message_id: Some(head.message_id),
+            sha256: Some(head.sha256),
+            record: is_conflict.then_some(record),
+        })
+    }
+
+    fn undecodable(
+        &mut self,
+        position: Position,
+        record: Record,
+        why: String,
+        bytes: bytes::Bytes,
+        draft: &mut Draft,
+    ) -> Admission {
+        let Partition { channel, number } = &position.partition;
+        let (code, offset) = (codes::UNDECODABLE, position.offset);
+        error!(%channel, number, offset, code, cause = why, "record cannot be read");
+        self.metrics.dispatcher().verdict("undecodable");
+        let why = Why { code: Some(code), cause: Some(why) };
+        let kind = EventKind::Undecodable { position: position.clone() };
+        let event = self.teller.about_record(None, &position, kind, why, draft.at);
+        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        let letter = self.teller.dead_letter_record(event, Vec::new(), position, record);
+        draft.tell(&mut self.numbers, letter);
+        let kind = VerdictKind::Undecodable;
+        let (message_id, sha256, record) = (None, None, Some(bytes));
+        Admission::Verdict(VerdictRow { offset, kind, message_id, sha256, record })
+    }
+
+    /// Tells of deliveries to which nothing has happened yet.
+    pub(super) async fn announce(&mut self, draft: &mut Draft) -> Result<()> {
+        let mut quiet = Vec::new();
+        for _ in 0..ANNOUNCEMENTS_MAX {
+            let Some(next) = self.announcements.front() else { break };
+            if draft.now < next.due {
+                break;
+            }
+            let served = self.served.get(next.served);
+            let entry = served.and_then(|s| s.schedule.find(next.case_id, next.delivery));
+            quiet.extend(entry.filter(|entry| entry.version == 1).map(|e| (next.served, *e)));
+            self.announcements.pop_front();
+        }
+        if quiet.is_empty() {
+            return Ok(());
+        }
+        let messages = quiet.iter().map(|(_, entry)| entry.message).collect();
+        let known = self.ledger.identities(messages).await?;
+        let known: HashMap<MessageRow, _> = known.iter().map(|known| (known.row, known)).collect();
+        for (index, entry) in quiet {
+            let (Some(known), Some(served)) = (known.get(&entry.message), self.served.get(index))
+            else {
+                continue;
+            };
+            let (kind, why) = (EventKind::Admitted, Why::default());
+            let what = What { kind, why, next_at: None, at: draft.at };
+            let subject = Subject::from(*known);
+            let name = &served.endpoint.name;
+            let event = self.teller.about_delivery(&subject, name, &entry, what);
+            draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        }
+        Ok(())
+    }
+}
+
+fn new_entry(delivery: DeliveryId, message: MessageRow, head: &ApplicationHead) -> Entry {
+    Entry {
+        delivery,
+        message,
+        case_id: head.case_id,
+        generation: 0,
+        state: DeliveryState::Pending,
+        attempts: 0,
+        first_attempt_at: None,
+        version: 1,
+        gate_closings: 0,
+        step: Step::Deliver,
+    }
+}

@@ -1,0 +1,330 @@
+//! A start: rebuilds the schedule and settles what a former process left unsettled.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use channels::codec;
+use messaging::{DeliveryState, EffectContract, Result, Timestamp};
+use stores::ledger::{
+    AttemptRow, DeliveryId, EndpointSpec, Ledger, Loaded, MessageRow, NewDelivery, OpenDelivery,
+    Settlement, Transaction,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::{
+    Dice, Draft, Engine, Numbers, Served,
+    settle::{next_at, turn_of},
+    start::Envelopes,
+};
+use crate::{
+    AfterDeadLetter, Endpoint, Interest, Parts, codes,
+    gate::Gate,
+    known::Known,
+    ruling::{self, Next, Terms},
+    schedule::{Entry, Schedule, Step, Turn},
+    teller::{Subject, Teller, What, Why},
+};
+
+/// After the deadline of an attempt whose process ended, until its case is touched again.
+const MARGIN: Duration = Duration::from_secs(1);
+/// A wait read from the ledger is never longer: a clock that jumped back holds nothing for years.
+const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
+/// Unrouted messages looked at in one transaction.
+const UNROUTED_MAX: u32 = 500;
+
+/// An engine whose channels are not connected yet.
+pub(super) async fn recover(parts: Parts, shutdown: CancellationToken) -> Result<Engine> {
+    let specs: Vec<EndpointSpec> = parts.endpoints.iter().map(spec_of).collect();
+    let mut loaded = parts.ledger.load(specs.clone()).await?;
+    if loaded.subscriptions_changed {
+        route_unrouted(&parts, &loaded).await?;
+        loaded = parts.ledger.load(specs).await?;
+    }
+    let open = std::mem::take(&mut loaded.open);
+    let interrupted = std::mem::take(&mut loaded.interrupted);
+    let intents = std::mem::take(&mut loaded.intents);
+
+    let mut engine = connect(parts, loaded, shutdown);
+    let mut draft = Draft::new(engine.clock.now(), engine.subscriptions_version);
+    draft.transaction.intents_done = intents;
+    engine.rebuild(open, &interrupted.into_iter().collect(), &mut draft).await?;
+    engine.commit(draft).await?;
+    Ok(engine)
+}
+
+fn connect(parts: Parts, loaded: Loaded, shutdown: CancellationToken) -> Engine {
+    let served: Vec<Served> =
+        parts.endpoints.into_iter().zip(&loaded.endpoints).map(|(e, row)| serve(e, *row)).collect();
+    for served in &served {
+        parts.metrics.dispatcher().set_gate(served.endpoint.name.as_str(), true);
+    }
+    let by_row = served.iter().enumerate().map(|(index, served)| (served.row, index)).collect();
+    let identity = parts.ledger.identity().clone();
+    Engine {
+        claims: parts.claims,
+        clock: parts.clock,
+        metrics: parts.metrics,
+        ready: parts.ready.add("dispatcher.ledger"),
+        teller: Teller { identity, source: parts.source },
+        served,
+        by_row,
+        known: Known::new(loaded.fingerprints),
+        numbers: Numbers {
+            delivery: loaded.delivery_last,
+            message: loaded.message_last,
+            intent: loaded.intent_last,
+            outbox: loaded.outbox_last,
+        },
+        subscriptions_version: loaded.subscriptions_version,
+        intents: HashMap::new(),
+        envelopes: Envelopes::default(),
+        announcements: VecDeque::new(),
+        gate_events: 0,
+        // Zero would stay zero.
+        dice: Dice(parts.seed | 1),
+        attempts: JoinSet::new(),
+        probes: JoinSet::new(),
+        helpers: JoinSet::new(),
+        batches: mpsc::channel(1).1,
+        admitted: mpsc::unbounded_channel().0,
+        written: watch::channel(0).0,
+        told: watch::channel(0).1,
+        told_until: 0,
+        shutdown,
+        drain_max: parts.drain_max,
+        ledger: parts.ledger,
+    }
+}
+
+fn serve(endpoint: Endpoint, row: stores::ledger::EndpointRow) -> Served {
+    let terms = Terms {
+        policy: endpoint.policy,
+        contract: endpoint.adapter.contract(),
+        after_dead_letter: endpoint.after_dead_letter,
+    };
+    let endpoint = Arc::new(endpoint);
+    let (schedule, gate) = (Schedule::default(), Gate::default());
+    Served { endpoint, row, terms, schedule, gate, in_flight: 0, failing: Vec::new() }
+}
+
+/// What an endpoint subscribes to, in a stable notation.
+fn spec_of(endpoint: &Endpoint) -> EndpointSpec {
+    let interests = endpoint.interests.iter().map(|interest| {
+        let Interest { domain, authority_prefix, message_types, test } = interest;
+        let domain = domain.as_ref().map_or("*", |domain| domain.as_str());
+        format!("{domain} {authority_prefix}* [{}] test={test}", message_types.join(","))
+    });
+    EndpointSpec {
+        name: endpoint.name.clone(),
+        interests: interests.collect::<Vec<_>>().join("; "),
+    }
+}
+
+/// Gives messages nobody wanted to the endpoints that want them now, before these lease anything.
+async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<()> {
+    let mut last = loaded.delivery_last;
+    let mut after = MessageRow(0);
+    loop {
+        let page = parts.ledger.unrouted(after, UNROUTED_MAX).await?;
+        let Some(last_row) = page.last().map(|message| message.row) else { return Ok(()) };
+        after = last_row;
+        let mut transaction = Transaction {
+            subscriptions_version: loaded.subscriptions_version,
+            at: parts.clock.now(),
+            ..Transaction::default()
+        };
+        for message in page {
+            let head = codec::from_bytes(message.record).and_then(|r| codec::decode_head(&r));
+            let head = match head {
+                Ok(head) => head,
+                Err(cause) => {
+                    let row = message.row.0;
+                    error!(code = codes::UNDECODABLE, row, %cause, "record is damaged");
+                    continue;
+                }
+            };
+            let wanting = parts.endpoints.iter().zip(&loaded.endpoints);
+            let wanting = wanting.filter(|(endpoint, _)| endpoint.wants(&head));
+            let deliveries: Vec<NewDelivery> = wanting
+                .map(|(_, row)| {
+                    last.0 += 1;
+                    NewDelivery { delivery: last, endpoint: *row }
+                })
+                .collect();
+            if !deliveries.is_empty() {
+                info!(message_id = %head.message_id, "an endpoint was found");
+                transaction.routed.push((message.row, deliveries));
+            }
+        }
+        if !transaction.routed.is_empty() {
+            commit(&parts.ledger, transaction).await?;
+        }
+    }
+}
+
+async fn commit(ledger: &Ledger, transaction: Transaction) -> Result<()> {
+    ledger.commit(Arc::new(transaction)).await
+}
+
+impl Engine {
+    async fn rebuild(
+        &mut self,
+        open: Vec<OpenDelivery>,
+        interrupted: &HashMap<DeliveryId, u64>,
+        draft: &mut Draft,
+    ) -> Result<()> {
+        let mut without_endpoint = 0_u64;
+        let (mut left, count) = (Vec::new(), open.len());
+        for delivery in open {
+            let is_interrupted = interrupted.contains_key(&delivery.delivery);
+            let Some(index) = self.by_row.get(&delivery.endpoint).copied() else {
+                without_endpoint += 1;
+                if is_interrupted {
+                    draft.transaction.settlements.push(left_uncertain(&delivery));
+                }
+                continue;
+            };
+            let Some(served) = self.served.get_mut(index) else { continue };
+            let (entry, turn) = entry_of(&delivery, &served.terms, draft);
+            if is_interrupted {
+                let (entry, turn) = interrupt(&entry, served, draft);
+                served.schedule.add(entry, turn);
+                left.push((index, entry));
+            } else if turn != Turn::Gone {
+                served.schedule.add(entry, turn);
+                if entry.version == 1 {
+                    self.announcements.push_back(super::Announcement {
+                        due: draft.now,
+                        served: index,
+                        case_id: entry.case_id,
+                        delivery: entry.delivery,
+                    });
+                }
+            }
+        }
+        if without_endpoint != 0 {
+            warn!(deliveries = without_endpoint, "open deliveries of endpoints not configured");
+        }
+        let uncertain = left.len();
+        info!(open = count, uncertain, "schedule rebuilt");
+        self.tell_interrupted(left, draft).await
+    }
+
+    async fn tell_interrupted(
+        &mut self,
+        left: Vec<(usize, Entry)>,
+        draft: &mut Draft,
+    ) -> Result<()> {
+        let messages = left.iter().map(|(_, entry)| entry.message).collect();
+        let known = self.ledger.identities(messages).await?;
+        let known: HashMap<MessageRow, _> = known.iter().map(|known| (known.row, known)).collect();
+        for (index, entry) in left {
+            let (Some(known), Some(served)) = (known.get(&entry.message), self.served.get(index))
+            else {
+                continue;
+            };
+            let ruling = ruling::interrupted(&entry, served.terms.contract, lease_of(served));
+            let Some(kind) = ruling.event else { continue };
+            let cause = Some("the process ended before the attempt".to_owned());
+            let why = Why { code: Some(codes::INTERRUPTED), cause };
+            let next_at = next_at(ruling.next, draft.at);
+            let what = What { kind, why, next_at, at: draft.at };
+            let subject = Subject::from(*known);
+            let event =
+                self.teller.about_delivery(&subject, &served.endpoint.name, &entry, what);
+            draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        }
+        Ok(())
+    }
+}
+
+fn lease_of(served: &Served) -> Duration {
+    served.endpoint.timeout + MARGIN
+}
+
+/// Nobody knows how its attempt ended; its case is left alone until it surely has.
+fn interrupt(entry: &Entry, served: &Served, draft: &mut Draft) -> (Entry, Turn) {
+    let ruling = ruling::interrupted(entry, served.terms.contract, lease_of(served));
+    let entry = Entry {
+        state: ruling.state,
+        attempts: ruling.attempts,
+        step: ruling.step,
+        version: entry.version + 1,
+        first_attempt_at: entry.first_attempt_at.or(Some(draft.at)),
+        ..*entry
+    };
+    let settlement = Settlement {
+        delivery: entry.delivery,
+        version: entry.version,
+        state: entry.state,
+        attempts: entry.attempts,
+        next_at: next_at(ruling.next, draft.at),
+        first_attempt_at: entry.first_attempt_at,
+        attempt: Some(interrupted_attempt(entry.attempts, draft.at)),
+    };
+    draft.transaction.settlements.push(settlement);
+    (entry, turn_of(ruling.next, draft.now))
+}
+
+fn left_uncertain(delivery: &OpenDelivery) -> Settlement {
+    Settlement {
+        delivery: delivery.delivery,
+        version: delivery.version + 1,
+        state: DeliveryState::Uncertain,
+        attempts: delivery.attempts + 1,
+        next_at: None,
+        first_attempt_at: delivery.first_attempt_at,
+        attempt: None,
+    }
+}
+
+/// When it began is not known: the intent was written before.
+fn interrupted_attempt(number: u32, at: Timestamp) -> AttemptRow {
+    AttemptRow {
+        number,
+        started_at: at,
+        ended_at: at,
+        outcome: "interrupted",
+        code: Some(codes::INTERRUPTED.to_owned()),
+        cause: None,
+        receipt: None,
+    }
+}
+
+fn entry_of(open: &OpenDelivery, terms: &Terms, draft: &Draft) -> (Entry, Turn) {
+    let waits = open.next_at.map_or(Duration::ZERO, |at| at.since(draft.at).min(WAIT_MAX));
+    let (step, next) = match (open.state, terms.contract) {
+        (DeliveryState::Dead, _) if terms.after_dead_letter == AfterDeadLetter::Continue => {
+            (Step::Deliver, Next::Gone)
+        }
+        (DeliveryState::Dead, _) | (DeliveryState::Uncertain, EffectContract::None) => {
+            (Step::Deliver, Next::Held)
+        }
+        // A full wait again: whether it was over before the process ended is not known.
+        (DeliveryState::Uncertain, EffectContract::CanLookUp { visible_within }) => {
+            (Step::LookUp, Next::After(waits.max(visible_within)))
+        }
+        _ => (Step::Deliver, Next::After(waits)),
+    };
+    let entry = Entry {
+        delivery: open.delivery,
+        message: open.message,
+        case_id: open.case_id,
+        generation: open.generation,
+        state: open.state,
+        attempts: open.attempts,
+        first_attempt_at: open.first_attempt_at,
+        version: open.version,
+        gate_closings: 0,
+        step,
+    };
+    (entry, turn_of(next, draft.now))
+}

@@ -1,0 +1,248 @@
+//! Settling: what ended, what follows from it, and what is told.
+
+use messaging::{
+    DeliveryState, Event, EventKind, Failure, Reason, Reply, Result, Timestamp,
+};
+use stores::ledger::{AttemptRow, Settlement};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::{Draft, Engine, Served};
+use crate::{
+    attempt::{Ended, Job},
+    codes,
+    ruling::{self, Ending, Next, Ruling},
+    schedule::{Entry, Step, Turn},
+    teller::{Subject, What, Why},
+};
+
+/// So many cases in a row that fail without a word close the gate: it is the system, not they.
+const FAILING_MAX: usize = 5;
+
+impl Engine {
+    pub(super) async fn settle(&mut self, ended: Ended, draft: &mut Draft) -> Result<()> {
+        let Ended { job, ending, took } = ended;
+        let chance = self.dice.chance();
+        let Some(served) = self.served.get_mut(job.served) else { return Ok(()) };
+        served.in_flight -= 1;
+        let ruling = ruling::rule(&job.entry, &ending, &served.terms, draft.at, chance);
+        let name = served.endpoint.name.clone();
+        self.metrics.dispatcher().attempted(name.as_str(), ruling.outcome, took);
+
+        let is_changed = job.intent.is_some() || ruling.state != job.entry.state;
+        let entry = after(&job.entry, &ruling, is_changed);
+        let is_in_a_row = served.count_failing(&entry, &job, &ruling);
+        served.schedule.settle(entry, turn_of(ruling.next, draft.now));
+        if ruling.next != Next::Now {
+            // What waits may wait long; it is read back when its time comes.
+            self.envelopes.release(job.entry.message);
+        }
+        let next_at = next_at(ruling.next, draft.at);
+        if is_changed {
+            let settled = settlement(&entry, next_at, &job, &ending, ruling.outcome, draft.at);
+            draft.transaction.settlements.push(settled);
+        }
+        self.end_intent(&job, draft);
+        let failure = ruling::failure_of(&ending);
+        log(&name, &job, &ruling, failure);
+        if let Some(wait) = ruling.close_gate {
+            let why = Why { code: failure.map(Failure::code), cause: failure.map(Failure::report) };
+            self.close_gate(job.served, wait, why, draft);
+        } else if is_in_a_row {
+            let wait = self.first_wait(job.served);
+            let why = Why { code: Some(codes::FAILING_IN_A_ROW), cause: None };
+            self.close_gate(job.served, wait, why, draft);
+        }
+        match ruling.event {
+            Some(kind) => self.tell(Settled { job, entry, next_at, ending, kind }, draft).await,
+            None => Ok(()),
+        }
+    }
+
+    fn end_intent(&mut self, job: &Job, draft: &mut Draft) {
+        let Some(intent) = job.intent else { return };
+        let Some(open) = self.intents.get_mut(&intent) else { return };
+        *open -= 1;
+        if *open == 0 {
+            self.intents.remove(&intent);
+            draft.transaction.intents_done.push(intent);
+        }
+    }
+
+    async fn tell(&mut self, settled: Settled, draft: &mut Draft) -> Result<()> {
+        let Settled { job, entry, next_at, ending, kind } = settled;
+        let Some(served) = self.served.get(job.served) else { return Ok(()) };
+        let endpoint = served.endpoint.name.clone();
+        let Some(subject) = self.subject_of(&job).await? else { return Ok(()) };
+        if let (DeliveryState::Delivered, Some(envelope)) = (entry.state, &job.envelope) {
+            let since = draft.at.since(envelope.head.received_at);
+            self.metrics.dispatcher().delivered(endpoint.as_str(), since);
+        }
+        let failure = ruling::failure_of(&ending);
+        let why =
+            Why { code: ruling::code_of(&ending), cause: failure.map(Failure::report) };
+        let what = What { kind, why, next_at, at: draft.at };
+        let event = self.teller.about_delivery(&subject, &endpoint, &entry, what);
+        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        if entry.state == DeliveryState::Dead {
+            let reasons = failure.map(|failure| failure.reasons().to_vec()).unwrap_or_default();
+            self.tell_dead_letter(&entry, event, reasons, draft).await?;
+        }
+        for reply in replies_of(ending) {
+            let record = self.teller.reply_record(&subject, &endpoint, &entry, reply, draft.at);
+            draft.tell(&mut self.numbers, record);
+        }
+        Ok(())
+    }
+
+    async fn subject_of(&self, job: &Job) -> Result<Option<Subject>> {
+        if let Some(envelope) = &job.envelope {
+            return Ok(Some(Subject::from(&envelope.head)));
+        }
+        let identities = self.ledger.identities(vec![job.entry.message]).await?;
+        Ok(identities.first().map(Subject::from))
+    }
+
+    async fn tell_dead_letter(
+        &mut self,
+        entry: &Entry,
+        event: Event,
+        reasons: Vec<Reason>,
+        draft: &mut Draft,
+    ) -> Result<()> {
+        let Some((position, bytes)) = self.ledger.kept(entry.message).await? else {
+            return Ok(());
+        };
+        match channels::codec::from_bytes(bytes) {
+            Ok(record) => {
+                let letter = self.teller.dead_letter_record(event, reasons, position, record);
+                draft.tell(&mut self.numbers, letter);
+            }
+            Err(cause) => {
+                let row = entry.message.0;
+                error!(code = codes::UNDECODABLE, row, %cause, "record is damaged");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A delivery whose change is told.
+#[derive(Debug)]
+struct Settled {
+    job: Job,
+    entry: Entry,
+    next_at: Option<Timestamp>,
+    ending: Ending,
+    kind: EventKind,
+}
+
+impl Served {
+    /// True if so many cases have failed in a row that it must be the endpoint.
+    fn count_failing(&mut self, entry: &Entry, job: &Job, ruling: &Ruling) -> bool {
+        if job.entry.step == Step::LookUp || ruling.close_gate.is_some() {
+            return false;
+        }
+        if !matches!(ruling.outcome, "uncertain" | "defect") {
+            self.failing.clear();
+            return false;
+        }
+        if !self.failing.contains(&entry.case_id) {
+            self.failing.push(entry.case_id);
+        }
+        let is_in_a_row = FAILING_MAX <= self.failing.len();
+        if is_in_a_row {
+            self.failing.clear();
+        }
+        is_in_a_row
+    }
+}
+
+fn after(entry: &Entry, ruling: &Ruling, is_changed: bool) -> Entry {
+    Entry {
+        state: ruling.state,
+        attempts: ruling.attempts,
+        gate_closings: ruling.gate_closings,
+        step: ruling.step,
+        version: entry.version + u64::from(is_changed),
+        ..*entry
+    }
+}
+
+pub(super) fn turn_of(next: Next, now: Instant) -> Turn {
+    match next {
+        Next::Now => Turn::Due,
+        Next::After(wait) => Turn::At(now + wait),
+        Next::Held => Turn::Held,
+        Next::Gone => Turn::Gone,
+    }
+}
+
+pub(super) fn next_at(next: Next, at: Timestamp) -> Option<Timestamp> {
+    match next {
+        Next::After(wait) => Some(at.after(wait)),
+        Next::Now | Next::Held | Next::Gone => None,
+    }
+}
+
+fn settlement(
+    entry: &Entry,
+    next_at: Option<Timestamp>,
+    job: &Job,
+    ending: &Ending,
+    outcome: &'static str,
+    at: Timestamp,
+) -> Settlement {
+    let failure = ruling::failure_of(ending);
+    Settlement {
+        delivery: entry.delivery,
+        version: entry.version,
+        state: entry.state,
+        attempts: entry.attempts,
+        next_at,
+        first_attempt_at: entry.first_attempt_at,
+        attempt: Some(AttemptRow {
+            number: job.entry.attempts + u32::from(job.intent.is_some()),
+            started_at: job.started_at,
+            ended_at: at,
+            outcome,
+            code: ruling::code_of(ending).map(str::to_owned),
+            cause: failure.map(Failure::report),
+            receipt: receipt_of(ending),
+        }),
+    }
+}
+
+fn receipt_of(ending: &Ending) -> Option<String> {
+    match ending {
+        Ending::Delivered(Ok(accepted)) | Ending::LookedUp(Ok(messaging::Found::Yes(accepted))) => {
+            accepted.receipt.clone()
+        }
+        _ => None,
+    }
+}
+
+fn replies_of(ending: Ending) -> Vec<Reply> {
+    match ending {
+        Ending::Delivered(Ok(accepted)) | Ending::LookedUp(Ok(messaging::Found::Yes(accepted))) => {
+            accepted.replies
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn log(endpoint: &messaging::EndpointName, job: &Job, ruling: &Ruling, failure: Option<&Failure>) {
+    let Some(failure) = failure else { return };
+    let message_id = job.envelope.as_ref().map(|envelope| envelope.head.message_id);
+    let message_id = message_id.map(tracing::field::display);
+    let (code, outcome) = (failure.code(), ruling.outcome);
+    match (outcome, ruling.state) {
+        ("defect", _) => {
+            error!(%endpoint, message_id, code, cause = failure.report(), "attempt met a defect");
+        }
+        (_, DeliveryState::Dead) => {
+            warn!(%endpoint, message_id, code, cause = failure.report(), "delivery is dead");
+        }
+        _ => info!(%endpoint, message_id, code, outcome, "attempt failed"),
+    }
+}

@@ -1,0 +1,151 @@
+//! Choosing what starts next.
+
+use std::{collections::HashMap, sync::Arc};
+
+use channels::codec;
+use messaging::{Envelope, Payload, Result};
+use stores::ledger::{DeliveryId, IntentRow, MessageRow};
+use tokio::time::Instant;
+use tracing::error;
+
+use super::{Draft, Engine, Served};
+use crate::{
+    attempt::Job,
+    codes,
+    schedule::{Entry, Step},
+};
+
+/// Bytes of envelopes kept so that what was just admitted is not read back.
+const ENVELOPE_BYTES_MAX: usize = 32 << 20;
+
+impl Engine {
+    /// Fills the free slots of every open endpoint and writes the intent.
+    pub(super) async fn choose(&mut self, draft: &mut Draft) -> Result<()> {
+        let mut chosen: Vec<(usize, Entry)> = Vec::new();
+        for (index, served) in self.served.iter_mut().enumerate() {
+            take_due(index, served, draft.now, &mut chosen);
+            let name = served.endpoint.name.as_str();
+            let in_flight = u64::try_from(served.in_flight).unwrap_or(u64::MAX);
+            self.metrics.dispatcher().set_in_flight(name, in_flight);
+        }
+        if chosen.is_empty() {
+            return Ok(());
+        }
+        let fetched = self.fetch(&chosen).await?;
+        let intent = IntentRow(self.numbers.intent.0 + 1);
+        let mut handed_out: Vec<(DeliveryId, u64)> = Vec::new();
+        for (served, mut entry) in chosen {
+            let kept = self.envelopes.get(entry.message);
+            let envelope = kept.or_else(|| fetched.get(&entry.message).cloned());
+            let needs_intent = entry.step == Step::Deliver;
+            if needs_intent {
+                entry.first_attempt_at.get_or_insert(draft.at);
+                handed_out.push((entry.delivery, entry.version));
+            }
+            draft.jobs.push(Job {
+                served,
+                entry,
+                envelope,
+                intent: needs_intent.then_some(intent),
+                started_at: draft.at,
+            });
+        }
+        if !handed_out.is_empty() {
+            self.numbers.intent = intent;
+            self.intents.insert(intent, handed_out.len());
+            draft.transaction.intent = Some((intent, handed_out));
+        }
+        Ok(())
+    }
+
+    /// Reads what is not in memory.
+    async fn fetch(
+        &self,
+        chosen: &[(usize, Entry)],
+    ) -> Result<HashMap<MessageRow, Arc<Envelope>>> {
+        let messages = chosen.iter().map(|(_, entry)| entry.message);
+        let mut missing: Vec<MessageRow> =
+            messages.filter(|message| !self.envelopes.has(*message)).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        if missing.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let mut fetched = HashMap::with_capacity(missing.len());
+        for (message, record) in self.ledger.records(missing).await? {
+            let decoded = codec::from_bytes(record).and_then(|r| codec::decode_application(&r));
+            match decoded {
+                Ok(envelope) => {
+                    fetched.insert(message, Arc::new(envelope));
+                }
+                Err(cause) => {
+                    error!(code = codes::UNDECODABLE, row = message.0, %cause, "record is damaged");
+                }
+            }
+        }
+        Ok(fetched)
+    }
+}
+
+fn take_due(index: usize, served: &mut Served, now: Instant, chosen: &mut Vec<(usize, Entry)>) {
+    served.schedule.wake(now);
+    while served.gate.is_open() && served.in_flight < served.endpoint.concurrency {
+        let Some(entry) = served.schedule.take_due() else { break };
+        served.in_flight += 1;
+        chosen.push((index, entry));
+    }
+}
+
+/// Envelopes in memory, at most [`ENVELOPE_BYTES_MAX`]; beyond that they are read back.
+#[derive(Debug, Default)]
+pub(super) struct Envelopes {
+    kept: HashMap<MessageRow, Kept>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Kept {
+    envelope: Arc<Envelope>,
+    bytes: usize,
+    /// Deliveries that still want it.
+    uses: usize,
+}
+
+impl Envelopes {
+    pub(super) fn keep(&mut self, message: MessageRow, envelope: &Arc<Envelope>, uses: usize) {
+        let bytes = bytes_of(envelope);
+        if uses == 0 || ENVELOPE_BYTES_MAX < self.bytes + bytes {
+            return;
+        }
+        self.bytes += bytes;
+        self.kept.insert(message, Kept { envelope: Arc::clone(envelope), bytes, uses });
+    }
+
+    /// One delivery wants it no more, for now.
+    pub(super) fn release(&mut self, message: MessageRow) {
+        let Some(kept) = self.kept.get_mut(&message) else { return };
+        kept.uses -= 1;
+        if kept.uses == 0 {
+            self.bytes -= kept.bytes;
+            self.kept.remove(&message);
+        }
+    }
+
+    fn get(&self, message: MessageRow) -> Option<Arc<Envelope>> {
+        self.kept.get(&message).map(|kept| Arc::clone(&kept.envelope))
+    }
+
+    fn has(&self, message: MessageRow) -> bool {
+        self.kept.contains_key(&message)
+    }
+}
+
+fn bytes_of(envelope: &Envelope) -> usize {
+    let bodies = [Some(&envelope.original), envelope.normalised.as_ref(), Some(&envelope.canonical)];
+    let inline = bodies.into_iter().flatten().map(|body| match body {
+        Payload::Inline(bytes) => bytes.len(),
+        Payload::Claim { .. } => 0,
+    });
+    // Names, ids and tables; an estimate on the safe side.
+    inline.sum::<usize>() + 1_024
+}

@@ -1,0 +1,158 @@
+//! Reads application channels and makes records ready for admission: decodes them and pins the
+//! claims they refer to, so that delivery depends neither on retention nor on the gateway.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use channels::codec;
+use messaging::{
+    Batch, Channel, ChannelName, Claims, Envelope, FailureKind, Partition, Record, Result,
+    Subscription,
+};
+use stores::ledger::Ledger;
+use telemetry::readiness::Check;
+use tokio::sync::mpsc;
+use tracing::{error, warn};
+
+use crate::codes;
+
+/// Records in one batch.
+const RECORDS_MAX: usize = 500;
+/// How long one look at a quiet channel takes; bounds how late a shutdown is noticed.
+const RECEIVE_WAIT: Duration = Duration::from_millis(500);
+/// Pauses between tries of what is unavailable: doubling from the first to the last.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+
+/// A batch ready for admission.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) partition: Partition,
+    pub(crate) from: u64,
+    pub(crate) next: u64,
+    pub(crate) records: Vec<PreparedRecord>,
+}
+
+#[derive(Debug)]
+pub(crate) struct PreparedRecord {
+    pub(crate) offset: u64,
+    /// The record as one blob, as the ledger keeps it.
+    pub(crate) bytes: Bytes,
+    pub(crate) content: Content,
+}
+
+#[derive(Debug)]
+pub(crate) enum Content {
+    Application(Arc<Envelope>),
+    /// Nobody can read it, and why.
+    Undecodable(Record, String),
+}
+
+#[derive(Debug)]
+pub(crate) struct Reader {
+    pub(crate) channel: Arc<dyn Channel>,
+    pub(crate) claims: Arc<dyn Claims>,
+    pub(crate) ledger: Ledger,
+    pub(crate) channels: Vec<ChannelName>,
+    pub(crate) ready: Check,
+}
+
+impl Reader {
+    /// Reads until `batches` is closed. `admitted` tells how far the ledger has come.
+    pub(crate) async fn run(
+        self,
+        batches: mpsc::Sender<Prepared>,
+        mut admitted: mpsc::UnboundedReceiver<(Partition, u64)>,
+    ) {
+        let mut pause = PAUSE_MIN;
+        while !batches.is_closed() {
+            match self.read(&batches, &mut admitted, &mut pause).await {
+                Ok(()) => return,
+                Err(failure) if failure.kind() == FailureKind::Unavailable => {
+                    warn!(code = failure.code(), cause = failure.report(), "channel is unavailable");
+                    self.ready.not_ready(failure.report());
+                    tokio::select! {
+                        () = batches.closed() => return,
+                        () = tokio::time::sleep(pause) => {}
+                    }
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                // Reading on would skip what the failure names; delivery goes on from the ledger.
+                Err(failure) => {
+                    let cause = failure.report();
+                    error!(code = codes::READER_STOPPED, cause, "reading stopped");
+                    self.ready.not_ready(format!("{}: {cause}", codes::READER_STOPPED));
+                    batches.closed().await;
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn read(
+        &self,
+        batches: &mpsc::Sender<Prepared>,
+        admitted: &mut mpsc::UnboundedReceiver<(Partition, u64)>,
+        pause: &mut Duration,
+    ) -> Result<()> {
+        let positions = Box::new(self.ledger.clone());
+        let mut subscription =
+            self.channel.subscribe(self.ledger.group(), &self.channels, positions).await?;
+        self.ready.ready();
+        while !batches.is_closed() {
+            let received = tokio::select! {
+                () = batches.closed() => return Ok(()),
+                received = subscription.receive(RECORDS_MAX, RECEIVE_WAIT) => received?,
+            };
+            *pause = PAUSE_MIN;
+            if let Some(batch) = received {
+                let prepared = self.prepare(batch).await?;
+                if batches.send(prepared).await.is_err() {
+                    return Ok(());
+                }
+            }
+            report(subscription.as_mut(), admitted).await?;
+        }
+        Ok(())
+    }
+
+    async fn prepare(&self, batch: Batch) -> Result<Prepared> {
+        let mut records = Vec::with_capacity(batch.records.len());
+        for (offset, _, record) in batch.records {
+            let bytes = codec::to_bytes(&record);
+            let content = match codec::decode_application(&record) {
+                Ok(envelope) => {
+                    self.pin(&envelope).await?;
+                    Content::Application(Arc::new(envelope))
+                }
+                Err(undecodable) => Content::Undecodable(record, undecodable.to_string()),
+            };
+            records.push(PreparedRecord { offset, bytes, content });
+        }
+        Ok(Prepared { partition: batch.partition, from: batch.from, next: batch.next, records })
+    }
+
+    /// A claim that is gone does not stop the others: the attempt will say so.
+    async fn pin(&self, envelope: &Envelope) -> Result<()> {
+        for claim in envelope.claims() {
+            match self.claims.pin(claim, self.ledger.group()).await {
+                Err(failure) if failure.kind() != FailureKind::Unavailable => {
+                    let message_id = envelope.head.message_id;
+                    error!(%message_id, code = failure.code(), "a claim cannot be pinned");
+                }
+                pinned => pinned?,
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn report(
+    subscription: &mut dyn Subscription,
+    admitted: &mut mpsc::UnboundedReceiver<(Partition, u64)>,
+) -> Result<()> {
+    while let Ok((partition, next)) = admitted.try_recv() {
+        subscription.report_progress(&partition, next).await?;
+    }
+    Ok(())
+}

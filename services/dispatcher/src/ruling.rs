@@ -1,0 +1,260 @@
+//! What follows from how an attempt ended: one table, pure.
+
+use std::time::Duration;
+
+use messaging::{
+    Accepted, Decision, DeliveryState, EffectContract, EventKind, Failure, FailureKind, Found,
+    Result, RetryPolicy, Timestamp,
+};
+
+use crate::{
+    AfterDeadLetter, codes,
+    schedule::{Entry, Step},
+};
+
+/// After so many closings of the gate by one head, between which the endpoint answered its probe,
+/// it is the message and not the endpoint.
+pub(crate) const GATE_CLOSINGS_MAX: u32 = 3;
+
+/// What of an endpoint's configuration decides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    pub(crate) policy: RetryPolicy,
+    pub(crate) contract: EffectContract,
+    pub(crate) after_dead_letter: AfterDeadLetter,
+}
+
+/// How an attempt or a look-up ended.
+#[derive(Debug)]
+pub(crate) enum Ending {
+    Delivered(Result<Accepted>),
+    LookedUp(Result<Found>),
+}
+
+/// What follows.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ruling {
+    pub(crate) state: DeliveryState,
+    pub(crate) attempts: u32,
+    pub(crate) gate_closings: u32,
+    pub(crate) step: Step,
+    pub(crate) next: Next,
+    /// Told to the world, if anything is.
+    pub(crate) event: Option<EventKind>,
+    /// Leave the endpoint alone for so long.
+    pub(crate) close_gate: Option<Duration>,
+    /// How the attempt is called in the history.
+    pub(crate) outcome: &'static str,
+}
+
+/// When it is its turn again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    Now,
+    After(Duration),
+    Held,
+    Gone,
+}
+
+/// Rules on `entry`, whose step ended as `ending`.
+pub(crate) fn rule(
+    entry: &Entry,
+    ending: &Ending,
+    terms: &Terms,
+    at: Timestamp,
+    chance: f64,
+) -> Ruling {
+    match ending {
+        Ending::Delivered(Ok(accepted)) => {
+            delivered(entry, entry.attempts + 1, accepted, "accepted")
+        }
+        Ending::Delivered(Err(failure)) => failed(entry, failure, terms, at, chance),
+        Ending::LookedUp(Ok(found)) => looked_up(entry, found, terms, at),
+        Ending::LookedUp(Err(failure)) => not_found_out(entry, failure, terms, chance),
+    }
+}
+
+/// What follows for a delivery that a process left unsettled; `lease` is the time in which its
+/// attempt may still take effect.
+pub(crate) fn interrupted(entry: &Entry, contract: EffectContract, lease: Duration) -> Ruling {
+    Ruling {
+        attempts: entry.attempts + 1,
+        outcome: "interrupted",
+        ..uncertain(entry, contract, lease)
+    }
+}
+
+fn delivered(entry: &Entry, attempts: u32, accepted: &Accepted, outcome: &'static str) -> Ruling {
+    Ruling {
+        state: DeliveryState::Delivered,
+        attempts,
+        next: Next::Gone,
+        event: Some(EventKind::Delivered { receipt: accepted.receipt.clone() }),
+        outcome,
+        ..unchanged(entry)
+    }
+}
+
+fn failed(entry: &Entry, failure: &Failure, terms: &Terms, at: Timestamp, chance: f64) -> Ruling {
+    let attempts = entry.attempts + 1;
+    let elapsed = entry.first_attempt_at.map_or(Duration::ZERO, |first| at.since(first));
+    let outcome = outcome_of(failure.kind());
+    let mut decision = terms.policy.decide(failure, attempts, elapsed, chance);
+    if matches!(decision, Decision::CloseGate(_)) && GATE_CLOSINGS_MAX <= entry.gate_closings {
+        decision = match terms.policy.is_exhausted(attempts, elapsed) {
+            true => Decision::DeadLetter,
+            false => Decision::Retry(terms.policy.wait(attempts, chance)),
+        };
+    }
+    let next = match decision {
+        Decision::Retry(wait) => Ruling {
+            state: DeliveryState::Waiting,
+            next: Next::After(wait),
+            event: Some(EventKind::AttemptFailed),
+            gate_closings: 0,
+            ..unchanged(entry)
+        },
+        // No attempt is spent: it was never there.
+        Decision::CloseGate(wait) => {
+            return Ruling {
+                state: DeliveryState::Pending,
+                gate_closings: entry.gate_closings + 1,
+                next: Next::Now,
+                close_gate: Some(wait),
+                outcome,
+                ..unchanged(entry)
+            };
+        }
+        Decision::Uncertain => {
+            let repeats = !matches!(terms.contract, EffectContract::None);
+            match repeats && terms.policy.is_exhausted(attempts, elapsed) {
+                true => dead(entry, terms),
+                false => {
+                    uncertain(entry, terms.contract, terms.policy.wait(attempts, chance))
+                }
+            }
+        }
+        Decision::Reject => Ruling {
+            state: DeliveryState::Rejected,
+            next: Next::Gone,
+            event: Some(EventKind::Rejected { reasons: failure.reasons().to_vec() }),
+            ..unchanged(entry)
+        },
+        Decision::DeadLetter => dead(entry, terms),
+    };
+    Ruling { attempts, outcome, ..next }
+}
+
+fn looked_up(entry: &Entry, found: &Found, terms: &Terms, at: Timestamp) -> Ruling {
+    let elapsed = entry.first_attempt_at.map_or(Duration::ZERO, |first| at.since(first));
+    match found {
+        Found::Yes(accepted) => delivered(entry, entry.attempts, accepted, "found"),
+        Found::No if terms.policy.is_exhausted(entry.attempts, elapsed) => {
+            Ruling { outcome: "absent", ..dead(entry, terms) }
+        }
+        Found::No => Ruling {
+            state: DeliveryState::Pending,
+            step: Step::Deliver,
+            next: Next::Now,
+            event: Some(EventKind::AttemptFailed),
+            outcome: "absent",
+            ..unchanged(entry)
+        },
+        Found::CannotTell => Ruling {
+            state: DeliveryState::Uncertain,
+            next: Next::Held,
+            event: Some(EventKind::Uncertain { is_question: true }),
+            outcome: "cannot_tell",
+            ..unchanged(entry)
+        },
+    }
+}
+
+/// Not having found out leaves it as uncertain as it was.
+fn not_found_out(entry: &Entry, failure: &Failure, terms: &Terms, chance: f64) -> Ruling {
+    let wait = failure
+        .wait_requested()
+        .unwrap_or_else(|| terms.policy.wait(entry.gate_closings.saturating_add(1), chance));
+    let is_down = failure.kind() == FailureKind::Unavailable;
+    Ruling {
+        gate_closings: entry.gate_closings.saturating_add(1),
+        next: if is_down { Next::Now } else { Next::After(wait) },
+        close_gate: is_down.then_some(wait),
+        outcome: outcome_of(failure.kind()),
+        ..unchanged(entry)
+    }
+}
+
+fn uncertain(entry: &Entry, contract: EffectContract, wait: Duration) -> Ruling {
+    let (step, next) = match contract {
+        EffectContract::Idempotent | EffectContract::Deduplicates => {
+            (Step::Deliver, Next::After(wait))
+        }
+        EffectContract::CanLookUp { visible_within } => {
+            (Step::LookUp, Next::After(wait.saturating_add(visible_within)))
+        }
+        EffectContract::None => (Step::Deliver, Next::Held),
+    };
+    Ruling {
+        state: DeliveryState::Uncertain,
+        step,
+        next,
+        event: Some(EventKind::Uncertain { is_question: next == Next::Held }),
+        ..unchanged(entry)
+    }
+}
+
+fn dead(entry: &Entry, terms: &Terms) -> Ruling {
+    Ruling {
+        state: DeliveryState::Dead,
+        next: match terms.after_dead_letter {
+            AfterDeadLetter::Hold => Next::Held,
+            AfterDeadLetter::Continue => Next::Gone,
+        },
+        event: Some(EventKind::DeadLettered),
+        ..unchanged(entry)
+    }
+}
+
+fn unchanged(entry: &Entry) -> Ruling {
+    Ruling {
+        state: entry.state,
+        attempts: entry.attempts,
+        gate_closings: entry.gate_closings,
+        step: entry.step,
+        next: Next::Now,
+        event: None,
+        close_gate: None,
+        outcome: "",
+    }
+}
+
+fn outcome_of(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Transient => "transient",
+        FailureKind::Uncertain => "uncertain",
+        FailureKind::Unavailable => "unavailable",
+        FailureKind::Rejected => "rejected",
+        FailureKind::Defect => "defect",
+    }
+}
+
+/// The failure behind an ending, if there is one.
+pub(crate) fn failure_of(ending: &Ending) -> Option<&Failure> {
+    match ending {
+        Ending::Delivered(Err(failure)) | Ending::LookedUp(Err(failure)) => Some(failure),
+        Ending::Delivered(Ok(_)) | Ending::LookedUp(Ok(_)) => None,
+    }
+}
+
+/// The code of an ending that is no failure and yet wants a page.
+pub(crate) fn code_of(ending: &Ending) -> Option<&'static str> {
+    match ending {
+        Ending::LookedUp(Ok(Found::No)) => Some(codes::ABSENT),
+        Ending::LookedUp(Ok(Found::CannotTell)) => Some(codes::CANNOT_TELL),
+        _ => failure_of(ending).map(Failure::code),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,181 @@
+//! The table of what follows: every ending under every contract.
+
+use std::time::Duration;
+
+use messaging::{
+    Accepted, CaseId, DeliveryState as State, EffectContract as Contract, EventKind, FailureKind,
+    Found, Reason, RetryPolicy, Timestamp,
+};
+use stores::ledger::{DeliveryId, MessageRow};
+use uuid::Uuid;
+
+use super::{Ending, GATE_CLOSINGS_MAX, Next, Ruling, Terms, interrupted, rule};
+use crate::{
+    AfterDeadLetter,
+    schedule::{Entry, Step},
+};
+
+const POLICY: RetryPolicy = RetryPolicy {
+    initial_interval: Duration::from_secs(1),
+    multiplier: 2.0,
+    randomization_factor: 0.0,
+    max_interval: Duration::from_secs(60),
+    max_elapsed_time: None,
+    attempts_max: 3,
+};
+const VISIBLE: Duration = Duration::from_secs(5);
+const LOOK_UP: Contract = Contract::CanLookUp { visible_within: VISIBLE };
+const CONTRACTS: [Contract; 4] =
+    [Contract::Idempotent, Contract::Deduplicates, LOOK_UP, Contract::None];
+
+fn terms(contract: Contract) -> Terms {
+    Terms { policy: POLICY, contract, after_dead_letter: AfterDeadLetter::Hold }
+}
+
+fn entry(attempts: u32) -> Entry {
+    Entry {
+        delivery: DeliveryId(1),
+        message: MessageRow(1),
+        case_id: CaseId(Uuid::from_u128(1)),
+        generation: 0,
+        state: State::Pending,
+        attempts,
+        first_attempt_at: None,
+        version: 1,
+        gate_closings: 0,
+        step: Step::Deliver,
+    }
+}
+
+fn after(attempts: u32, contract: Contract, ending: Ending) -> Ruling {
+    rule(&entry(attempts), &ending, &terms(contract), Timestamp(0), 0.5)
+}
+
+fn fails(kind: FailureKind) -> Ending {
+    Ending::Delivered(Err(kind.because("AB-0000", "test")))
+}
+
+fn secs(secs: u64) -> Next {
+    Next::After(Duration::from_secs(secs))
+}
+
+#[test]
+fn accepted_is_delivered_whatever_the_contract() {
+    for contract in CONTRACTS {
+        let ruling = after(0, contract, Ending::Delivered(Ok(Accepted::default())));
+        assert_eq!((ruling.state, ruling.attempts, ruling.next), (State::Delivered, 1, Next::Gone));
+    }
+}
+
+#[test]
+fn an_attempt_with_unknown_end_is_the_contracts() {
+    for (contract, step, next, is_question) in [
+        (Contract::Idempotent, Step::Deliver, secs(1), false),
+        (Contract::Deduplicates, Step::Deliver, secs(1), false),
+        (LOOK_UP, Step::LookUp, secs(1 + 5), false),
+        (Contract::None, Step::Deliver, Next::Held, true),
+    ] {
+        let ruling = after(0, contract, fails(FailureKind::Uncertain));
+        assert_eq!((ruling.state, ruling.attempts), (State::Uncertain, 1), "{contract:?}");
+        assert_eq!((ruling.step, ruling.next), (step, next), "{contract:?}");
+        assert_eq!(ruling.event, Some(EventKind::Uncertain { is_question }), "{contract:?}");
+    }
+}
+
+#[test]
+fn a_lease_that_ends_unsettled_is_uncertain_and_never_pending() {
+    let lease = Duration::from_secs(31);
+    for (contract, next) in [
+        (Contract::Idempotent, Next::After(lease)),
+        (Contract::Deduplicates, Next::After(lease)),
+        (LOOK_UP, Next::After(lease + VISIBLE)),
+        (Contract::None, Next::Held),
+    ] {
+        let ruling = interrupted(&entry(99), contract, lease);
+        assert_eq!((ruling.state, ruling.attempts), (State::Uncertain, 100), "{contract:?}");
+        assert_eq!(ruling.next, next, "{contract:?}");
+    }
+}
+
+#[test]
+fn nobody_repeats_for_ever_and_nobody_gives_up_what_cannot_be_repeated() {
+    for contract in CONTRACTS {
+        let ruling = after(2, contract, fails(FailureKind::Uncertain));
+        let expected = match contract {
+            Contract::None => State::Uncertain,
+            _ => State::Dead,
+        };
+        assert_eq!((ruling.state, ruling.next), (expected, Next::Held), "{contract:?}");
+    }
+}
+
+#[test]
+fn an_absent_endpoint_spends_no_attempt() {
+    let ruling = after(1, Contract::None, fails(FailureKind::Unavailable));
+    assert_eq!((ruling.state, ruling.attempts, ruling.next), (State::Pending, 1, Next::Now));
+    assert!(ruling.close_gate.is_some() && ruling.event.is_none());
+}
+
+#[test]
+fn a_head_that_closes_the_gate_again_and_again_is_the_one_at_fault() {
+    let stubborn = Entry { gate_closings: GATE_CLOSINGS_MAX, ..entry(0) };
+    let ending = fails(FailureKind::Unavailable);
+    let ruling = rule(&stubborn, &ending, &terms(Contract::None), Timestamp(0), 0.5);
+    assert_eq!((ruling.state, ruling.attempts), (State::Waiting, 1));
+    assert_eq!(ruling.close_gate, None);
+
+    let hopeless = Entry { gate_closings: GATE_CLOSINGS_MAX, ..entry(2) };
+    let ruling = rule(&hopeless, &ending, &terms(Contract::None), Timestamp(0), 0.5);
+    assert_eq!(ruling.state, State::Dead);
+}
+
+#[test]
+fn transient_failures_wait_and_end_dead() {
+    let ruling = after(1, Contract::None, fails(FailureKind::Transient));
+    assert_eq!((ruling.state, ruling.attempts, ruling.next), (State::Waiting, 2, secs(2)));
+    let ruling = after(2, Contract::None, fails(FailureKind::Transient));
+    assert_eq!((ruling.state, ruling.attempts, ruling.next), (State::Dead, 3, Next::Held));
+}
+
+#[test]
+fn a_final_answer_lets_the_case_go_on() {
+    let reasons = vec![Reason { code: None, text: "no such vehicle".to_owned() }];
+    let failure = messaging::Failure::rejected("AB-0000", reasons.clone(), "status 422");
+    let ruling = after(0, Contract::None, Ending::Delivered(Err(failure)));
+    assert_eq!((ruling.state, ruling.next), (State::Rejected, Next::Gone));
+    assert_eq!(ruling.event, Some(EventKind::Rejected { reasons }));
+}
+
+#[test]
+fn a_dead_letter_holds_its_case_unless_told_otherwise() {
+    let ending = fails(FailureKind::Defect);
+    let go_on =
+        Terms { after_dead_letter: AfterDeadLetter::Continue, ..terms(Contract::Idempotent) };
+    let ruling = rule(&entry(0), &ending, &go_on, Timestamp(0), 0.5);
+    assert_eq!((ruling.state, ruling.next), (State::Dead, Next::Gone));
+    assert_eq!(after(0, Contract::Idempotent, ending).next, Next::Held);
+}
+
+#[test]
+fn a_look_up_spends_no_attempt_and_believes_what_it_is_told() {
+    let asked = Entry { state: State::Uncertain, step: Step::LookUp, ..entry(1) };
+    let look = |found| rule(&asked, &Ending::LookedUp(found), &terms(LOOK_UP), Timestamp(0), 0.5);
+
+    let there = look(Ok(Found::Yes(Accepted::default())));
+    assert_eq!((there.state, there.attempts, there.next), (State::Delivered, 1, Next::Gone));
+    let absent = look(Ok(Found::No));
+    assert_eq!((absent.state, absent.step, absent.next), (State::Pending, Step::Deliver, Next::Now));
+    let nobody = look(Ok(Found::CannotTell));
+    assert_eq!((nobody.state, nobody.next), (State::Uncertain, Next::Held));
+    let down = look(Err(FailureKind::Unavailable.because("AB-0000", "test")));
+    assert_eq!((down.state, down.step), (State::Uncertain, Step::LookUp));
+    assert!(down.close_gate.is_some());
+}
+
+#[test]
+fn absent_after_the_last_attempt_is_dead() {
+    let asked = Entry { state: State::Uncertain, step: Step::LookUp, ..entry(3) };
+    let ending = Ending::LookedUp(Ok(Found::No));
+    let ruling = rule(&asked, &ending, &terms(LOOK_UP), Timestamp(0), 0.5);
+    assert_eq!((ruling.state, ruling.next), (State::Dead, Next::Held));
+}

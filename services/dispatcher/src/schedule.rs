@@ -1,0 +1,213 @@
+//! What one endpoint is to get next: its open deliveries by case, kept in memory.
+//!
+//! Only the head of a case can start, one of a case at once. A waiting, uncertain or dead head holds
+//! its own case and no other. Nothing here is scanned: a due case is in `due`, a waiting one in
+//! `waiting`, a held one in neither.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+
+use messaging::{CaseId, DeliveryState, Timestamp};
+use stores::ledger::{DeliveryId, MessageRow};
+use tokio::time::Instant;
+
+/// One open delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) delivery: DeliveryId,
+    pub(crate) message: MessageRow,
+    pub(crate) case_id: CaseId,
+    pub(crate) generation: u32,
+    pub(crate) state: DeliveryState,
+    pub(crate) attempts: u32,
+    pub(crate) first_attempt_at: Option<Timestamp>,
+    pub(crate) version: u64,
+    /// How often this one closed the gate since it last was told from anything else.
+    pub(crate) gate_closings: u32,
+    /// What comes next.
+    pub(crate) step: Step,
+}
+
+/// What is done when an entry's turn comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Hand it over.
+    Deliver,
+    /// Ask whether it is there.
+    LookUp,
+}
+
+/// What an entry does now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// As soon as a slot is free.
+    Due,
+    /// From then on.
+    At(Instant),
+    /// When an operator says so.
+    Held,
+    /// Never: it is final, or no longer holds its case.
+    Gone,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Schedule {
+    cases: HashMap<CaseId, VecDeque<Entry>>,
+    due: VecDeque<CaseId>,
+    waiting: BTreeSet<(Instant, CaseId)>,
+    len: usize,
+}
+
+impl Schedule {
+    /// Open deliveries.
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Puts `entry` behind its case's others. `turn` counts if it is the head.
+    pub(crate) fn add(&mut self, entry: Entry, turn: Turn) {
+        let case = self.cases.entry(entry.case_id).or_default();
+        case.push_back(entry);
+        self.len += 1;
+        if case.len() == 1 {
+            self.place(entry.case_id, turn);
+        }
+    }
+
+    /// Takes the case whose turn it is; it is busy until [`Schedule::settle`].
+    pub(crate) fn take_due(&mut self) -> Option<Entry> {
+        let case = self.due.pop_front()?;
+        self.head(case)
+    }
+
+    /// Whether one is due.
+    pub(crate) fn has_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// Says what becomes of the busy head of its case.
+    pub(crate) fn settle(&mut self, entry: Entry, turn: Turn) {
+        let Some(case) = self.cases.get_mut(&entry.case_id) else { return };
+        debug_assert_eq!(case.front().map(|head| head.delivery), Some(entry.delivery));
+        if turn == Turn::Gone {
+            case.pop_front();
+            self.len -= 1;
+            match case.front() {
+                Some(_) => self.place(entry.case_id, Turn::Due),
+                None => {
+                    self.cases.remove(&entry.case_id);
+                }
+            }
+            return;
+        }
+        if let Some(head) = case.front_mut() {
+            *head = entry;
+        }
+        self.place(entry.case_id, turn);
+    }
+
+    /// Makes due what has waited long enough.
+    pub(crate) fn wake(&mut self, now: Instant) {
+        while let Some(&(at, case)) = self.waiting.first()
+            && at <= now
+        {
+            self.waiting.pop_first();
+            self.due.push_back(case);
+        }
+    }
+
+    /// When the next one has waited long enough.
+    pub(crate) fn wakes_at(&self) -> Option<Instant> {
+        self.waiting.first().map(|(at, _)| *at)
+    }
+
+    /// The open delivery, if it still is one.
+    pub(crate) fn find(&self, case: CaseId, delivery: DeliveryId) -> Option<&Entry> {
+        self.cases.get(&case)?.iter().find(|entry| entry.delivery == delivery)
+    }
+
+    fn head(&self, case: CaseId) -> Option<Entry> {
+        self.cases.get(&case)?.front().copied()
+    }
+
+    fn place(&mut self, case: CaseId, turn: Turn) {
+        match turn {
+            Turn::Due => self.due.push_back(case),
+            Turn::At(at) => {
+                self.waiting.insert((at, case));
+            }
+            Turn::Held | Turn::Gone => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn entry(case: u128, delivery: i64) -> Entry {
+        Entry {
+            delivery: DeliveryId(delivery),
+            message: MessageRow(delivery),
+            case_id: CaseId(Uuid::from_u128(case)),
+            generation: 0,
+            state: DeliveryState::Pending,
+            attempts: 0,
+            first_attempt_at: None,
+            version: 1,
+            gate_closings: 0,
+            step: Step::Deliver,
+        }
+    }
+
+    fn taken(schedule: &mut Schedule) -> Vec<i64> {
+        std::iter::from_fn(|| schedule.take_due().map(|entry| entry.delivery.0)).collect()
+    }
+
+    #[test]
+    fn one_of_a_case_at_once_in_order() {
+        let mut schedule = Schedule::default();
+        for (case, delivery) in [(1, 10), (1, 11), (2, 20)] {
+            schedule.add(entry(case, delivery), Turn::Due);
+        }
+        assert_eq!(taken(&mut schedule), [10, 20]);
+        schedule.settle(entry(1, 10), Turn::Gone);
+        assert_eq!(taken(&mut schedule), [11]);
+        schedule.settle(entry(1, 11), Turn::Gone);
+        schedule.settle(entry(2, 20), Turn::Gone);
+        assert_eq!(schedule.len(), 0);
+        assert!(schedule.cases.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_waits_holds_its_case_and_no_other() {
+        let (mut schedule, now) = (Schedule::default(), Instant::now());
+        for (case, delivery) in [(1, 10), (1, 11), (2, 20), (2, 21)] {
+            schedule.add(entry(case, delivery), Turn::Due);
+        }
+        assert_eq!(taken(&mut schedule), [10, 20]);
+        let later = now + Duration::from_secs(5);
+        schedule.settle(Entry { attempts: 1, ..entry(1, 10) }, Turn::At(later));
+        schedule.settle(entry(2, 20), Turn::Gone);
+        assert_eq!(taken(&mut schedule), [21]);
+
+        schedule.wake(now);
+        assert!(!schedule.has_due());
+        assert_eq!(schedule.wakes_at(), Some(later));
+        schedule.wake(later);
+        assert_eq!(schedule.take_due().map(|entry| (entry.delivery.0, entry.attempts)), Some((10, 1)));
+    }
+
+    #[test]
+    fn a_held_head_stays_until_somebody_says_so() {
+        let mut schedule = Schedule::default();
+        schedule.add(entry(1, 10), Turn::Held);
+        schedule.add(entry(1, 11), Turn::Due);
+        assert!(!schedule.has_due());
+        assert_eq!(schedule.len(), 2);
+        assert!(schedule.find(entry(1, 11).case_id, DeliveryId(11)).is_some());
+    }
+}

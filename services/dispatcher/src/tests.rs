@@ -1,0 +1,5 @@
+//! The dispatcher on paused time, with a real ledger and a departmental system that keeps count.
+
+mod rules;
+mod simulation;
+mod world;

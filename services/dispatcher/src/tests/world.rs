@@ -1,0 +1,315 @@
+//! A channel, a ledger and a departmental system that says and does what a test wants.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use channels::{codec, memory::MemoryChannel};
+use messaging::{
+    Accepted, Adapter, ApplicationHead, Attempt, Authority, Channel as _, ChannelName, Clock,
+    DeliveryKey, Domain, EffectContract, EndpointName, Envelope, Event, FailureKind, Found,
+    GroupId, Partition, Payload, ProcedureName, Record, Result, RetryPolicy, SenderName,
+    StoredPositions, Timestamp, identity,
+};
+use stores::{claims::MemoryClaims, ledger::Ledger};
+use telemetry::{Metrics, Readiness};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{AfterDeadLetter, Endpoint, Interest, Parts, run};
+
+/// What the system does with one attempt; beyond the script it accepts.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Act {
+    Accept,
+    /// Takes effect and never answers.
+    AcceptSilently,
+    /// Never answers, nothing happens.
+    Hang,
+    Fail(FailureKind),
+}
+
+/// A departmental system: what it was asked, and what took effect.
+#[derive(Debug)]
+pub(super) struct System {
+    pub(super) contract: EffectContract,
+    pub(super) script: Mutex<VecDeque<Act>>,
+    pub(super) arrivals: Mutex<Vec<(u32, Arrival)>>,
+    pub(super) effects: Mutex<Vec<Arrival>>,
+    pub(super) probes: Mutex<VecDeque<bool>>,
+    pub(super) latency: Duration,
+}
+
+/// One message as it came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Arrival {
+    pub(super) own_id: String,
+    pub(super) case: String,
+    pub(super) key: DeliveryKey,
+}
+
+impl System {
+    pub(super) fn new(contract: EffectContract, script: &[Act]) -> Arc<Self> {
+        Arc::new(Self {
+            contract,
+            script: Mutex::new(script.iter().copied().collect()),
+            arrivals: Mutex::default(),
+            effects: Mutex::default(),
+            probes: Mutex::default(),
+            latency: Duration::from_millis(20),
+        })
+    }
+
+    pub(super) fn arrived(&self) -> Vec<String> {
+        self.arrivals.lock().unwrap().iter().map(|(_, arrival)| arrival.own_id.clone()).collect()
+    }
+
+    pub(super) fn took_effect(&self) -> Vec<String> {
+        self.effects.lock().unwrap().iter().map(|effect| effect.own_id.clone()).collect()
+    }
+
+    fn arrive(&self, envelope: &Envelope, attempt: &Attempt) -> (Arrival, Act) {
+        let head = &envelope.head;
+        let arrival = Arrival {
+            own_id: head.own_id.as_ref().unwrap().to_string(),
+            case: head.case_reference.clone().unwrap(),
+            key: attempt.key,
+        };
+        self.arrivals.lock().unwrap().push((attempt.number, arrival.clone()));
+        (arrival, self.script.lock().unwrap().pop_front().unwrap_or(Act::Accept))
+    }
+}
+
+#[async_trait]
+impl Adapter for System {
+    fn contract(&self) -> EffectContract {
+        self.contract
+    }
+
+    async fn deliver(&self, envelope: &Envelope, attempt: &Attempt) -> Result<Accepted> {
+        let (arrival, act) = self.arrive(envelope, attempt);
+        tokio::time::sleep(self.latency).await;
+        match act {
+            Act::Accept | Act::AcceptSilently => {
+                let mut effects = self.effects.lock().unwrap();
+                let is_known = self.contract == EffectContract::Deduplicates
+                    && effects.iter().any(|effect| effect.key == arrival.key);
+                if !is_known {
+                    effects.push(arrival);
+                }
+            }
+            Act::Hang => {}
+            Act::Fail(kind) => return Err(kind.because("AB-0000", "as the script says")),
+        }
+        if matches!(act, Act::AcceptSilently | Act::Hang) {
+            std::future::pending::<()>().await;
+        }
+        Ok(Accepted { receipt: Some("file 1".to_owned()), replies: Vec::new() })
+    }
+
+    async fn find(&self, _: &Envelope, attempt: &Attempt) -> Result<Found> {
+        let effects = self.effects.lock().unwrap();
+        let is_there = effects.iter().any(|effect| effect.key == attempt.key);
+        Ok(if is_there { Found::Yes(Accepted::default()) } else { Found::No })
+    }
+
+    async fn probe(&self) -> Result<()> {
+        match self.probes.lock().unwrap().pop_front() {
+            Some(false) => Err(FailureKind::Unavailable.because("AB-0000", "still down")),
+            _ => Ok(()),
+        }
+    }
+}
+
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) const POLICY: RetryPolicy = RetryPolicy {
+    initial_interval: Duration::from_secs(1),
+    multiplier: 2.0,
+    randomization_factor: 0.0,
+    max_interval: Duration::from_secs(60),
+    max_elapsed_time: None,
+    attempts_max: 3,
+};
+
+pub(super) fn endpoint(name: &str, system: &Arc<System>) -> Endpoint {
+    Endpoint {
+        name: EndpointName::new(name).unwrap(),
+        adapter: Arc::clone(system) as Arc<dyn Adapter>,
+        interests: vec![Interest {
+            domain: None,
+            authority_prefix: "svb:14730".to_owned(),
+            message_types: Vec::new(),
+            test: false,
+        }],
+        policy: POLICY,
+        concurrency: 4,
+        timeout: TIMEOUT,
+        after_dead_letter: AfterDeadLetter::Hold,
+    }
+}
+
+/// The world outlives dispatchers: channel, ledger file, claims.
+pub(super) struct World {
+    folder: PathBuf,
+    pub(super) channel: MemoryChannel,
+    claims: Arc<MemoryClaims>,
+    pub(super) metrics: Metrics,
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("dispatcher-{}", Uuid::new_v4()));
+        std::fs::create_dir(&folder).unwrap();
+        Self {
+            folder,
+            channel: MemoryChannel::new(clock()),
+            claims: Arc::new(MemoryClaims::default()),
+            metrics: Metrics::new(),
+        }
+    }
+
+    /// A dispatcher that works until it is dropped or told to stop.
+    pub(super) async fn dispatch(&self, endpoints: Vec<Endpoint>, stop: CancellationToken) {
+        let ledger = Ledger::open_inline(&self.folder.join("ledger.sqlite")).unwrap();
+        let parts = Parts {
+            ledger,
+            channel: Arc::new(self.channel.clone()),
+            claims: Arc::clone(&self.claims) as Arc<dyn messaging::Claims>,
+            channels: vec![channel()],
+            endpoints,
+            clock: clock(),
+            metrics: self.metrics.clone(),
+            ready: Readiness::new(),
+            source: "test".to_owned(),
+            seed: 1,
+            drain_max: Duration::from_secs(30),
+        };
+        run(parts, stop).await.unwrap();
+    }
+
+    /// Dispatches until `done` says so, then ends the dispatcher without a word.
+    pub(super) async fn dispatch_until(
+        &self,
+        endpoints: Vec<Endpoint>,
+        done: impl Fn() -> bool,
+    ) {
+        let watching = async {
+            while !done() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::select! {
+            () = self.dispatch(endpoints, CancellationToken::new()) => {}
+            () = watching => {}
+            () = tokio::time::sleep(Duration::from_secs(48 * 3600)) => panic!("never done"),
+        }
+    }
+
+    pub(super) async fn submit(&self, own_id: &str, case: &str) {
+        self.append(vec![record(own_id, case, "<a/>")]).await;
+    }
+
+    pub(super) async fn append(&self, records: Vec<Record>) {
+        self.channel.append(records).await.unwrap();
+    }
+
+    /// Everything told on `channel` so far.
+    pub(super) async fn told(&self, channel: ChannelName) -> Vec<Record> {
+        let group = GroupId::new("test").unwrap();
+        let mut subscription =
+            self.channel.subscribe(&group, &[channel], Box::new(FromTheStart)).await.unwrap();
+        let mut records = Vec::new();
+        while let Some(batch) = subscription.receive(1_000, Duration::from_millis(1)).await.unwrap()
+        {
+            records.extend(batch.records.into_iter().map(|(_, _, record)| record));
+        }
+        records
+    }
+
+    pub(super) async fn events(&self) -> Vec<Event> {
+        let records = self.told(ChannelName::status()).await;
+        records.iter().map(|record| codec::decode_event(record).unwrap()).collect()
+    }
+
+    /// How often each kind of event was told.
+    pub(super) async fn event_counts(&self) -> HashMap<&'static str, usize> {
+        let mut counts = HashMap::new();
+        for event in self.events().await {
+            *counts.entry(event.kind.name()).or_default() += 1;
+        }
+        counts
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+#[derive(Debug)]
+struct FromTheStart;
+
+#[async_trait]
+impl StoredPositions for FromTheStart {
+    async fn next_offset(&self, _: &Partition) -> Result<Option<u64>> {
+        Ok(None)
+    }
+}
+
+/// Follows paused time.
+fn clock() -> Clock {
+    let start = tokio::time::Instant::now();
+    Clock::new(move || Timestamp(1_000_000).after(start.elapsed()))
+}
+
+pub(super) fn channel() -> ChannelName {
+    ChannelName::new("application.kfz").unwrap()
+}
+
+pub(super) fn record(own_id: &str, case: &str, document: &str) -> Record {
+    record_for("svb:14730000", own_id, case, document)
+}
+
+pub(super) fn record_for(authority: &str, own_id: &str, case: &str, document: &str) -> Record {
+    let sender = SenderName::new("portal").unwrap();
+    let own_id = messaging::OwnId::new(own_id).unwrap();
+    let sha256 = identity::sha256(document.as_bytes(), &[]);
+    let message_id = identity::message_id(&sender, Some(&own_id), &sha256);
+    let head = ApplicationHead {
+        message_id,
+        own_id: Some(own_id),
+        case_id: identity::case_id(&sender, Some(case), message_id),
+        case_reference: Some(case.to_owned()),
+        refers_to: None,
+        sender,
+        authority: Authority::new(authority).unwrap(),
+        domain: Domain::new("kfz").unwrap(),
+        service: None,
+        procedure: ProcedureName {
+            standard: "amtsbote-kfz".to_owned(),
+            version: "1.0".to_owned(),
+            message_type: "kfz.neuzulassung.0101".to_owned(),
+        },
+        is_test: false,
+        sha256,
+        received_at: Timestamp(1_000_000),
+        trace: None,
+    };
+    let envelope = Envelope {
+        head,
+        original: Payload::Inline(Bytes::copy_from_slice(document.as_bytes())),
+        normalised: None,
+        canonical: Payload::Inline(Bytes::new()),
+        media_type: "application/xml".to_owned(),
+        attachments: Vec::new(),
+        warnings: Vec::new(),
+    };
+    codec::encode_application(channel(), &envelope, "test")
+}
