@@ -55,6 +55,31 @@ impl System {
         }
     }
 
+    /// One that speaks HTTP. `contract` as in a configuration.
+    #[must_use]
+    pub fn http(name: &str, url: &str, contract: &str) -> Self {
+        let look_up = match contract {
+            "can_look_up" => {
+                format!(
+                    "[endpoint.settings.look_up]\nurl = \"{url}/{{key}}\"\nvisible_within = \"1s\""
+                )
+            }
+            _ => String::new(),
+        };
+        let settings = format!(
+            "url = \"{url}\"\ncontract = \"{contract}\"\nconflict = \"already_there\"\n\
+             receipt = \"/receipt\"\n{look_up}"
+        );
+        Self::new(name, "rest", settings)
+    }
+
+    /// One that polls a directory, which must be there when messages come.
+    #[must_use]
+    pub fn directory(name: &str, directory: &Path) -> Self {
+        let settings = format!("directory = \"{}\"\nextension = \"xml\"", directory.display());
+        Self::new(name, "file_drop", settings)
+    }
+
     /// Only for authorities that begin so.
     #[must_use]
     pub fn of(mut self, authority: &str) -> Self {

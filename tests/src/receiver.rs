@@ -12,7 +12,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
     routing::{get, post},
 };
@@ -87,6 +87,7 @@ struct Desk {
 struct Seen {
     manners: BTreeMap<String, Manner>,
     arrivals: Vec<Arrival>,
+    counts: BTreeMap<String, usize>,
     effects: Vec<Arrival>,
     effective: BTreeSet<(String, String)>,
     look_ups: u64,
@@ -146,6 +147,12 @@ impl Receiver {
         self.desk.seen().arrivals.len() as u64
     }
 
+    /// How many requests came for one inbox so far.
+    #[must_use]
+    pub fn count(&self, inbox: &str) -> usize {
+        self.desk.seen().counts.get(inbox).copied().unwrap_or_default()
+    }
+
     /// How many requests wait for their answer.
     #[must_use]
     pub fn open(&self) -> usize {
@@ -193,6 +200,7 @@ async fn deliver(
             body,
         };
         seen.arrivals.push(arrival.clone());
+        *seen.counts.entry(inbox.clone()).or_default() += 1;
         (seen.manners.get(&inbox).copied().unwrap_or_default(), arrival)
     };
     let _open = Open(Arc::clone(&desk));
@@ -201,12 +209,12 @@ async fn deliver(
             .unwrap_or(StatusCode::BAD_GATEWAY)
             .into_response();
     }
-    let receipt = format!("AZ-{}", arrival.key);
+    let answer = receipt(&arrival.key);
     // The effect takes place even if the client is gone by then: that is what makes it uncertain.
     let effect = take_effect(Arc::clone(&desk), arrival, manner);
     desk.effects.spawn(effect).await.expect("an effect does not panic");
     tokio::time::sleep(manner.answer_after).await;
-    (StatusCode::OK, receipt).into_response()
+    answer
 }
 
 async fn take_effect(desk: Arc<Desk>, arrival: Arrival, manner: Manner) {
@@ -225,7 +233,13 @@ async fn look_up(
     let mut seen = desk.seen();
     seen.look_ups += 1;
     match seen.effective.contains(&(inbox, key.clone())) {
-        true => (StatusCode::OK, format!("AZ-{key}")).into_response(),
+        true => receipt(&key),
         false => StatusCode::NOT_FOUND.into_response(),
     }
+}
+
+/// The system's own name for what it took.
+fn receipt(key: &str) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (StatusCode::OK, kind, format!("{{\"receipt\":\"AZ-{key}\"}}")).into_response()
 }

@@ -257,11 +257,7 @@ async fn published_messages_of_another_standard_travel_with_their_dirt() {
 }
 
 fn inbox(receiver: &Receiver) -> System {
-    System::new(
-        "inbox",
-        "rest",
-        format!("url = \"{}\"\ncontract = \"deduplicates\"", receiver.url("inbox")),
-    )
+    System::http("inbox", &receiver.url("inbox"), "deduplicates")
 }
 
 fn with_inbox(receiver: &Receiver) -> Configuration {
@@ -272,7 +268,7 @@ fn with_both(receiver: &Receiver) -> Configuration {
     let configuration = with_inbox(receiver);
     let folder = configuration.folder().join("files");
     fs::create_dir_all(&folder).expect("a folder of ours");
-    configuration.with_system(&System::new("files", "file_drop", "directory = \"files\""))
+    configuration.with_system(&System::directory("files", &folder))
 }
 
 async fn until_state(portal: &Portal, message_id: &str, state: &str) -> ApplicationStatus {

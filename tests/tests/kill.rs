@@ -50,21 +50,21 @@ const SUBJECTS: [Subject; 3] = [
         authority: "svb:14730000",
         promise: Promise::Recognises,
         concurrency: 12,
-        contract: "contract = \"deduplicates\"",
+        contract: "deduplicates",
     },
     Subject {
         name: "can-be-asked",
         authority: "svb:14626000",
         promise: Promise::CanBeAsked,
         concurrency: 12,
-        contract: "contract = \"can_look_up\"\nvisible_within = \"1s\"",
+        contract: "can_look_up",
     },
     Subject {
         name: "asks-a-person",
         authority: "svb:15085000",
         promise: Promise::AsksAPerson,
         concurrency: 6,
-        contract: "contract = \"none\"",
+        contract: "none",
     },
 ];
 
@@ -133,13 +133,13 @@ async fn nothing_is_lost_and_nothing_needless_is_repeated_when_the_program_is_ki
 fn configuration(receiver: &Receiver) -> Configuration {
     let mut configuration = Configuration::new().with_standard_route("kfz");
     for Subject { name, authority, concurrency, contract, .. } in SUBJECTS {
-        let url = receiver.url(name);
-        let settings = format!("url = \"{url}\"\n{contract}\nlook_up_url = \"{url}/{{key}}\"");
-        let system = System::new(name, "rest", settings).of(authority).at_once(concurrency);
+        let system = System::http(name, &receiver.url(name), contract);
+        let system = system.of(authority).at_once(concurrency);
         configuration = configuration.with_system(&system);
     }
-    let settings = "directory = \"files\"";
-    let files = System::new(FILES, "file_drop", settings).of(FILES_AUTHORITY);
+    let folder = configuration.folder().join(FILES);
+    fs::create_dir_all(&folder).expect("a folder of ours");
+    let files = System::directory(FILES, &folder).of(FILES_AUTHORITY);
     configuration.with_system(&files.at_once(FILES_CONCURRENCY))
 }
 
@@ -170,11 +170,11 @@ fn start_senders(load: &mut Load, receiver: &Arc<Receiver>, configuration: &Conf
     for subject in &SUBJECTS {
         let (receiver, name) = (Arc::clone(receiver), subject.name);
         // What waits for a person never comes, so arrivals count here, not effects.
-        let is_full = move |sent: usize| named(receiver.arrivals(), name).len() + AHEAD_MAX < sent;
+        let is_full = move |sent: usize| receiver.count(name) + AHEAD_MAX < sent;
         load.send_to(subject.authority, SENDERS, is_full);
     }
-    let folder = configuration.folder().join("files");
-    load.send_to(FILES_AUTHORITY, 1, move |sent| files_in(&folder).len() + AHEAD_MAX < sent);
+    let folder = configuration.folder().join(FILES);
+    load.send_to(FILES_AUTHORITY, 1, move |sent| entries(&folder) + AHEAD_MAX < sent);
 }
 
 async fn busy(receiver: &Receiver) {
@@ -281,7 +281,7 @@ fn questions(
 }
 
 fn missing_files(configuration: &Configuration, sent: &[Sent]) -> Vec<String> {
-    let there = files_in(&configuration.folder().join("files"));
+    let there = files_in(&configuration.folder().join(FILES));
     let is_there = |sent: &&Sent| there.iter().any(|(_, text)| *text == sent.document);
     let missing = sent.iter().filter(|sent| !is_there(sent));
     let mut faults: Vec<String> =
@@ -290,6 +290,10 @@ fn missing_files(configuration: &Configuration, sent: &[Sent]) -> Vec<String> {
         faults.push(format!("{FILES}: {} files for {} messages", there.len(), sent.len()));
     }
     faults
+}
+
+fn entries(folder: &Path) -> usize {
+    fs::read_dir(folder).map_or(0, Iterator::count)
 }
 
 /// Finished files and their contents.

@@ -1,6 +1,7 @@
 //! Portals under a crash: each sends case after case, and repeats a message until it has a receipt.
 
 use std::{
+    collections::BTreeMap,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
@@ -51,6 +52,7 @@ struct Shared {
     cases: AtomicU32,
     is_over: AtomicBool,
     sent: Mutex<Vec<Sent>>,
+    counts: Mutex<BTreeMap<String, usize>>,
     repeated: AtomicU32,
 }
 
@@ -64,6 +66,7 @@ impl Load {
             cases: AtomicU32::new(0),
             is_over: AtomicBool::new(false),
             sent: Mutex::default(),
+            counts: Mutex::default(),
             repeated: AtomicU32::new(0),
         };
         Self { shared: Arc::new(shared), senders: JoinSet::new() }
@@ -109,10 +112,17 @@ impl Shared {
         self.sent.lock().expect("no sender panics while it holds this")
     }
 
+    /// Counts `more` receipts for an authority, and gives how many it has.
+    fn count(&self, authority: &str, more: usize) -> usize {
+        let mut counts = self.counts.lock().expect("no sender panics while it holds this");
+        let count = counts.entry(authority.to_owned()).or_default();
+        *count += more;
+        *count
+    }
+
     async fn send_cases(&self, authority: &str, is_full: impl Fn(usize) -> bool) {
         while !self.is_over.load(Ordering::Relaxed) {
-            let count = self.sent().iter().filter(|sent| sent.authority == authority).count();
-            if is_full(count) {
+            if is_full(self.count(authority, 0)) {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
@@ -123,6 +133,7 @@ impl Shared {
                 let receipt = self.until_receipted(&document).await;
                 let own_id = documents::own_id_of(case, sequence);
                 assert_eq!(receipt.own_id, own_id.to_string(), "the receipt of another message");
+                self.count(authority, 1);
                 self.sent().push(Sent {
                     authority: authority.to_owned(),
                     own_id,
