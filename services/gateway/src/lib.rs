@@ -1,15 +1,29 @@
 //! The gateway: takes applications over gRPC, says at once what is wrong with them, and answers with
 //! a receipt only when they are stored durably.
 //!
-//! Reading order is the path of one application: `edge` (who sends, how much at once), `judge`
-//! (standard, identity, attachments, route), `publish` (claims, append, receipt), `refusal` (what
-//! a portal sees when the answer is no).
+//! Reading order is the path of one application: `edge` (who sends, how much at once), `intake` (the
+//! calls), `judge` (standard, identity, attachments, route), `recent` and `publish` (once, claims,
+//! append, receipt), `refusal` (what a portal sees when the answer is no), `refused` (what operations
+//! see of it).
 
+mod admission;
+mod body;
 pub mod codes;
+mod connections;
+mod convert;
+mod edge;
+mod intake;
+mod judge;
 pub mod limits;
+mod publish;
+mod rate;
+mod recent;
+mod refusal;
+mod refused;
 pub mod route;
 pub mod senders;
 mod server;
+mod ticket;
 
 pub use limits::Limits;
 pub use route::Route;

@@ -1,17 +1,52 @@
 //! Serves the gateway's address until told to stop.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use channels as _;
 use messaging::{Channel, Claims, Clock, FailureKind, Result};
 use standards::Standards;
-use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    net::TcpListener,
+    sync::Semaphore,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Server;
-use wire::status::status_service_server::{StatusService, StatusServiceServer};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tonic_reflection::server::{
+    Builder as ReflectionBuilder,
+    v1::{ServerReflection as V1, ServerReflectionServer as V1Server},
+    v1alpha::{ServerReflection as V1Alpha, ServerReflectionServer as V1AlphaServer},
+};
+use tracing::{info, warn};
+use wire::{
+    intake::intake_service_server::{self, IntakeServiceServer},
+    status::status_service_server::{self, StatusService, StatusServiceServer},
+};
 
-use crate::{Limits, Route, Senders, codes};
+use crate::{
+    Limits, Route, Senders, codes, connections,
+    edge::EdgeLayer,
+    intake::{Desk, Intake},
+    judge::Judge,
+    publish::Publisher,
+    rate::Rate,
+    recent::Recent,
+    refused,
+};
+
+/// What one call may send before it is read.
+const STREAM_WINDOW_BYTES: u32 = 256 << 10;
+
+/// HTTP/2 allows twice as much.
+const CONNECTION_WINDOW_BYTES_MAX: u32 = 1 << 30;
+
+/// How often a silent connection is asked whether it is there, and how long it may think.
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(30);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Bytes of the headers of one call.
+const HEADER_BYTES_MAX: u32 = 16 << 10;
 
 /// What the gateway works with.
 #[derive(Debug)]
@@ -38,7 +73,8 @@ pub struct Parts {
     pub source: String,
 }
 
-/// Serves `IntakeService`, `status`, health and reflection until `shutdown`, then drains.
+/// Serves `IntakeService`, `status`, health and reflection until `shutdown`, then drains: what was
+/// begun is ended for as long as the limits say, and nothing new is taken.
 ///
 /// # Errors
 /// `Unavailable` when the listener cannot be served.
@@ -47,12 +83,135 @@ pub async fn run<S: StatusService>(
     status: S,
     shutdown: CancellationToken,
 ) -> Result<()> {
-    Server::builder()
+    let (tasks, relay_stop) = (TaskTracker::new(), CancellationToken::new());
+    let source: Arc<str> = parts.source.as_str().into();
+    let (refusals, relay) = refused::queue(
+        parts.channel.clone(),
+        source.clone(),
+        parts.clock.clone(),
+        parts.metrics.clone(),
+    );
+    let mut relaying = JoinSet::new();
+    relaying.spawn(relay.run(relay_stop.clone()));
+
+    let limits = parts.limits.clone();
+    let edge = EdgeLayer::new(parts.senders.clone(), limits.clone(), &parts.metrics);
+    let (listener, connections_end) = (parts.listener, CancellationToken::new());
+    let desk = Desk {
+        publisher: Publisher {
+            channel: parts.channel,
+            claims: parts.claims.clone(),
+            recent: Recent::new(limits.recent_max, limits.recent_time_max),
+            tasks: tasks.clone(),
+            limits: limits.clone(),
+            clock: parts.clock.clone(),
+            metrics: parts.metrics.clone(),
+            source,
+        },
+        judge: Judge {
+            standards: parts.standards,
+            claims: parts.claims,
+            routes: parts.routes.into(),
+            limits: limits.clone(),
+            clock: parts.clock.clone(),
+        },
+        refusals,
+        rate: Rate::new(limits.rate_per_second, limits.rate_burst),
+        uploads: Arc::new(Semaphore::new(limits.uploads_max.clamp(1, Semaphore::MAX_PERMITS))),
+        clock: parts.clock,
+        metrics: parts.metrics,
+        tasks: tasks.clone(),
+        shutdown: shutdown.clone(),
+        limits: limits.clone(),
+    };
+    let served = serve(listener, edge, desk, status, connections_end.clone(), shutdown).await;
+
+    // Connections that outlive the drain break; appends that were begun are waited for.
+    connections_end.cancel();
+    tasks.close();
+    if timeout(limits.append_time_max, tasks.wait()).await.is_err() {
+        warn!(tasks = tasks.len(), "the gateway ends with work under way");
+    }
+    relay_stop.cancel();
+    drop(timeout(limits.drain_time_max, relaying.join_next()).await);
+    served
+}
+
+async fn serve<S: StatusService>(
+    listener: TcpListener,
+    edge: EdgeLayer,
+    desk: Desk,
+    status: S,
+    connections_end: CancellationToken,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    let limits = desk.limits.clone();
+    let (health, health_service) = tonic_health::server::health_reporter();
+    set_health(&health, ServingStatus::Serving).await;
+    let intake = IntakeServiceServer::new(Intake(Arc::new(desk)))
+        .max_decoding_message_size(limits.request_bytes_max());
+    let router = builder(&limits)
+        .layer(edge)
+        .add_service(intake)
         .add_service(StatusServiceServer::new(status))
-        .serve_with_incoming_shutdown(
-            TcpListenerStream::new(parts.listener),
-            shutdown.cancelled_owned(),
-        )
-        .await
-        .map_err(|error| FailureKind::Unavailable.because(codes::SERVE, error))
+        .add_service(health_service)
+        .add_service(reflection_v1()?)
+        .add_service(reflection_v1alpha()?);
+    let connections = connections::incoming(listener, limits.connections_max, connections_end);
+    let stop = shutdown.clone();
+    let draining = async move {
+        stop.cancelled_owned().await;
+        set_health(&health, ServingStatus::NotServing).await;
+    };
+    let serving = router.serve_with_incoming_shutdown(connections, draining);
+    let overdue = async {
+        shutdown.cancelled().await;
+        sleep(limits.drain_time_max).await;
+    };
+    tokio::select! {
+        served = serving => {
+            served.map_err(|error| FailureKind::Unavailable.because(codes::SERVE, error))
+        }
+        () = overdue => {
+            info!("calls that outlive the drain are ended");
+            Ok(())
+        }
+    }
+}
+
+fn builder(limits: &Limits) -> Server {
+    // Every stream can fill its window and still leave room on its connection: a stream that waits
+    // for admission with its bytes unread must never hold up another.
+    let connection_window = limits.streams_per_connection_max.saturating_mul(STREAM_WINDOW_BYTES);
+    Server::builder()
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(connection_window.min(CONNECTION_WINDOW_BYTES_MAX))
+        .max_concurrent_streams(limits.streams_per_connection_max)
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_max_header_list_size(HEADER_BYTES_MAX)
+}
+
+async fn set_health(health: &HealthReporter, status: ServingStatus) {
+    for service in ["", intake_service_server::SERVICE_NAME, status_service_server::SERVICE_NAME] {
+        health.set_service_status(service, status).await;
+    }
+}
+
+fn reflection_v1() -> Result<V1Server<impl V1>> {
+    reflection().build_v1().map_err(|error| FailureKind::Defect.because(codes::SERVE, error))
+}
+
+/// Tools of some years ago know no other.
+fn reflection_v1alpha() -> Result<V1AlphaServer<impl V1Alpha>> {
+    reflection().build_v1alpha().map_err(|error| FailureKind::Defect.because(codes::SERVE, error))
+}
+
+fn reflection() -> ReflectionBuilder<'static> {
+    ReflectionBuilder::configure()
+        .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(intake_service_server::SERVICE_NAME)
+        .with_service_name(status_service_server::SERVICE_NAME)
+        .with_service_name(tonic_health::pb::health_server::SERVICE_NAME)
 }
