@@ -1,3 +1,57 @@
-//! Placeholder while dependencies compile.
+//! The program `amtsbote`: configuration, wiring and command line around the roles.
 
-fn main() {}
+mod check;
+mod cli;
+mod client;
+mod clock;
+mod codes;
+mod config;
+mod embedded;
+mod exit;
+mod files;
+mod output;
+mod pages;
+mod push;
+mod standard;
+mod status;
+mod submit;
+mod violations;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::{
+    cli::{Cli, Command},
+    exit::{Exit, Stop},
+    output::Output,
+};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output::new(cli.json);
+    let exit = obey(&cli, &output).unwrap_or_else(|stop| {
+        output.stop(&stop);
+        stop.exit
+    });
+    output.settle(exit).into()
+}
+
+fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
+    match &cli.command {
+        Command::Run(_) => Ok(Exit::Done),
+        Command::Demo(_) => Ok(Exit::Done),
+        Command::Submit(args) => runtime()?.block_on(submit::run(args, cli.lang, output)),
+        Command::Status(args) => runtime()?.block_on(status::run(args, cli.lang, output)),
+        Command::Standard(args) => standard::run(args, &clock::wall(), cli.lang, output),
+        Command::Check(args) => check::run(args, output),
+        Command::Errors(args) => pages::run(args, output),
+    }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
+        let what = format!("start the runtime: {error}");
+        Stop::new(Exit::Defect, codes::ROLE_ENDED, what)
+    })
+}

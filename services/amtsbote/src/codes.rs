@@ -1,0 +1,52 @@
+//! The codes of configuration and start-up; each has a page in `docs/errors/`.
+
+/// The configuration file cannot be read.
+pub(crate) const FILE_UNREADABLE: &str = "AB-5001";
+/// The configuration file is not TOML.
+pub(crate) const NOT_TOML: &str = "AB-5002";
+/// A key nobody reads.
+pub(crate) const KEY_UNKNOWN: &str = "AB-5003";
+/// A value that is not what its key takes.
+pub(crate) const VALUE_WRONG: &str = "AB-5004";
+/// A key that must be there.
+pub(crate) const KEY_MISSING: &str = "AB-5005";
+/// A backend URL this build does not support.
+pub(crate) const BACKEND_UNSUPPORTED: &str = "AB-5006";
+/// A secret's file that cannot be read or holds no secret.
+pub(crate) const SECRET_MISSING: &str = "AB-5007";
+/// Keys that contradict each other.
+pub(crate) const KEYS_CONTRADICT: &str = "AB-5008";
+/// A listener others can reach, without encryption and without saying so.
+pub(crate) const PLAINTEXT_REFUSED: &str = "AB-5009";
+/// An adapter refuses its settings.
+pub(crate) const SETTINGS_REFUSED: &str = "AB-5010";
+/// A variable of the environment that is not set.
+pub(crate) const VARIABLE_MISSING: &str = "AB-5011";
+/// A subset of roles on an embedded channel.
+pub(crate) const ROLES_APART: &str = "AB-5012";
+/// An address nobody can listen on, e.g. because another program does.
+pub(crate) const ADDRESS_TAKEN: &str = "AB-5013";
+/// A data directory that cannot be made or written.
+pub(crate) const DATA_UNWRITABLE: &str = "AB-5014";
+/// A role ended by itself.
+pub(crate) const ROLE_ENDED: &str = "AB-5015";
+/// Not everything ended within the time a shutdown may take.
+pub(crate) const SHUTDOWN_LATE: &str = "AB-5016";
+/// Logs or traces cannot be set up.
+pub(crate) const TELEMETRY_REFUSED: &str = "AB-5017";
+/// A file given on the command line cannot be read.
+pub(crate) const DOCUMENT_UNREADABLE: &str = "AB-5020";
+/// The server cannot be reached, or did not answer.
+pub(crate) const SERVER_UNREACHABLE: &str = "AB-5021";
+/// The server's address is no URL this program can use.
+pub(crate) const ADDRESS_WRONG: &str = "AB-5022";
+/// Nothing is known of an id.
+pub(crate) const ID_UNKNOWN: &str = "AB-5023";
+/// There is no page for a code.
+pub(crate) const PAGE_UNKNOWN: &str = "AB-5024";
+/// What was submitted did not reach a final state in time.
+pub(crate) const WAIT_ENDED: &str = "AB-5025";
+/// The server's answer breaks the protocol.
+pub(crate) const ANSWER_BROKEN: &str = "AB-5026";
+/// The demonstration did not end as expected.
+pub(crate) const DEMO_UNEXPECTED: &str = "AB-5030";

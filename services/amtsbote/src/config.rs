@@ -1,0 +1,221 @@
+//! What `amtsbote.toml` says: every key with its unit and default, and what reading makes of it.
+//!
+//! `docs/configuration.md` is this page for operators; a test holds both together.
+
+mod effective;
+mod endpoints;
+mod fault;
+mod limits;
+mod read;
+mod section;
+mod sections;
+mod variables;
+mod words;
+
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
+
+use messaging::{ChannelName, Domain, SenderName, Sha256};
+
+pub(crate) use self::{
+    fault::{Fault, Faults},
+    read::{read_file, read_text},
+};
+
+/// One installation, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    /// The file, as it was named; `None` where there is none and defaults hold.
+    pub(crate) file: Option<String>,
+    /// `data`: the folder where everything lies that no other key puts elsewhere. Default `./data`.
+    pub(crate) data: PathBuf,
+    /// `channel`: where messages travel. `embedded:DIR`. Default: embedded in `data`.
+    pub(crate) channel: Backend,
+    /// `store`: where ledger and journal lie. `embedded:DIR`. Default: embedded in `data`.
+    pub(crate) store: Backend,
+    /// `claims`: where large bodies and attachments lie. `embedded:DIR`. Default: embedded in
+    /// `data`.
+    pub(crate) claims: Backend,
+    /// `source`: this installation's name in every record (`ce_source`), a URI reference. Default
+    /// `urn:amtsbote`.
+    pub(crate) source: String,
+    /// `shutdown_time_max`: how long a shutdown may take. Default `20s`.
+    pub(crate) shutdown_time_max: Duration,
+    /// `[gateway]`.
+    pub(crate) gateway: Gateway,
+    /// `[[sender]]`: who may submit. None: whoever reaches the loopback address, as `local`.
+    pub(crate) senders: Vec<Sender>,
+    /// `[standards]`.
+    pub(crate) standards: Standards,
+    /// `[[route]]`: the first that matches wins. None: one per installed domain, for every
+    /// authority, no test messages.
+    pub(crate) routes: Vec<Route>,
+    /// `[dispatcher]`.
+    pub(crate) dispatcher: Dispatcher,
+    /// `[[endpoint]]`: departmental systems.
+    pub(crate) endpoints: Vec<Endpoint>,
+    /// `[console]`.
+    pub(crate) console: Console,
+    /// `[telemetry]`.
+    pub(crate) telemetry: Telemetry,
+    /// `[retention]`.
+    pub(crate) retention: Retention,
+}
+
+/// What a backend URL names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Backend {
+    /// `embedded:DIR`: files below the folder, this process alone.
+    Embedded(PathBuf),
+}
+
+/// Where portals push.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gateway {
+    /// `listen`: address and port for gRPC; port 0 takes a free one. Default `127.0.0.1:7001`.
+    pub(crate) listen: SocketAddr,
+    /// `allow_plaintext`: listen unencrypted where others can reach it. Default `false`.
+    pub(crate) allow_plaintext: bool,
+    /// `[gateway.limits]`: bounds on what comes in.
+    pub(crate) limits: gateway::Limits,
+}
+
+/// One who may submit.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Sender {
+    /// `name`: part of every message's identity; never change it.
+    pub(crate) name: SenderName,
+    /// `token_file`: holds the bearer token, at least 16 characters, white space around it ignored.
+    pub(crate) token_file: PathBuf,
+    /// Of the token; the token itself is not kept.
+    pub(crate) token_sha256: Sha256,
+}
+
+/// Not even the hash.
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Which standards there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standards {
+    /// `paths`: folders with further standards beside the built-in ones. Default none.
+    pub(crate) paths: Vec<PathBuf>,
+    /// `workers`: threads that check documents, 1 to 256. Default: one per core.
+    pub(crate) workers: usize,
+}
+
+/// Who is responsible for what, and on which channel it travels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    /// `domain`: a family of procedures. Default: every.
+    pub(crate) domain: Option<Domain>,
+    /// `authority`: the first characters of the authority's `prefix:key`. Default: every.
+    pub(crate) authority: String,
+    /// `message_types`: as the standard calls them. Default: every.
+    pub(crate) message_types: Vec<String>,
+    /// `test`: takes test messages, and only them. Default `false`.
+    pub(crate) test: bool,
+    /// `channel`, or made of `domain` and `area`: `application.<domain>[.<area>]`.
+    pub(crate) channel: ChannelName,
+    /// Where it stands in the file; 0: it is a default.
+    pub(crate) line: usize,
+}
+
+/// Who hands over.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dispatcher {
+    /// `channels`: what it reads. Default: every channel a route names.
+    pub(crate) channels: Option<Vec<ChannelName>>,
+}
+
+/// One departmental system of one authority.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    /// `adapter`: a kind, e.g. `file_drop`.
+    pub(crate) kind: &'static str,
+    /// `[endpoint.settings]`: the kind's own keys.
+    pub(crate) settings: toml::Table,
+    /// `name`: part of every delivery's key; never change it.
+    ///
+    /// `subscribe`: what it gets, at least one; each with `domain`, `authority` (its first
+    /// characters), `message_types` and `test`, every one of which matches everything by default,
+    /// but for `test`, which is `false`.
+    ///
+    /// `retry`: when to try again; see [`messaging::RetryPolicy`] for its keys and defaults.
+    ///
+    /// `concurrency`: deliveries at the same time, 1 to 1,000. Default 4.
+    ///
+    /// `timeout`: how long one try may take, `100ms` to `1h`. Default `30s`.
+    ///
+    /// `after_dead_letter`: `hold` or `continue` the case. Default `hold`.
+    pub(crate) spec: dispatcher::Endpoint,
+    /// Where it stands in the file.
+    pub(crate) line: usize,
+}
+
+/// Where operators look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Console {
+    /// `listen`: address and port for web pages, metrics and gRPC; port 0 takes a free one.
+    /// Default `127.0.0.1:7080`.
+    pub(crate) listen: SocketAddr,
+    /// `allow_plaintext`: listen unencrypted and without login where others can reach it. Default
+    /// `false`.
+    pub(crate) allow_plaintext: bool,
+}
+
+/// Logs and traces.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Telemetry {
+    /// `format`: log lines on standard error, `human` or `json`. Default `human`.
+    pub(crate) format: telemetry::Format,
+    /// `filter`: which, e.g. `info,dispatcher=debug`. Default `info`.
+    pub(crate) filter: String,
+    /// `otlp`: where traces go, OTLP over gRPC, e.g. `http://127.0.0.1:4317`. Default: nowhere.
+    pub(crate) otlp: Option<String>,
+}
+
+/// How long what is done stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Retention {
+    /// `channel`: records everybody has read, `1h` to `400d`. Default `7d`.
+    pub(crate) channel: Duration,
+    /// `claims_unused`: uploads nobody submitted, `1h` to `30d`. Default `24h`.
+    pub(crate) claims_unused: Duration,
+    /// `claims_used`: claims no ledger needs any more; not shorter than `channel`. Default: as
+    /// `channel`.
+    pub(crate) claims_used: Duration,
+}
+
+impl Backend {
+    /// The folder.
+    pub(crate) fn folder(&self) -> &std::path::Path {
+        let Self::Embedded(folder) = self;
+        folder
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self::Embedded(folder) = self;
+        write!(f, "embedded:{}", folder.display())
+    }
+}
+
+impl Config {
+    /// Every application channel of this installation, each once.
+    pub(crate) fn application_channels(&self) -> Vec<ChannelName> {
+        let mut channels: Vec<_> = self.routes.iter().map(|route| route.channel.clone()).collect();
+        channels.extend(self.dispatcher.channels.iter().flatten().cloned());
+        channels.sort();
+        channels.dedup();
+        channels
+    }
+
+    /// The channels the dispatcher reads.
+    pub(crate) fn dispatched_channels(&self) -> Vec<ChannelName> {
+        self.dispatcher.channels.clone().unwrap_or_else(|| self.application_channels())
+    }
+}

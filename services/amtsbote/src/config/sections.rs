@@ -1,0 +1,192 @@
+//! Reads the sections that stand for themselves.
+
+use std::{
+    fs, io::Read as _, net::SocketAddr, net::ToSocketAddrs as _, num::NonZeroUsize, path::Path,
+    time::Duration,
+};
+
+use messaging::{ChannelName, Sha256};
+use sha2::Digest as _;
+
+use super::{
+    Console, Dispatcher, Gateway, Retention, Sender, Standards, Telemetry, limits,
+    read::refuse_twice, section::Section,
+};
+use crate::codes;
+
+const GATEWAY_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 7001);
+const CONSOLE_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 7080);
+const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+/// A token shorter than this can be guessed.
+const TOKEN_CHARS_MIN: usize = 16;
+const TOKEN_BYTES_MAX: u64 = 4096;
+const WORKERS_MAX: u32 = 256;
+
+const HOUR: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+const CHANNEL_RETENTION: Duration = DAY.saturating_mul(7);
+const CHANNEL_RETENTION_MAX: Duration = DAY.saturating_mul(400);
+const UNUSED_RETENTION_MAX: Duration = DAY.saturating_mul(30);
+const FOREVER: Duration = DAY.saturating_mul(36_500);
+
+/// `[gateway]`.
+pub(super) fn gateway(root: &Section<'_>, has_senders: bool) -> Gateway {
+    let section = root.section("gateway");
+    let listen = section.parsed("listen", address).unwrap_or(GATEWAY_LISTEN);
+    let allow_plaintext = section.flag("allow_plaintext").unwrap_or_default();
+    refuse_plaintext(&section, listen, allow_plaintext);
+    if !listen.ip().is_loopback() && !has_senders {
+        let what = format!("`{listen}` can be reached by others, and there is no `[[sender]]`");
+        section.fault("listen", codes::KEYS_CONTRADICT, what);
+    }
+    let limits = limits::read(&section);
+    section.close();
+    Gateway { listen, allow_plaintext, limits }
+}
+
+/// `[[sender]]`.
+pub(super) fn senders(root: &Section<'_>) -> Vec<Sender> {
+    let mut names = Vec::new();
+    let mut senders = Vec::new();
+    for section in root.sections("sender") {
+        let name = section.required("name", section.name("name"));
+        let token_file = section.required("token_file", section.path("token_file"));
+        let token_sha256 = token_file.as_deref().map(token_hash);
+        if let Some(Err(what)) = &token_sha256 {
+            section.fault("token_file", codes::SECRET_MISSING, what);
+        }
+        if let (Some(name), Some(token_file), Some(Ok(token_sha256))) =
+            (name, token_file, token_sha256)
+        {
+            names.push(section.place_of("name"));
+            senders.push(Sender { name, token_file, token_sha256 });
+        }
+        section.close();
+    }
+    let places = senders.iter().map(|sender| sender.name.as_str()).zip(names);
+    refuse_twice(root, "the sender", places);
+    senders
+}
+
+/// `[standards]`.
+pub(super) fn standards(root: &Section<'_>) -> Standards {
+    let section = root.section("standards");
+    let folder = section.folder();
+    let paths = section.texts("paths").unwrap_or_default();
+    let paths: Vec<_> = paths.iter().map(|path| folder.join(path)).collect();
+    for path in paths.iter().filter(|path| !path.is_dir()) {
+        let what = format!("`{}` is no folder", path.display());
+        section.fault("paths", codes::VALUE_WRONG, what);
+    }
+    let workers = section.number("workers", 1..=WORKERS_MAX).and_then(|n| usize::try_from(n).ok());
+    let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    section.close();
+    Standards { paths, workers: workers.unwrap_or_else(cores) }
+}
+
+/// `[dispatcher]`.
+pub(super) fn dispatcher(root: &Section<'_>) -> Dispatcher {
+    let section = root.section("dispatcher");
+    let channels = section.texts("channels").map(|texts| {
+        let mut channels = Vec::new();
+        for text in texts {
+            match ChannelName::new(&text) {
+                Ok(channel) if channel.is_application() => channels.push(channel),
+                Ok(_) | Err(_) => {
+                    let what = format!("`{text}` is not `application.<domain>[.<area>]`");
+                    section.fault("channels", codes::VALUE_WRONG, what);
+                }
+            }
+        }
+        channels
+    });
+    section.close();
+    Dispatcher { channels }
+}
+
+/// `[console]`.
+pub(super) fn console(root: &Section<'_>) -> Console {
+    let section = root.section("console");
+    let listen = section.parsed("listen", address).unwrap_or(CONSOLE_LISTEN);
+    let allow_plaintext = section.flag("allow_plaintext").unwrap_or_default();
+    refuse_plaintext(&section, listen, allow_plaintext);
+    section.close();
+    Console { listen, allow_plaintext }
+}
+
+/// `[telemetry]`.
+pub(super) fn telemetry(root: &Section<'_>) -> Telemetry {
+    let section = root.section("telemetry");
+    let format = section.parsed("format", |text| match text {
+        "human" => Ok(telemetry::Format::Human),
+        "json" => Ok(telemetry::Format::Json),
+        other => Err(format!("`{other}` is neither `human` nor `json`")),
+    });
+    let filter = section.text("filter");
+    let otlp = section.parsed("otlp", |text| {
+        let is_http = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        match url::Url::parse(text) {
+            Ok(url) if is_http(&url) => Ok(text.to_owned()),
+            Ok(_) | Err(_) => Err("is no URL like `http://127.0.0.1:4317`".to_owned()),
+        }
+    });
+    section.close();
+    Telemetry {
+        format: format.unwrap_or_default(),
+        filter: filter.unwrap_or_else(|| "info".to_owned()),
+        otlp,
+    }
+}
+
+/// `[retention]`.
+pub(super) fn retention(root: &Section<'_>) -> Retention {
+    let section = root.section("retention");
+    let channel = section.duration("channel", HOUR..=CHANNEL_RETENTION_MAX);
+    let channel = channel.unwrap_or(CHANNEL_RETENTION);
+    let claims_unused = section.duration("claims_unused", HOUR..=UNUSED_RETENTION_MAX);
+    let claims_used = section.duration("claims_used", HOUR..=FOREVER).unwrap_or(channel);
+    if claims_used < channel {
+        let what = "is shorter than `channel`: a record could refer to a claim that is gone";
+        section.fault("claims_used", codes::KEYS_CONTRADICT, what);
+    }
+    section.close();
+    Retention { channel, claims_unused: claims_unused.unwrap_or(DAY), claims_used }
+}
+
+/// Numbers, `localhost` and names the system can resolve.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let wrong = || format!("`{text}` is no address like `127.0.0.1:7001`");
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let mut found = text.to_socket_addrs().map_err(|_| wrong())?.collect::<Vec<_>>();
+    // `localhost` means ::1 first on some machines; what is printed and documented is 127.0.0.1.
+    found.sort_by_key(SocketAddr::is_ipv6);
+    found.into_iter().next().ok_or_else(wrong)
+}
+
+fn refuse_plaintext(section: &Section<'_>, listen: SocketAddr, is_allowed: bool) {
+    if !listen.ip().is_loopback() && !is_allowed {
+        let what = format!(
+            "`{listen}` can be reached by others, unencrypted; set `allow_plaintext = true` if \
+             something before it encrypts"
+        );
+        section.fault("listen", codes::PLAINTEXT_REFUSED, what);
+    }
+}
+
+fn token_hash(file: &Path) -> Result<Sha256, String> {
+    let name = file.display();
+    let mut text = String::new();
+    fs::File::open(file)
+        .and_then(|file| file.take(TOKEN_BYTES_MAX).read_to_string(&mut text))
+        .map_err(|error| format!("`{name}`: {error}"))?;
+    let token = text.trim();
+    let chars = token.chars().count();
+    if chars < TOKEN_CHARS_MIN {
+        let rule = format!("a token has at least {TOKEN_CHARS_MIN}");
+        return Err(format!("`{name}` holds {chars} characters; {rule}"));
+    }
+    Ok(Sha256(sha2::Sha256::digest(token.as_bytes()).into()))
+}

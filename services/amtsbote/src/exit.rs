@@ -1,0 +1,92 @@
+//! How the program ends: a number for scripts, and one error with code and cause for people.
+
+use std::process::ExitCode;
+
+use messaging::{Failure, FailureKind};
+
+/// What the exit code says. Documented in `docs/cli.md` and in `--help`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exit {
+    /// Everything asked for was done.
+    Done,
+    /// Refused, or not delivered: sending the same again gives the same answer.
+    Refused,
+    /// Wrong usage or configuration.
+    Usage,
+    /// Something is not there now, or the outcome is unknown: the same again later may help.
+    Unavailable,
+    /// A fault of ours.
+    Defect,
+}
+
+impl Exit {
+    /// The number.
+    pub(crate) fn number(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Refused => 1,
+            Self::Usage => 2,
+            Self::Unavailable => 3,
+            Self::Defect => 4,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.number())
+    }
+}
+
+/// Why a command cannot go on.
+#[derive(Debug)]
+pub(crate) struct Stop {
+    /// What the exit code says.
+    pub(crate) exit: Exit,
+    /// Names a page in `docs/errors/`.
+    pub(crate) code: String,
+    /// What is wrong, one line; lower case, no full stop.
+    pub(crate) what: String,
+    /// Each thing that is wrong, where there are several.
+    pub(crate) details: Vec<String>,
+}
+
+impl Stop {
+    /// Wrong usage or configuration.
+    pub(crate) fn usage(code: &str, what: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, code, what)
+    }
+
+    /// Something is not there now.
+    pub(crate) fn unavailable(code: &str, what: impl Into<String>) -> Self {
+        Self::new(Exit::Unavailable, code, what)
+    }
+
+    /// Any.
+    pub(crate) fn new(exit: Exit, code: &str, what: impl Into<String>) -> Self {
+        Self { exit, code: code.to_owned(), what: what.into(), details: Vec::new() }
+    }
+
+    /// This stop with `details` below it.
+    pub(crate) fn with_details(mut self, details: Vec<String>) -> Self {
+        self.details = details;
+        self
+    }
+}
+
+/// A part that cannot be opened or ended by itself; its code comes first in its report and is not
+/// said twice.
+impl From<Failure> for Stop {
+    fn from(failure: Failure) -> Self {
+        let exit = match failure.kind() {
+            FailureKind::Defect => Exit::Defect,
+            FailureKind::Rejected => Exit::Refused,
+            FailureKind::Unavailable | FailureKind::Transient | FailureKind::Uncertain => {
+                Exit::Unavailable
+            }
+        };
+        let report = failure.report();
+        let what = report.strip_prefix(failure.code()).unwrap_or(&report);
+        Self::new(exit, failure.code(), what.trim_start_matches(':').trim())
+    }
+}
