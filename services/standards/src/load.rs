@@ -1,5 +1,13 @@
 //! Reads standards from their folders; every fault is found here, at start, with file and line.
 
+pub(crate) mod dialect;
+pub(crate) mod mapping;
+pub(crate) mod path;
+pub(crate) mod registry;
+pub(crate) mod schema;
+pub(crate) mod standard;
+mod toml_file;
+
 use std::fmt;
 
 use messaging::Domain;

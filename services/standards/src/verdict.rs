@@ -124,7 +124,9 @@ pub struct AttachmentNeed {
 /// File names can be personal data.
 impl fmt::Debug for AttachmentNeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AttachmentNeed").field("media_type", &self.media_type).finish_non_exhaustive()
+        f.debug_struct("AttachmentNeed")
+            .field("media_type", &self.media_type)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,0 +1,146 @@
+//! The way of a JSON document over the desk.
+
+use jsonschema::{ValidationError, error::ValidationErrorKind};
+use text::Decoded;
+
+use super::{Case, Desk, Sound, transcoded};
+use crate::{
+    Document, Verdict, codes, json,
+    report::Entry,
+    tree::{Node, Tree},
+};
+
+impl<'d> Desk<'d> {
+    pub(super) fn check_json(&self, document: &Document, decoded: &Decoded<'_>) -> Verdict {
+        let text: &str = &decoded.text;
+        let json = match json::parse(text, self.limits) {
+            Ok(json) => json,
+            Err(fault) => {
+                let entry = Entry::error(fault.code, fault.german, fault.english);
+                return self.refuse_at(text, entry.xoev("X000").at(String::new(), fault.at));
+            }
+        };
+        let (schema, member) =
+            (json.schema.as_deref().unwrap_or(""), json.member.as_deref().unwrap_or(""));
+        let found = self.registry.find_json(schema, member);
+        let place = (String::new(), 0);
+        let (index, mut case) = match self.recognise(found, member, text, place) {
+            Ok(recognised) => recognised,
+            Err(verdict) => return verdict,
+        };
+        let place = |node: Node| (pointer(&json.tree, node), json.tree.offset(node));
+        let compiled = self
+            .json
+            .get(index)
+            .map(|cell| cell.get_or_init(|| json::schema::compile(case.standard).ok().flatten()));
+        let Some(validator) = compiled.and_then(Option::as_ref) else {
+            let entry = Entry::error(
+                codes::DEFECT,
+                "Das Schema dieses Standards kann nicht mehr gelesen werden.",
+                "The schema of this standard can no longer be read.",
+            );
+            return self.refuse(entry);
+        };
+        // Text that is valid only in NFC is a warning; so the normal form is what is judged.
+        let normal = text::normalise_json(text);
+        let again = normal.as_deref().and_then(|normal| json::parse(normal, self.limits).ok());
+        let judged = again.as_ref().unwrap_or(&json);
+        for error in validator.iter_errors(&judged.value) {
+            report(&mut case, &json.tree, &error);
+        }
+        if normal.is_some() {
+            case.report.push(Entry::warning(
+                codes::NOT_NFC,
+                "Der Text liegt nicht in der Normalform NFC vor; zugestellt wird die Normalform.",
+                "The text is not in normal form NFC; the normal form is what is delivered.",
+            ));
+        }
+        let normalised = normal.or_else(|| transcoded(document, decoded).then(|| text.to_owned()));
+        let sound = Sound { normalised, media_type: "application/json" };
+        self.conclude(case, &judged.tree, &place, text, Some(sound))
+    }
+}
+
+fn report(case: &mut Case<'_>, tree: &Tree, error: &ValidationError<'_>) {
+    let path = error.instance_path().to_string();
+    let at = offset(tree, &path);
+    let (german, english) = sentences(error);
+    let entry = Entry::error(codes::JSON_SCHEMA, german, english).xoev("X001");
+    let rule = error.kind().keyword().to_owned();
+    case.report.push(entry.rule(&rule).at(path, at));
+}
+
+fn sentences(error: &ValidationError<'_>) -> (String, String) {
+    match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            (
+                format!("Die Pflichtangabe „{name}“ fehlt."),
+                format!("The mandatory member `{name}` is missing."),
+            )
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let names = unexpected.join(", ");
+            (format!("Nicht erlaubt: {names}."), format!("Not allowed: {names}."))
+        }
+        ValidationErrorKind::Enum { options } => {
+            let allowed = options.to_string();
+            (
+                format!("Der Wert ist nicht erlaubt; erlaubt sind {allowed}."),
+                format!("The value is not allowed; allowed are {allowed}."),
+            )
+        }
+        ValidationErrorKind::Constant { expected_value } => (
+            format!("Der Wert ist nicht erlaubt; vorgeschrieben ist {expected_value}."),
+            format!("The value is not allowed; {expected_value} is prescribed."),
+        ),
+        ValidationErrorKind::MaxLength { limit } => (
+            format!("Der Wert ist zu lang; höchstens {limit} Zeichen sind erlaubt."),
+            format!("The value is too long; at most {limit} characters are allowed."),
+        ),
+        ValidationErrorKind::MinLength { limit } => (
+            format!("Der Wert ist zu kurz; mindestens {limit} Zeichen sind nötig."),
+            format!("The value is too short; at least {limit} characters are needed."),
+        ),
+        ValidationErrorKind::Pattern { .. } | ValidationErrorKind::Format { .. } => (
+            "Der Wert hat nicht die vorgeschriebene Form oder Zeichen, die nicht erlaubt sind."
+                .to_owned(),
+            "The value has not the prescribed form, or characters that are not allowed.".to_owned(),
+        ),
+        ValidationErrorKind::Type { .. } => (
+            "Der Wert ist von der falschen Art.".to_owned(),
+            "The value is of the wrong kind.".to_owned(),
+        ),
+        kind => {
+            let keyword = kind.keyword();
+            (
+                format!("Der Wert verletzt die Schemaregel „{keyword}“."),
+                format!("The value breaks the schema rule `{keyword}`."),
+            )
+        }
+    }
+}
+
+/// Where a JSON pointer leads to, in bytes; the nearest place that is there.
+fn offset(tree: &Tree, pointer: &str) -> usize {
+    let Some(root) = tree.root() else { return 0 };
+    let mut node = root;
+    let mut steps = pointer.split('/').skip(2).peekable();
+    while let Some(step) = steps.next() {
+        let name = step.replace("~1", "/").replace("~0", "~");
+        // An array's items are siblings of one name.
+        let number = steps.next_if(|next| next.bytes().all(|b| b.is_ascii_digit()));
+        let number = number.and_then(|number| number.parse().ok()).unwrap_or(0);
+        let is_step = |child: &Node| tree.local_name(*child) == name;
+        match tree.children(node).filter(is_step).nth(number) {
+            Some(child) => node = child,
+            None => break,
+        }
+    }
+    tree.offset(node)
+}
+
+/// The JSON pointer of a node.
+fn pointer(tree: &Tree, node: Node) -> String {
+    tree.xpath(node)
+}

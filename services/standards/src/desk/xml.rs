@@ -1,0 +1,314 @@
+//! The way of an XML document over the desk.
+
+use text::{Decoded, Encoding};
+use xsd_schema::{
+    SchemaSet,
+    validation::SchemaValidator,
+    xml::{ParseLimit, WellFormednessRule},
+};
+
+use super::{Case, Desk, Sound, transcoded, unknown_version};
+use crate::{
+    Document, Severity, Verdict, codes,
+    report::Entry,
+    tree::{Node, Tree},
+    xml::{
+        self, Fatal, Finding, Pass,
+        expected::{Place, expected},
+        root::{self, Root},
+        sentences,
+    },
+};
+
+impl<'d> Desk<'d> {
+    pub(super) fn check_xml(&self, document: &Document, decoded: &Decoded<'_>) -> Verdict {
+        let text: &str = &decoded.text;
+        let root = match root::find(text) {
+            Ok(root) => root,
+            Err(Fatal::NotXml(at)) if !text.trim_start().starts_with('<') => {
+                return self.refuse_at(text, neither().at(String::new(), at));
+            }
+            Err(fatal) => return self.refuse_at(text, fatal_entry(&fatal, String::new())),
+        };
+        let place = (format!("/{}", root.qualified), root.offset);
+        let found = self.registry.find(&root.namespace, &root.local);
+        let (index, case) = match self.recognise(found, &root.local, text, place) {
+            Ok(recognised) => recognised,
+            Err(verdict) => return verdict,
+        };
+        if let Some(verdict) = self.refuse_version(&root, &case, text) {
+            return verdict;
+        }
+        let Some((schemas, validator)) = self.xsd(index) else {
+            // Compiled at start already; only a changed folder leads here.
+            let entry = Entry::error(
+                codes::DEFECT,
+                "Das Schema dieses Standards kann nicht mehr gelesen werden.",
+                "The schema of this standard can no longer be read.",
+            );
+            return self.refuse(entry);
+        };
+        self.judge(document, decoded, case, schemas, validator)
+    }
+
+    fn refuse_version(&self, root: &Root, case: &Case<'_>, text: &str) -> Option<Verdict> {
+        let version = root.version.as_deref()?;
+        let accepts = &case.standard.accepts;
+        if accepts.is_empty() || accepts.iter().any(|accepted| accepted == version) {
+            return None;
+        }
+        let path = format!("/{}/@version", root.qualified);
+        let entry = unknown_version(&[case.standard]).at(path, root.offset);
+        let mut verdict = self.refuse_at(text, entry);
+        verdict.recognised = Some(case.message.recognised.clone());
+        Some(verdict)
+    }
+
+    fn judge(
+        &self,
+        document: &Document,
+        decoded: &Decoded<'_>,
+        mut case: Case<'_>,
+        schemas: &SchemaSet,
+        validator: &SchemaValidator<'_>,
+    ) -> Verdict {
+        let text: &str = &decoded.text;
+        let sent = xml::pass(text, schemas, validator, self.limits);
+        if let Some(fatal) = &sent.fatal {
+            report_findings(&mut case, &sent, &sent.tree, schemas, validator);
+            let last = sent.tree.len().checked_sub(1).and_then(|last| u32::try_from(last).ok());
+            let path = last.and_then(|last| sent.tree.node(last));
+            let path = path.map_or(String::new(), |node| sent.tree.xpath(node));
+            case.report.push(fatal_entry(fatal, path));
+            let place = |node: Node| place(&sent.tree, node);
+            return self.conclude(case, &sent.tree, &place, text, None);
+        }
+        let place = |node: Node| place(&sent.tree, node);
+        let Some(normal) = text::normalise_xml(text) else {
+            report_findings(&mut case, &sent, &sent.tree, schemas, validator);
+            let is_changed = transcoded(document, decoded);
+            let normalised = is_changed.then(|| declared_as_utf8(text, decoded.encoding));
+            let sound = Sound { normalised, media_type: "application/xml" };
+            return self.conclude(case, &sent.tree, &place, text, Some(sound));
+        };
+        let again = xml::pass(&normal, schemas, validator, self.limits);
+        report_not_normal(&mut case, &sent.tree);
+        // Pieces are normalised between markup, so both trees have the same nodes.
+        let is_repaired = again.fatal.is_none() && again.tree.len() == sent.tree.len();
+        let severity = case.standard.severity(codes::NOT_NFC, None, Severity::Warning);
+        if !is_repaired || severity == Severity::Error {
+            report_findings(&mut case, &sent, &sent.tree, schemas, validator);
+            return self.conclude(case, &sent.tree, &place, text, None);
+        }
+        report_findings(&mut case, &again, &sent.tree, schemas, validator);
+        let normalised = Some(declared_as_utf8(&normal, decoded.encoding));
+        let sound = Sound { normalised, media_type: "application/xml" };
+        self.conclude(case, &again.tree, &place, text, Some(sound))
+    }
+}
+
+fn place(tree: &Tree, node: Node) -> (String, usize) {
+    (tree.xpath(node), tree.offset(node))
+}
+
+/// Reports what the schema does not allow; places are those of `sent`.
+fn report_findings(
+    case: &mut Case<'_>,
+    pass: &Pass,
+    sent: &Tree,
+    schemas: &SchemaSet,
+    validator: &SchemaValidator<'_>,
+) {
+    let is_right = |finding: &&Finding| !sentences::is_misjudged(finding, &pass.tree, schemas);
+    let findings: Vec<&Finding> = pass.findings.iter().filter(is_right).collect();
+    case.report.count(pass.findings_total - pass.findings.len());
+    let places: Vec<Place> = findings.iter().filter_map(|finding| question(finding)).collect();
+    let answers = expected(&pass.tree, schemas, validator, &places);
+    for finding in findings {
+        let names = question(finding).and_then(|place| answers.get(&place));
+        let names = names.map_or(&[][..], Vec::as_slice);
+        let said = sentences::describe(finding, &pass.tree, schemas, names);
+        let mut entry =
+            Entry::error(said.code, said.german, said.english).xoev("X001").rule(finding.rule);
+        if let Some(node) = finding.node {
+            let (mut path, at) = place(sent, node);
+            if let Some(attribute) = &finding.attribute {
+                path = format!("{path}/@{attribute}");
+            }
+            entry = entry.at(path, at);
+        }
+        case.report.push(entry);
+    }
+}
+
+/// Where to ask what was expected instead.
+fn question(finding: &Finding) -> Option<Place> {
+    let node = finding.node.filter(|_| finding.rule == "cvc-complex-type.2.4")?;
+    let is_end = sentences::is_incomplete(finding);
+    Some(if is_end { Place::AtEnd(node) } else { Place::Before(node) })
+}
+
+fn report_not_normal(case: &mut Case<'_>, tree: &Tree) {
+    let entry = || {
+        Entry::warning(
+            codes::NOT_NFC,
+            "Der Text liegt nicht in der Normalform NFC vor; zugestellt wird die Normalform.",
+            "The text is not in normal form NFC; the normal form is what is delivered.",
+        )
+    };
+    let mut is_told = false;
+    let nodes = (0..).map_while(|index| tree.node(index));
+    for node in nodes {
+        let is_normal = text::is_normal(tree.text(node))
+            && tree.attributes(node).all(|(_, value)| text::is_normal(value));
+        if !is_normal {
+            let (path, at) = place(tree, node);
+            case.report.push(entry().at(path, at));
+            is_told = true;
+        }
+    }
+    if !is_told {
+        case.report.push(entry());
+    }
+}
+
+fn neither() -> Entry<'static> {
+    Entry::error(
+        codes::NEITHER_XML_NOR_JSON,
+        "Das Dokument ist weder XML noch JSON.",
+        "The document is neither XML nor JSON.",
+    )
+    .xoev("X000")
+}
+
+fn fatal_entry(fatal: &Fatal, path: String) -> Entry<'static> {
+    match fatal {
+        Fatal::Doctype(at) => Entry::error(
+            codes::DOCTYPE,
+            "Das Dokument enthält eine Dokumenttypdeklaration (DOCTYPE); sie ist nicht erlaubt.",
+            "The document has a document type declaration (DOCTYPE), which is not allowed.",
+        )
+        .xoev("X000")
+        .at(path, *at),
+        Fatal::NotXml(at) => malformed("", "").at(path, *at),
+        Fatal::NotWellFormed(error) => {
+            let at = usize::try_from(error.position()).unwrap_or(usize::MAX);
+            let entry = match error.rule() {
+                WellFormednessRule::EntityDeclared => Entry::error(
+                    codes::ENTITY,
+                    "Das Dokument verwendet eine Entität, die XML nicht selbst kennt.",
+                    "The document uses an entity that XML does not define itself.",
+                )
+                .xoev("X000"),
+                WellFormednessRule::DocumentTypeDeclaration => Entry::error(
+                    codes::DOCTYPE,
+                    "Das Dokument enthält eine Dokumenttypdeklaration (DOCTYPE); sie ist nicht erlaubt.",
+                    "The document has a document type declaration (DOCTYPE), which is not allowed.",
+                )
+                .xoev("X000"),
+                rule => {
+                    let (german, english) = explain(rule);
+                    malformed(german, english)
+                }
+            };
+            entry.at(path, at)
+        }
+        Fatal::Limit(limit) => {
+            let at = usize::try_from(limit.position()).unwrap_or(usize::MAX);
+            limit_entry(limit.limit(), limit.max()).at(path, at)
+        }
+    }
+}
+
+fn malformed(german: &str, english: &str) -> Entry<'static> {
+    let (german, english) = match german {
+        "" => (String::new(), String::new()),
+        _ => (format!(": {german}"), format!(": {english}")),
+    };
+    Entry::error(
+        codes::NOT_WELL_FORMED,
+        format!("Das Dokument ist kein wohlgeformtes XML{german}."),
+        format!("The document is not well-formed XML{english}."),
+    )
+    .xoev("X000")
+}
+
+fn explain(rule: WellFormednessRule) -> (&'static str, &'static str) {
+    match rule {
+        WellFormednessRule::Document => (
+            "außerhalb des einen Wurzelelements steht Inhalt",
+            "there is content outside the one root element",
+        ),
+        WellFormednessRule::Truncated => (
+            "es endet, bevor alle Elemente geschlossen sind",
+            "it ends before all elements are closed",
+        ),
+        WellFormednessRule::ElementTypeMatch => (
+            "ein schließendes Element passt nicht zum geöffneten",
+            "an end tag does not match the open element",
+        ),
+        WellFormednessRule::Char | WellFormednessRule::LegalCharacter => {
+            ("es enthält ein unzulässiges Zeichen", "it contains a character that is not allowed")
+        }
+        WellFormednessRule::UniqueAttSpec | WellFormednessRule::AttributesUnique => {
+            ("ein Attribut kommt in einem Element zweimal vor", "an element has an attribute twice")
+        }
+        WellFormednessRule::PrefixDeclared => {
+            ("ein Namensraumpräfix ist nicht vereinbart", "a namespace prefix is not declared")
+        }
+        WellFormednessRule::Reference => {
+            ("das Zeichen & leitet keinen gültigen Verweis ein", "an & begins no valid reference")
+        }
+        _ => ("die Auszeichnung ist fehlerhaft", "its markup is wrong"),
+    }
+}
+
+fn limit_entry(limit: ParseLimit, most: usize) -> Entry<'static> {
+    let (code, german, english) = match limit {
+        ParseLimit::Depth => (codes::TOO_DEEP, "Verschachtelungsebenen", "levels of nesting"),
+        ParseLimit::Attributes => {
+            (codes::TOO_LARGE, "Attribute je Element", "attributes per element")
+        }
+        ParseLimit::AttributeValueSize => {
+            (codes::TOO_LARGE, "Byte je Attributwert", "bytes per attribute value")
+        }
+        ParseLimit::NameLength | ParseLimit::NamespaceUriLength => {
+            (codes::TOO_LARGE, "Byte je Name", "bytes per name")
+        }
+        ParseLimit::NamespaceDeclarations | ParseLimit::NamespacesInScope => {
+            (codes::TOO_LARGE, "Namensräume", "namespaces")
+        }
+        _ => (codes::TOO_LARGE, "Bestandteile", "parts"),
+    };
+    Entry::error(
+        code,
+        format!("Das Dokument überschreitet eine Grenze: höchstens {most} {german}."),
+        format!("The document exceeds a limit: at most {most} {english}."),
+    )
+}
+
+/// The same text with a declaration that names the encoding it now has.
+fn declared_as_utf8(text: &str, was: Encoding) -> String {
+    let declaration = || {
+        let end = text.strip_prefix("<?xml").filter(|_| was != Encoding::Utf8)?.find("?>")?;
+        let (declaration, rest) = text.split_at(end + "<?xml".len());
+        let (before, after) = declaration.split_once("encoding")?;
+        let quote = after.chars().find(|c| matches!(c, '"' | '\''))?;
+        let (_, after) = after.split_once(quote)?.1.split_once(quote)?;
+        Some(format!("{before}encoding={quote}UTF-8{quote}{after}{rest}"))
+    };
+    declaration().unwrap_or_else(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transcoded_text_declares_what_it_is() {
+        let text = "<?xml version='1.0' encoding='ISO-8859-1' standalone='yes'?><a/>";
+        let expected = "<?xml version='1.0' encoding='UTF-8' standalone='yes'?><a/>";
+        assert_eq!(declared_as_utf8(text, Encoding::Windows1252), expected);
+        assert_eq!(declared_as_utf8("<a/>", Encoding::Windows1252), "<a/>");
+    }
+}

@@ -1,0 +1,212 @@
+//! All installed standards, and which of them a document belongs to.
+
+use std::{collections::HashMap, sync::Mutex};
+
+use prost_reflect::{DescriptorPool, MessageDescriptor};
+use xsd_schema::SchemaSet;
+
+use crate::{
+    LoadError, MessageTypeInfo, Options, StandardInfo,
+    load::{
+        LoadFault,
+        dialect::Dialects,
+        schema,
+        standard::{MessageType, Standard},
+    },
+    store,
+};
+
+/// The message every standard becomes.
+const CANONICAL: &str = "amtsbote.canonical.v1.Application";
+
+/// All installed standards.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    pub(crate) standards: Vec<Standard>,
+    pub(crate) canonical: MessageDescriptor,
+    /// Namespace and local name of the root.
+    roots: HashMap<(String, String), (usize, usize)>,
+    /// `$schema` and the member beside it.
+    json_roots: HashMap<(String, String), (usize, usize)>,
+    /// Compiled while loading, for the first worker that needs them.
+    compiled: Mutex<HashMap<usize, SchemaSet>>,
+}
+
+/// What a root says.
+#[derive(Debug)]
+pub(crate) enum Found<'r> {
+    /// One message type of one standard.
+    Message(usize, &'r MessageType),
+    /// The standard is known, with other message types.
+    OtherMessage(usize),
+    /// The standard is known, in these versions.
+    OtherVersion(Vec<&'r Standard>),
+    /// Nobody knows it.
+    Nothing,
+}
+
+impl Registry {
+    /// Loads the built-in standards and those below the paths of `options`.
+    pub(crate) fn load(options: &Options) -> Result<Self, LoadError> {
+        let mut faults = Vec::new();
+        let mut roots = vec![store::BUILT_IN.to_owned()];
+        roots.extend(options.paths.iter().map(|path| path.to_string_lossy().into_owned()));
+        let pool = DescriptorPool::decode(wire::DESCRIPTORS).expect("the build made descriptors");
+        let canonical = pool.get_message_by_name(CANONICAL).expect("the protos have it");
+
+        let mut dialects = Dialects::default();
+        for root in &roots {
+            for location in listed(store::dialects(root), root, &mut faults) {
+                dialects.read(&location, &mut faults);
+            }
+        }
+        let mut standards = Vec::new();
+        for root in &roots {
+            for folder in listed(store::standards(root), root, &mut faults) {
+                standards.extend(Standard::read(&folder, &dialects, &canonical, &mut faults));
+            }
+        }
+        standards.sort_by(|a, b| (&a.id, &a.version).cmp(&(&b.id, &b.version)));
+        let mut registry = Self {
+            standards,
+            canonical,
+            roots: HashMap::new(),
+            json_roots: HashMap::new(),
+            compiled: Mutex::default(),
+        };
+        registry.index(&mut faults);
+        registry.compile(&mut faults);
+        if faults.is_empty() { Ok(registry) } else { Err(LoadError { faults }) }
+    }
+
+    fn index(&mut self, faults: &mut Vec<LoadFault>) {
+        for (at, standard) in self.standards.iter().enumerate() {
+            for (number, message) in standard.messages.iter().enumerate() {
+                let here = (at, number);
+                let mut claim = |roots: &mut HashMap<_, (usize, usize)>, of: &str, key: &str| {
+                    let before = roots.insert((of.to_owned(), message.name.clone()), here);
+                    let Some(other) = before.and_then(|(at, _)| self.standards.get(at)) else {
+                        return;
+                    };
+                    faults.push(LoadFault {
+                        file: standard.location.clone(),
+                        line: 0,
+                        key: key.to_owned(),
+                        message: format!(
+                            "`{}` in `{of}` is claimed by {} too",
+                            message.name, other.location
+                        ),
+                    });
+                };
+                if standard.xsd.is_some() {
+                    claim(&mut self.roots, &standard.namespace, "recognise.namespace");
+                }
+                if let Some(json) = &standard.json {
+                    claim(&mut self.json_roots, &json.uri, "json.schema");
+                }
+            }
+        }
+    }
+
+    fn compile(&mut self, faults: &mut Vec<LoadFault>) {
+        let mut compiled = HashMap::new();
+        for (at, standard) in self.standards.iter().enumerate() {
+            match schema::compile(standard) {
+                Ok(Some(schemas)) => {
+                    compiled.insert(at, schemas);
+                }
+                Ok(None) => {}
+                Err(found) => faults.extend(found),
+            }
+            if let Err(message) = crate::json::schema::compile(standard) {
+                faults.push(LoadFault {
+                    file: standard.json.as_ref().map_or("", |json| &json.entry).to_owned(),
+                    line: 0,
+                    key: String::new(),
+                    message,
+                });
+            }
+        }
+        self.compiled = Mutex::new(compiled);
+    }
+
+    /// A compiled schema set of the standard for one worker; `None` where it has no XSD.
+    pub(crate) fn schemas(&self, standard: usize) -> Option<SchemaSet> {
+        let ready = self.compiled.lock().ok().and_then(|mut sets| sets.remove(&standard));
+        ready.or_else(|| schema::compile(self.standards.get(standard)?).ok().flatten())
+    }
+
+    /// Whom an XML root belongs to.
+    pub(crate) fn find(&self, namespace: &str, local: &str) -> Found<'_> {
+        if let Some(at) = self.roots.get(&(namespace.to_owned(), local.to_owned())) {
+            return self.message(*at);
+        }
+        self.near(|s| s.namespace == namespace, |s| namespace.starts_with(&s.family))
+    }
+
+    /// Whom a JSON document belongs to.
+    pub(crate) fn find_json(&self, uri: &str, member: &str) -> Found<'_> {
+        if let Some(at) = self.json_roots.get(&(uri.to_owned(), member.to_owned())) {
+            return self.message(*at);
+        }
+        let json = |standard: &Standard, is: fn(&str, &str, &str) -> bool| {
+            standard.json.as_ref().is_some_and(|json| is(uri, &json.uri, &json.family))
+        };
+        self.near(|s| json(s, |uri, own, _| uri == own), |s| json(s, |u, _, f| u.starts_with(f)))
+    }
+
+    fn message(&self, (at, number): (usize, usize)) -> Found<'_> {
+        let message = self.standards.get(at).and_then(|standard| standard.messages.get(number));
+        message.map_or(Found::Nothing, |message| Found::Message(at, message))
+    }
+
+    fn near(
+        &self,
+        is_same: impl Fn(&Standard) -> bool,
+        is_family: impl Fn(&Standard) -> bool,
+    ) -> Found<'_> {
+        if let Some(at) = self.standards.iter().position(is_same) {
+            return Found::OtherMessage(at);
+        }
+        let family: Vec<&Standard> = self.standards.iter().filter(|s| is_family(s)).collect();
+        if family.is_empty() { Found::Nothing } else { Found::OtherVersion(family) }
+    }
+
+    /// What is installed.
+    pub(crate) fn list(&self) -> Vec<StandardInfo> {
+        let message = |message: &MessageType| MessageTypeInfo {
+            name: message.name.clone(),
+            title: message.recognised.title.clone(),
+            domain: message.recognised.domain.clone(),
+            service: message.service.clone(),
+        };
+        let info = |standard: &Standard| StandardInfo {
+            id: standard.id.clone(),
+            version: standard.version.clone(),
+            title: standard.title.clone(),
+            source: if standard.location.starts_with(store::BUILT_IN) {
+                "built-in".to_owned()
+            } else {
+                store::folder(&standard.location).to_owned()
+            },
+            message_types: standard.messages.iter().map(message).collect(),
+        };
+        self.standards.iter().map(info).collect()
+    }
+}
+
+fn listed(
+    found: std::io::Result<Vec<String>>,
+    root: &str,
+    faults: &mut Vec<LoadFault>,
+) -> Vec<String> {
+    found.unwrap_or_else(|error| {
+        faults.push(LoadFault {
+            file: root.to_owned(),
+            line: 0,
+            key: "standards.paths".to_owned(),
+            message: format!("cannot be read: {error}"),
+        });
+        Vec::new()
+    })
+}

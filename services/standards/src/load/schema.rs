@@ -1,0 +1,172 @@
+//! Compiles XSDs offline: every import by its relative path or by the catalogue, never by network.
+
+use std::collections::HashMap;
+
+use quick_xml::{Reader, events::Event};
+use xsd_schema::{
+    LocationRequest, SchemaError, SchemaLoader, SchemaResolver, SchemaResult, SchemaSet,
+    SchemaSetBuilder, XsdVersion,
+};
+
+use crate::{
+    load::{LoadFault, standard::Standard},
+    store,
+};
+
+/// Compiles the entry schema of `standard`; `None` where it has none.
+pub(crate) fn compile(standard: &Standard) -> Result<Option<SchemaSet>, Vec<LoadFault>> {
+    let Some(entry) = &standard.xsd else { return Ok(None) };
+    let local = match &standard.catalog {
+        Some(catalog) => local_copies(catalog).map_err(|fault| vec![fault])?,
+        None => HashMap::new(),
+    };
+    let resolver = SchemaResolver::with_loader(Box::new(Loader));
+    let mut builder = SchemaSetBuilder::with_resolver(resolver, XsdVersion::V1_0);
+    // Rewritten before a document is identified: all spellings of one location become one document.
+    builder.set_location_rewriter(move |request: &LocationRequest<'_>, _: &SchemaResolver| {
+        Some(rewrite(request.location, request.base_uri, &local))
+    });
+    let compiled = builder.add("", entry).and_then(SchemaSetBuilder::compile);
+    let schemas = compiled.map_err(|error| vec![fault(entry, &error)])?.into_schema_set();
+    // An import that cannot be read is skipped silently otherwise, and its types with it.
+    let failures: Vec<LoadFault> = schemas
+        .directive_failures()
+        .iter()
+        .map(|failure| LoadFault {
+            file: entry.clone(),
+            line: 0,
+            key: failure.schema_location().unwrap_or_default().to_owned(),
+            message: format!(
+                "import or include cannot be read offline: {}; name a local copy in the catalogue",
+                failure.error()
+            ),
+        })
+        .collect();
+    if failures.is_empty() { Ok(Some(schemas)) } else { Err(failures) }
+}
+
+fn fault(entry: &str, error: &SchemaError) -> LoadFault {
+    LoadFault {
+        file: entry.to_owned(),
+        line: 0,
+        key: String::new(),
+        message: format!("the schema does not compile: {error}"),
+    }
+}
+
+fn rewrite(location: &str, base: &str, local: &HashMap<String, String>) -> String {
+    if let Some(copy) = local.get(without_scheme(location)) {
+        copy.clone()
+    } else if is_remote(location) {
+        location.to_owned()
+    } else {
+        store::join(store::folder(base), location)
+    }
+}
+
+/// Reads locations of the store, and nothing remote.
+#[derive(Debug)]
+struct Loader;
+
+impl SchemaLoader for Loader {
+    fn load(&self, location: &str) -> SchemaResult<String> {
+        let failed = |message: String| SchemaError::ResolutionError { message };
+        if is_remote(location) {
+            return Err(failed(format!("`{location}` is remote and not in the catalogue")));
+        }
+        let bytes = store::read(location).map_err(|e| failed(format!("`{location}`: {e}")))?;
+        let decoded = text::decode(&bytes).map_err(|e| failed(format!("`{location}`: {e}")))?;
+        Ok(group_alternations(&decoded.text))
+    }
+
+    fn can_load(&self, _location: &str) -> bool {
+        true
+    }
+}
+
+fn is_remote(location: &str) -> bool {
+    location.split_once("://").is_some()
+}
+
+fn without_scheme(location: &str) -> &str {
+    location.strip_prefix("https:").or_else(|| location.strip_prefix("http:")).unwrap_or(location)
+}
+
+/// `systemId` or `name` to `uri` of an OASIS catalogue, relative to the catalogue's folder.
+fn local_copies(catalog: &str) -> Result<HashMap<String, String>, LoadFault> {
+    let failed = |message: String| LoadFault {
+        file: catalog.to_owned(),
+        line: 0,
+        key: String::new(),
+        message,
+    };
+    let text = store::read_text(catalog).map_err(|e| failed(format!("cannot be read: {e}")))?;
+    let mut reader = Reader::from_str(&text);
+    let mut local = HashMap::new();
+    loop {
+        let event = reader.read_event().map_err(|e| failed(format!("not XML: {e}")))?;
+        let (Event::Start(element) | Event::Empty(element)) = event else {
+            if matches!(event, Event::Eof) {
+                return Ok(local);
+            }
+            continue;
+        };
+        let (mut from, mut to) = (None, None);
+        for attribute in element.attributes() {
+            let attribute = attribute.map_err(|e| failed(format!("not XML: {e}")))?;
+            let value = attribute.value.into_owned();
+            match attribute.key.as_ref() {
+                "systemId" | "name" => from = Some(value),
+                "uri" => to = Some(value),
+                _ => {}
+            }
+        }
+        if let (Some(from), Some(to)) = (from, to) {
+            let copy = store::join(store::folder(catalog), &to);
+            local.insert(without_scheme(&from).to_owned(), copy);
+        }
+    }
+}
+
+/// Puts parentheses around every pattern with an alternative: the validator anchors a pattern
+/// without grouping it and would take `axx` for `a|b`.
+fn group_alternations(schema: &str) -> String {
+    let mut grouped = String::with_capacity(schema.len());
+    let mut rest = schema;
+    while let Some((before, after)) = rest.split_once("pattern ") {
+        grouped.push_str(before);
+        grouped.push_str("pattern ");
+        rest = after;
+        let is_element = before.ends_with('<') || before.ends_with(':');
+        let Some((tag, _)) = after.split_once('>').filter(|_| is_element) else { continue };
+        let Some((name, value)) = tag.split_once("value=") else { continue };
+        let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
+            continue;
+        };
+        let Some(pattern) = value.split(quote).nth(1).filter(|p| p.contains('|')) else { continue };
+        grouped.push_str(&format!("{name}value={quote}({pattern}){quote}"));
+        let taken = name.len() + "value=".len() + pattern.len() + 2;
+        rest = after.get(taken..).unwrap_or("");
+    }
+    grouped.push_str(rest);
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alternatives_are_grouped_and_nothing_else_changes() {
+        let rows = [
+            ("<xs:pattern value=\"a|b\"/>", "<xs:pattern value=\"(a|b)\"/>"),
+            ("<pattern id='x' value='a|b'/>", "<pattern id='x' value='(a|b)'/>"),
+            ("<xs:pattern value=\"ab\"/>", "<xs:pattern value=\"ab\"/>"),
+            ("a pattern value=\"a|b\"", "a pattern value=\"a|b\""),
+            ("<!-- the pattern --><a/>", "<!-- the pattern --><a/>"),
+        ];
+        for (schema, expected) in rows {
+            assert_eq!(group_alternations(schema), expected);
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! A document as a tree of names and texts with positions: small, flat, the same for XML and JSON.
+
+use std::{collections::HashMap, fmt::Write as _, ops::Range};
+
+/// One element, or one value of a JSON document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Node(u32);
+
+/// The whole document.
+#[derive(Default)]
+pub(crate) struct Tree {
+    nodes: Vec<Element>,
+    attributes: Vec<Attribute>,
+    names: Vec<Name>,
+    known: HashMap<Box<str>, u32>,
+    text: String,
+    scratch: String,
+    is_json: bool,
+}
+
+struct Element {
+    name: u32,
+    parent: Option<Node>,
+    next: Option<Node>,
+    first: Option<Node>,
+    last: Option<Node>,
+    /// Where it begins in the document, in bytes.
+    offset: u32,
+    text: Range<u32>,
+    attributes: Range<u32>,
+}
+
+struct Attribute {
+    name: u32,
+    value: Range<u32>,
+}
+
+struct Name {
+    qualified: Box<str>,
+    local: usize,
+    namespace: Box<str>,
+}
+
+/// A document can hold personal data.
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tree").field("nodes", &self.nodes.len()).finish_non_exhaustive()
+    }
+}
+
+impl Tree {
+    /// An empty tree of a JSON document, where attributes are members like any other.
+    pub(crate) fn of_json() -> Self {
+        Self { is_json: true, ..Self::default() }
+    }
+
+    /// The root, once there is one.
+    pub(crate) fn root(&self) -> Option<Node> {
+        (!self.nodes.is_empty()).then_some(Node(0))
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// The node that was added as number `index`.
+    pub(crate) fn node(&self, index: u32) -> Option<Node> {
+        self.nodes.get(index as usize).map(|_| Node(index))
+    }
+
+    /// Adds a node below `parent`, which must be the root's first or a node of this tree.
+    pub(crate) fn push(
+        &mut self,
+        parent: Option<Node>,
+        prefix: &str,
+        local: &str,
+        namespace: &str,
+        offset: usize,
+    ) -> Node {
+        let node = Node(cut(self.nodes.len()));
+        let name = self.name(prefix, local, namespace);
+        if let Some(parent) = parent {
+            self.adopt(parent, node);
+        }
+        let (text, attributes) = (cut(self.text.len()), cut(self.attributes.len()));
+        self.nodes.push(Element {
+            name,
+            parent,
+            next: None,
+            first: None,
+            last: None,
+            offset: cut(offset),
+            text: text..text,
+            attributes: attributes..attributes,
+        });
+        node
+    }
+
+    fn adopt(&mut self, parent: Node, node: Node) {
+        let before = self.element(parent).last;
+        let element = self.element_mut(parent);
+        element.last = Some(node);
+        // Text of a node that has children is white space or, in mixed content, nobody's field.
+        let range = std::mem::take(&mut element.text);
+        if range.end as usize == self.text.len() {
+            self.text.truncate(range.start as usize);
+        }
+        match before {
+            Some(before) => self.element_mut(before).next = Some(node),
+            None => self.element_mut(parent).first = Some(node),
+        }
+    }
+
+    /// Adds an attribute to `node`, the one pushed last.
+    pub(crate) fn push_attribute(&mut self, node: Node, prefix: &str, local: &str, value: &str) {
+        let name = self.name(prefix, local, "");
+        let start = cut(self.text.len());
+        self.text.push_str(value);
+        let value = start..cut(self.text.len());
+        self.attributes.push(Attribute { name, value });
+        let end = cut(self.attributes.len());
+        let text = cut(self.text.len());
+        let element = self.element_mut(node);
+        element.attributes.end = end;
+        element.text = text..text;
+    }
+
+    /// Adds text to `node`; ignored where it has children.
+    pub(crate) fn push_text(&mut self, node: Node, text: &str) {
+        let end = cut(self.text.len());
+        let element = self.element(node);
+        if element.first.is_some() {
+            return;
+        }
+        debug_assert!(element.text.is_empty() || element.text.end == end, "text is contiguous");
+        self.text.push_str(text);
+        let after = cut(self.text.len());
+        let element = self.element_mut(node);
+        if element.text.is_empty() {
+            element.text.start = end;
+        }
+        element.text.end = after;
+    }
+
+    /// The node around `node`.
+    pub(crate) fn parent(&self, node: Node) -> Option<Node> {
+        self.element(node).parent
+    }
+
+    /// Its children in the document's order.
+    pub(crate) fn children(&self, node: Node) -> impl Iterator<Item = Node> + '_ {
+        std::iter::successors(self.element(node).first, |child| self.element(*child).next)
+    }
+
+    /// Its first child called `local`.
+    pub(crate) fn child(&self, node: Node, local: &str) -> Option<Node> {
+        self.children(node).find(|child| self.local_name(*child) == local)
+    }
+
+    /// Whether it has no children.
+    pub(crate) fn is_leaf(&self, node: Node) -> bool {
+        self.element(node).first.is_none()
+    }
+
+    /// Its name without prefix.
+    pub(crate) fn local_name(&self, node: Node) -> &str {
+        self.local(self.element(node).name)
+    }
+
+    /// Its name as written.
+    pub(crate) fn qualified_name(&self, node: Node) -> &str {
+        let name = self.names.get(self.element(node).name as usize);
+        name.map_or("", |name| &name.qualified)
+    }
+
+    /// The namespace of its name.
+    pub(crate) fn namespace(&self, node: Node) -> &str {
+        let name = self.names.get(self.element(node).name as usize);
+        name.map_or("", |name| &name.namespace)
+    }
+
+    /// Its text, untrimmed; empty where it has children.
+    pub(crate) fn text(&self, node: Node) -> &str {
+        self.slice(&self.element(node).text)
+    }
+
+    /// Local names and values of its attributes, namespace declarations not among them.
+    pub(crate) fn attributes(&self, node: Node) -> impl Iterator<Item = (&str, &str)> {
+        let range = &self.element(node).attributes;
+        let attributes = self.attributes.get(range.start as usize..range.end as usize);
+        let attributes = attributes.unwrap_or_default().iter();
+        attributes.map(|attribute| (self.local(attribute.name), self.slice(&attribute.value)))
+    }
+
+    /// The value of its attribute called `local`; in JSON, of its member.
+    pub(crate) fn attribute(&self, node: Node, local: &str) -> Option<&str> {
+        if self.is_json {
+            return self.child(node, local).map(|member| self.text(member));
+        }
+        let found = self.attributes(node).find(|(name, _)| *name == local);
+        found.map(|(_, value)| value)
+    }
+
+    /// Where it begins, in bytes.
+    pub(crate) fn offset(&self, node: Node) -> usize {
+        self.element(node).offset as usize
+    }
+
+    /// Where it is, as a person would write it: names as in the document, `[n]` where there are
+    /// several of one name.
+    pub(crate) fn xpath(&self, node: Node) -> String {
+        let mut path = String::new();
+        for step in self.line(node) {
+            path.push('/');
+            path.push_str(self.qualified_name(step));
+            self.push_number(step, &mut path);
+        }
+        path
+    }
+
+    /// The path below the root by local names, for generic fields.
+    pub(crate) fn field_name(&self, node: Node) -> String {
+        let mut path = String::new();
+        for step in self.line(node).into_iter().skip(1) {
+            if !path.is_empty() {
+                path.push('/');
+            }
+            path.push_str(self.local_name(step));
+            self.push_number(step, &mut path);
+        }
+        path
+    }
+
+    fn line(&self, node: Node) -> Vec<Node> {
+        let mut line: Vec<Node> =
+            std::iter::successors(Some(node), |node| self.parent(*node)).collect();
+        line.reverse();
+        line
+    }
+
+    fn push_number(&self, node: Node, path: &mut String) {
+        let Some(parent) = self.parent(node) else { return };
+        let name = self.element(node).name;
+        let same = |sibling: &Node| self.element(*sibling).name == name;
+        let before = self.children(parent).take_while(|s| *s != node).filter(same).count();
+        let is_alone = before == 0 && self.children(parent).filter(same).nth(1).is_none();
+        if !is_alone {
+            write!(path, "[{}]", before + 1).expect("a text takes everything");
+        }
+    }
+
+    fn name(&mut self, prefix: &str, local: &str, namespace: &str) -> u32 {
+        let mut key = std::mem::take(&mut self.scratch);
+        key.clear();
+        for part in [prefix, ":", local, "\0", namespace] {
+            key.push_str(part);
+        }
+        let id = match self.known.get(&*key) {
+            Some(id) => *id,
+            None => self.add_name(&key, prefix, local, namespace),
+        };
+        self.scratch = key;
+        id
+    }
+
+    fn add_name(&mut self, key: &str, prefix: &str, local: &str, namespace: &str) -> u32 {
+        let id = cut(self.names.len());
+        let qualified: Box<str> =
+            if prefix.is_empty() { local.into() } else { format!("{prefix}:{local}").into() };
+        let local = qualified.len() - local.len();
+        self.names.push(Name { qualified, local, namespace: namespace.into() });
+        self.known.insert(key.into(), id);
+        id
+    }
+
+    fn local(&self, name: u32) -> &str {
+        let name = self.names.get(name as usize);
+        name.and_then(|name| name.qualified.get(name.local..)).unwrap_or("")
+    }
+
+    fn slice(&self, range: &Range<u32>) -> &str {
+        self.text.get(range.start as usize..range.end as usize).unwrap_or("")
+    }
+
+    fn element(&self, node: Node) -> &Element {
+        self.nodes.get(node.0 as usize).expect("a node is of its tree")
+    }
+
+    fn element_mut(&mut self, node: Node) -> &mut Element {
+        self.nodes.get_mut(node.0 as usize).expect("a node is of its tree")
+    }
+}
+
+/// Documents have at most 4 GiB; the limit on bytes is far below.
+fn cut(size: usize) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_number_only_what_there_are_several_of() {
+        let mut tree = Tree::default();
+        let root = tree.push(None, "k", "antrag", "urn:k", 0);
+        let first = tree.push(Some(root), "", "anlage", "", 10);
+        tree.push_attribute(first, "", "id", "1");
+        tree.push_text(first, "eins");
+        let second = tree.push(Some(root), "", "anlage", "", 20);
+        let name = tree.push(Some(second), "", "name", "", 30);
+        tree.push_text(name, "zwei");
+        assert_eq!(tree.xpath(name), "/k:antrag/anlage[2]/name");
+        assert_eq!(tree.field_name(first), "anlage[1]");
+        assert_eq!((tree.text(first), tree.attribute(first, "id")), ("eins", Some("1")));
+        assert_eq!(tree.text(second), "");
+    }
+}
