@@ -142,13 +142,19 @@ async fn a_spoiled_file_is_an_error_and_never_an_empty_one() {
         assert!(program.end().await.success());
         let file = database(&configuration.folder().join("data"), name);
         let whole = fs::read(&file).expect("a file of ours");
-        for (how, bytes) in [
+        let mut spoiled = vec![
             ("noise at its head", [&[0x5a; 4096], &whole[4096..]].concat()),
             ("cut in half", whole[..whole.len() / 2].to_vec()),
-            ("a page of noise in its middle", with_noise(&whole)),
-        ] {
+            ("emptied", Vec::new()),
+        ];
+        if name == "channel" {
+            // After an unclean end the whole file is read before it is trusted.
+            fs::write(file.with_file_name("lock"), "1").expect("a file of ours");
+            spoiled.push(("a page of noise in its middle", with_noise(&whole)));
+        }
+        for (how, bytes) in spoiled {
             fs::write(&file, bytes).expect("a file of ours");
-            refused(&format!("{name}: {how}"), &configuration, "AB-").await;
+            refused(&format!("{name}: {how}"), &configuration, "AB-2").await;
         }
         fs::write(&file, &whole).expect("a file of ours");
         let program = Program::start(&configuration).await;
@@ -261,7 +267,7 @@ fn database(folder: &Path, name: &str) -> std::path::PathBuf {
 }
 
 fn with_noise(whole: &[u8]) -> Vec<u8> {
-    let page = 4096;
+    let page = 16 << 10;
     let from = whole.len() / 2 / page * page;
     let mut bytes = whole.to_vec();
     bytes[from..from + page].fill(0x5a);

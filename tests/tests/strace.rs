@@ -25,7 +25,7 @@ const STRACE: &[&str] = &[
     "-f",
     "-yy",
     "-s",
-    "9000",
+    "17000",
     "-e",
     "trace=fsync,fdatasync,write,writev,pwrite64,pwritev,sendto,sendmsg",
     "-o",
