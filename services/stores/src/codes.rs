@@ -14,3 +14,14 @@ pub(crate) const LEDGER: Codes = Codes {
 
 /// Another dispatcher works on this ledger.
 pub(crate) const SUPERSEDED: &str = "AB-2307";
+
+/// The directory of the claims cannot be used.
+pub(crate) const CLAIMS_UNUSABLE: &str = "AB-2201";
+/// No room for a claim.
+pub(crate) const CLAIMS_DISK_FULL: &str = "AB-2202";
+/// Claims cannot be written or read now.
+pub(crate) const CLAIMS_UNAVAILABLE: &str = "AB-2203";
+/// There is no such claim.
+pub(crate) const CLAIM_MISSING: &str = "AB-2204";
+/// A claim's bytes are not those that were written.
+pub(crate) const CLAIM_DAMAGED: &str = "AB-2205";
