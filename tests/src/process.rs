@@ -83,14 +83,14 @@ pub fn binary() -> PathBuf {
 }
 
 /// Runs a command of the program to its end.
-pub async fn run(arguments: &[&str], folder: &Path) -> std::process::Output {
+pub async fn run(arguments: &[&str], folder: &Path, bound: Duration) -> std::process::Output {
     let output = Command::new(binary())
         .args(arguments)
         .current_dir(folder)
         .stdin(Stdio::null())
         .kill_on_drop(true)
         .output();
-    tokio::time::timeout(STARTS_WITHIN, output)
+    tokio::time::timeout(bound, output)
         .await
         .unwrap_or_else(|_| panic!("amtsbote {arguments:?} does not end"))
         .expect("the program can be started")
