@@ -1,16 +1,12 @@
 //! What of a message a departmental system gets: the document in one of its forms, its attachments.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, LazyLock},
-};
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use messaging::{ClaimId, ClaimReader, Claims, Envelope, Failure, FailureKind, Payload, Result};
 use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor};
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::codes;
 
@@ -132,8 +128,8 @@ fn in_utf8(media_type: &str) -> String {
     format!("{essence}; charset=utf-8")
 }
 
-/// The canonical message as protobuf JSON with sorted keys: the same message gives the same bytes,
-/// for receivers that compare a repeated request with the first.
+/// The canonical message as protobuf JSON. It has no maps, so the same message gives the same
+/// bytes: some receivers compare a repeated request with the first.
 async fn canonical_json(payload: &Payload, claims: &Arc<dyn Claims>) -> Result<Bytes> {
     let encoded = match payload {
         Payload::Inline(bytes) => bytes.clone(),
@@ -147,8 +143,7 @@ async fn canonical_json(payload: &Payload, claims: &Arc<dyn Claims>) -> Result<B
     // Neither error tells its text: it may quote a field.
     let message = DynamicMessage::decode(application()?, encoded)
         .map_err(|_| unreadable("it is no `amtsbote.canonical.v1.Application`"))?;
-    let json = serde_json::to_value(&message).map_err(|_| unreadable("it has no JSON form"))?;
-    let json = serde_json::to_vec(&sorted(json)).map_err(|_| unreadable("it has no JSON form"))?;
+    let json = serde_json::to_vec(&message).map_err(|_| unreadable("it has no JSON form"))?;
     Ok(json.into())
 }
 
@@ -169,19 +164,6 @@ fn application() -> Result<MessageDescriptor> {
         pool.get_message_by_name("amtsbote.canonical.v1.Application")
     });
     APPLICATION.clone().ok_or_else(|| unreadable("its descriptor is missing"))
-}
-
-/// Maps come out of protobuf in any order.
-fn sorted(value: Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            let members: BTreeMap<String, Value> =
-                members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
-            Value::Object(members.into_iter().collect())
-        }
-        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
-        plain => plain,
-    }
 }
 
 fn unreadable(why: impl Into<String>) -> Failure {

@@ -47,3 +47,8 @@ pub struct BuildContext {
 pub fn find(name: &str) -> Option<&'static AdapterKind> {
     ALL.iter().find(|kind| kind.name == name)
 }
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
