@@ -3,6 +3,7 @@
 use std::{convert::Infallible, future::poll_fn};
 
 use futures_util::{StreamExt as _, stream};
+use http_body::Body as _;
 use telemetry::Metrics;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
