@@ -25,3 +25,16 @@ pub(crate) const CLAIMS_UNAVAILABLE: &str = "AB-2203";
 pub(crate) const CLAIM_MISSING: &str = "AB-2204";
 /// A claim's bytes are not those that were written.
 pub(crate) const CLAIM_DAMAGED: &str = "AB-2205";
+
+/// The journal's file.
+pub(crate) const JOURNAL: Codes = Codes {
+    unavailable: "AB-2401",
+    foreign: "AB-2402",
+    newer: "AB-2403",
+    corrupt: "AB-2404",
+    write: "AB-2405",
+    gone: "AB-2406",
+};
+
+/// Somebody else writes this journal.
+pub(crate) const JOURNAL_MOVED: &str = "AB-2407";

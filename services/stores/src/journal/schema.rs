@@ -1,0 +1,135 @@
+//! The journal's tables, and what its file must be.
+
+use crate::{codes, sqlite::Schema};
+
+/// A commit is durable at once, or a cursor handed out could name another event after a power cut.
+pub(super) const SCHEMA: Schema = Schema {
+    what: "journal",
+    // "AMBJ".
+    application_id: 0x414d_424a,
+    version: 1,
+    sql: SQL,
+    synchronous: "FULL",
+    codes: codes::JOURNAL,
+};
+
+/// Rows of `application` and `event` are numbered from one counter, the sequence that cursors name.
+/// A row of `application` that is its own "accepted" entry (`is_fresh`) needs none in `event`.
+///
+/// One index is random, the fingerprint every record is looked up by. The two that only people's
+/// searches use begin with the segment (2^17 sequence numbers), so that inserts stay in a few warm
+/// pages, and a search asks segment by segment.
+const SQL: &str = "
+CREATE TABLE meta (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    epoch BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
+    projected_at INTEGER
+) STRICT;
+INSERT INTO meta (id, epoch, sequence) VALUES (1, randomblob(16), 0);
+
+CREATE TABLE position (
+    channel TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    next INTEGER NOT NULL,
+    PRIMARY KEY (channel, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE application (
+    id INTEGER PRIMARY KEY,
+    segment INTEGER NOT NULL,
+    message_key INTEGER NOT NULL,
+    message_id BLOB NOT NULL,
+    is_copy INTEGER NOT NULL,
+    is_fresh INTEGER NOT NULL,
+    has_head INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    verdict TEXT,
+    is_test INTEGER NOT NULL,
+    case_key INTEGER,
+    case_id BLOB,
+    sender TEXT,
+    own_id TEXT,
+    case_reference TEXT,
+    authority TEXT,
+    standard TEXT,
+    version TEXT,
+    message_type TEXT,
+    sha256 BLOB,
+    received_at INTEGER,
+    trace TEXT
+) STRICT;
+CREATE INDEX application_by_message ON application (message_key);
+CREATE INDEX application_by_case ON application (segment, case_key);
+CREATE INDEX application_by_own_id ON application (segment, own_id) WHERE own_id IS NOT NULL;
+CREATE INDEX application_by_state ON application (state, id) WHERE state <> 'delivered';
+
+CREATE TABLE delivery (
+    application INTEGER NOT NULL,
+    endpoint TEXT NOT NULL,
+    ledger TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_at INTEGER,
+    receipt TEXT,
+    code TEXT,
+    reasons TEXT,
+    PRIMARY KEY (application, endpoint, ledger, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX delivery_by_endpoint ON delivery (endpoint, application);
+
+CREATE TABLE event (
+    id INTEGER PRIMARY KEY,
+    application INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    endpoint TEXT,
+    code TEXT,
+    cause TEXT,
+    place TEXT,
+    trace TEXT,
+    receipt TEXT,
+    reasons TEXT,
+    reply_kind TEXT,
+    ledger TEXT,
+    epoch INTEGER,
+    number INTEGER,
+    version INTEGER,
+    state TEXT,
+    attempts INTEGER,
+    next_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX event_by_application ON event (application, fingerprint);
+
+CREATE TABLE reply (
+    id INTEGER PRIMARY KEY,
+    application INTEGER NOT NULL,
+    fingerprint INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    endpoint TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX reply_by_application ON reply (application, fingerprint);
+
+CREATE TABLE tally (
+    endpoint TEXT NOT NULL,
+    state TEXT NOT NULL,
+    total INTEGER NOT NULL,
+    PRIMARY KEY (endpoint, state)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gate (
+    endpoint TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    event TEXT NOT NULL,
+    is_closed INTEGER NOT NULL,
+    code TEXT
+) STRICT, WITHOUT ROWID;
+";
