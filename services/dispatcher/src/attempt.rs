@@ -72,11 +72,7 @@ async fn within(job: &Job, endpoint: &Endpoint, claims: Arc<dyn Claims>, span: &
     let attempt = Attempt {
         number: job.entry.attempts + 1,
         endpoint: endpoint.name.clone(),
-        key: identity::delivery_key(
-            envelope.head.message_id,
-            &endpoint.name,
-            job.entry.generation,
-        ),
+        key: identity::delivery_key(envelope.head.message_id, &endpoint.name, job.entry.generation),
         time_max: endpoint.timeout,
         claims,
         trace: telemetry::traceparent_of(span).and_then(|trace| TraceParent::new(trace).ok()),

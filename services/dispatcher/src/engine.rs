@@ -151,8 +151,7 @@ impl Engine {
             channels: parts.channels.clone(),
             ready: parts.ready.add("dispatcher.reader"),
         };
-        let relay =
-            Relay { channel: Arc::clone(&parts.channel), ledger: parts.ledger.clone() };
+        let relay = Relay { channel: Arc::clone(&parts.channel), ledger: parts.ledger.clone() };
 
         let mut helpers = JoinSet::new();
         let mut engine = recover::recover(parts, shutdown).await?;

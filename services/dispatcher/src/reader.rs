@@ -69,7 +69,11 @@ impl Reader {
             match self.read(&batches, &mut admitted, &mut pause).await {
                 Ok(()) => return,
                 Err(failure) if failure.kind() == FailureKind::Unavailable => {
-                    warn!(code = failure.code(), cause = failure.report(), "channel is unavailable");
+                    warn!(
+                        code = failure.code(),
+                        cause = failure.report(),
+                        "channel is unavailable"
+                    );
                     self.ready.not_ready(failure.report());
                     tokio::select! {
                         () = batches.closed() => return,

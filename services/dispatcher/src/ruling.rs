@@ -129,9 +129,7 @@ fn failed(entry: &Entry, failure: &Failure, terms: &Terms, at: Timestamp, chance
             let repeats = !matches!(terms.contract, EffectContract::None);
             match repeats && terms.policy.is_exhausted(attempts, elapsed) {
                 true => dead(entry, terms),
-                false => {
-                    uncertain(entry, terms.contract, terms.policy.wait(attempts, chance))
-                }
+                false => uncertain(entry, terms.contract, terms.policy.wait(attempts, chance)),
             }
         }
         Decision::Reject => Ruling {

@@ -58,7 +58,7 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Open deliveries.
+    /// Open deliveries, held ones too.
     pub(crate) fn len(&self) -> usize {
         self.len
     }
@@ -79,9 +79,9 @@ impl Schedule {
         self.head(case)
     }
 
-    /// Whether one is due.
-    pub(crate) fn has_due(&self) -> bool {
-        !self.due.is_empty()
+    /// Cases whose head waits for nothing but a slot.
+    pub(crate) fn due_len(&self) -> usize {
+        self.due.len()
     }
 
     /// Says what becomes of the busy head of its case.
@@ -195,10 +195,13 @@ mod tests {
         assert_eq!(taken(&mut schedule), [21]);
 
         schedule.wake(now);
-        assert!(!schedule.has_due());
+        assert_eq!(schedule.due_len(), 0);
         assert_eq!(schedule.wakes_at(), Some(later));
         schedule.wake(later);
-        assert_eq!(schedule.take_due().map(|entry| (entry.delivery.0, entry.attempts)), Some((10, 1)));
+        assert_eq!(
+            schedule.take_due().map(|entry| (entry.delivery.0, entry.attempts)),
+            Some((10, 1))
+        );
     }
 
     #[test]
@@ -206,7 +209,7 @@ mod tests {
         let mut schedule = Schedule::default();
         schedule.add(entry(1, 10), Turn::Held);
         schedule.add(entry(1, 11), Turn::Due);
-        assert!(!schedule.has_due());
+        assert_eq!(schedule.due_len(), 0);
         assert_eq!(schedule.len(), 2);
         assert!(schedule.find(entry(1, 11).case_id, DeliveryId(11)).is_some());
     }

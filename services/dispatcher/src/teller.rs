@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use channels::codec;
 use messaging::{
-    ApplicationHead, CaseId, DeadLetter, DeliveryVersion, EndpointName, Event, EventKind, MessageId,
-    Position, Reason, Record, Reply, ReplyEvent, SenderName, Timestamp, TraceParent,
+    ApplicationHead, CaseId, DeadLetter, DeliveryVersion, EndpointName, Event, EventKind,
+    MessageId, Position, Reason, Record, Reply, ReplyEvent, SenderName, Timestamp, TraceParent,
 };
 use stores::ledger::{LedgerIdentity, MessageIdentity};
 

@@ -28,6 +28,8 @@ use crate::{
 /// A delivery to which nothing has happened for so long is told of as pending. Most are delivered
 /// long before, and one event tells all of it.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
+/// Behind so many others, a delivery starts too late for its envelope to be kept in memory.
+const DUE_SOON_MAX: usize = 1_000;
 /// Deliveries announced in one turn.
 const ANNOUNCEMENTS_MAX: usize = 500;
 
@@ -100,8 +102,8 @@ impl Engine {
         self.numbers.message.0 += 1;
         let row = self.numbers.message;
         self.known.insert(head.message_id, row);
-        let deliveries = self.schedule(head, row, draft);
-        self.envelopes.keep(row, envelope, deliveries.len());
+        let (deliveries, soon) = self.schedule(head, row, draft);
+        self.envelopes.keep(row, envelope, soon);
         if deliveries.is_empty() {
             self.unrouted(head, position, draft);
         }
@@ -117,20 +119,22 @@ impl Engine {
         })
     }
 
-    /// Makes a delivery for every endpoint that wants `head`.
+    /// Makes a delivery for every endpoint that wants `head`, and says how many start soon.
     fn schedule(
         &mut self,
         head: &ApplicationHead,
         message: MessageRow,
         draft: &Draft,
-    ) -> Vec<NewDelivery> {
-        let mut deliveries = Vec::new();
+    ) -> (Vec<NewDelivery>, usize) {
+        let (mut deliveries, mut soon) = (Vec::new(), 0);
         for (index, served) in self.served.iter_mut().enumerate() {
             if !served.endpoint.wants(head) {
                 continue;
             }
             self.numbers.delivery.0 += 1;
             let delivery = self.numbers.delivery;
+            let is_soon = served.gate.is_open() && served.schedule.due_len() < DUE_SOON_MAX;
+            soon += usize::from(is_soon);
             served.schedule.add(new_entry(delivery, message, head), Turn::Due);
             self.announcements.push_back(Announcement {
                 due: draft.now + ANNOUNCE_AFTER,
@@ -140,7 +144,7 @@ impl Engine {
             });
             deliveries.push(NewDelivery { delivery, endpoint: served.row });
         }
-        deliveries
+        (deliveries, soon)
     }
 
     fn unrouted(&mut self, head: &ApplicationHead, position: &Position, draft: &mut Draft) {
@@ -149,13 +153,8 @@ impl Engine {
         self.metrics.dispatcher().verdict("unrouted");
         let why = Why { code: Some(codes::UNROUTED), cause: None };
         let subject = Subject::from(head);
-        let event = self.teller.about_record(
-            Some(&subject),
-            position,
-            EventKind::Unrouted,
-            why,
-            draft.at,
-        );
+        let event =
+            self.teller.about_record(Some(&subject), position, EventKind::Unrouted, why, draft.at);
         draft.tell(&mut self.numbers, self.teller.event_record(&event));
     }
 

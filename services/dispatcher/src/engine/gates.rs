@@ -10,7 +10,13 @@ use super::{Draft, Engine};
 use crate::{codes, teller::Why};
 
 impl Engine {
-    pub(super) fn close_gate(&mut self, served: usize, wait: Duration, why: Why, draft: &mut Draft) {
+    pub(super) fn close_gate(
+        &mut self,
+        served: usize,
+        wait: Duration,
+        why: Why,
+        draft: &mut Draft,
+    ) {
         let Some(served) = self.served.get_mut(served) else { return };
         if !served.gate.close(draft.now, wait) {
             return;

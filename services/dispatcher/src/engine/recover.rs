@@ -238,8 +238,7 @@ impl Engine {
             let next_at = next_at(ruling.next, draft.at);
             let what = What { kind, why, next_at, at: draft.at };
             let subject = Subject::from(*known);
-            let event =
-                self.teller.about_delivery(&subject, &served.endpoint.name, &entry, what);
+            let event = self.teller.about_delivery(&subject, &served.endpoint.name, &entry, what);
             draft.tell(&mut self.numbers, self.teller.event_record(&event));
         }
         Ok(())

@@ -1,8 +1,6 @@
 //! Settling: what ended, what follows from it, and what is told.
 
-use messaging::{
-    DeliveryState, Event, EventKind, Failure, Reason, Reply, Result, Timestamp,
-};
+use messaging::{DeliveryState, Event, EventKind, Failure, Reason, Reply, Result, Timestamp};
 use stores::ledger::{AttemptRow, Settlement};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -33,7 +31,7 @@ impl Engine {
         let entry = after(&job.entry, &ruling, is_changed);
         let is_in_a_row = served.count_failing(&entry, &job, &ruling);
         served.schedule.settle(entry, turn_of(ruling.next, draft.now));
-        if ruling.next != Next::Now {
+        if ruling.next != Next::Now || ruling.close_gate.is_some() {
             // What waits may wait long; it is read back when its time comes.
             self.envelopes.release(job.entry.message);
         }
@@ -79,8 +77,7 @@ impl Engine {
             self.metrics.dispatcher().delivered(endpoint.as_str(), since);
         }
         let failure = ruling::failure_of(&ending);
-        let why =
-            Why { code: ruling::code_of(&ending), cause: failure.map(Failure::report) };
+        let why = Why { code: ruling::code_of(&ending), cause: failure.map(Failure::report) };
         let what = What { kind, why, next_at, at: draft.at };
         let event = self.teller.about_delivery(&subject, &endpoint, &entry, what);
         draft.tell(&mut self.numbers, self.teller.event_record(&event));

@@ -27,6 +27,8 @@ impl Engine {
             let name = served.endpoint.name.as_str();
             let in_flight = u64::try_from(served.in_flight).unwrap_or(u64::MAX);
             self.metrics.dispatcher().set_in_flight(name, in_flight);
+            let open = u64::try_from(served.schedule.len()).unwrap_or(u64::MAX);
+            self.metrics.dispatcher().set_deliveries(name, "open", open);
         }
         if chosen.is_empty() {
             return Ok(());
@@ -59,10 +61,7 @@ impl Engine {
     }
 
     /// Reads what is not in memory.
-    async fn fetch(
-        &self,
-        chosen: &[(usize, Entry)],
-    ) -> Result<HashMap<MessageRow, Arc<Envelope>>> {
+    async fn fetch(&self, chosen: &[(usize, Entry)]) -> Result<HashMap<MessageRow, Arc<Envelope>>> {
         let messages = chosen.iter().map(|(_, entry)| entry.message);
         let mut missing: Vec<MessageRow> =
             messages.filter(|message| !self.envelopes.has(*message)).collect();
@@ -141,7 +140,8 @@ impl Envelopes {
 }
 
 fn bytes_of(envelope: &Envelope) -> usize {
-    let bodies = [Some(&envelope.original), envelope.normalised.as_ref(), Some(&envelope.canonical)];
+    let bodies =
+        [Some(&envelope.original), envelope.normalised.as_ref(), Some(&envelope.canonical)];
     let inline = bodies.into_iter().flatten().map(|body| match body {
         Payload::Inline(bytes) => bytes.len(),
         Payload::Claim { .. } => 0,

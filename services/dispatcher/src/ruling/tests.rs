@@ -164,7 +164,10 @@ fn a_look_up_spends_no_attempt_and_believes_what_it_is_told() {
     let there = look(Ok(Found::Yes(Accepted::default())));
     assert_eq!((there.state, there.attempts, there.next), (State::Delivered, 1, Next::Gone));
     let absent = look(Ok(Found::No));
-    assert_eq!((absent.state, absent.step, absent.next), (State::Pending, Step::Deliver, Next::Now));
+    assert_eq!(
+        (absent.state, absent.step, absent.next),
+        (State::Pending, Step::Deliver, Next::Now)
+    );
     let nobody = look(Ok(Found::CannotTell));
     assert_eq!((nobody.state, nobody.next), (State::Uncertain, Next::Held));
     let down = look(Err(FailureKind::Unavailable.because("AB-0000", "test")));

@@ -103,9 +103,9 @@ async fn an_unknown_end_is_repeated_looked_up_or_asked_by_contract() {
         assert_eq!(system.arrived().len(), arrivals, "{contract:?}");
         assert_eq!(system.took_effect().len(), effects, "{contract:?}");
         let events = world.events().await;
-        let questions = events.iter().filter(|event| {
-            matches!(event.kind, EventKind::Uncertain { is_question: true })
-        });
+        let questions = events
+            .iter()
+            .filter(|event| matches!(event.kind, EventKind::Uncertain { is_question: true }));
         let is_asked = contract == Contract::None;
         assert_eq!(questions.count(), usize::from(is_asked), "{contract:?}");
         let is_delivered = events.iter().any(|event| event.kind.name() == "delivered");

@@ -194,11 +194,7 @@ impl World {
     }
 
     /// Dispatches until `done` says so, then ends the dispatcher without a word.
-    pub(super) async fn dispatch_until(
-        &self,
-        endpoints: Vec<Endpoint>,
-        done: impl Fn() -> bool,
-    ) {
+    pub(super) async fn dispatch_until(&self, endpoints: Vec<Endpoint>, done: impl Fn() -> bool) {
         let watching = async {
             while !done() {
                 tokio::time::sleep(Duration::from_millis(5)).await;

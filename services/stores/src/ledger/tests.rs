@@ -44,7 +44,8 @@ fn partition() -> Partition {
 }
 
 fn message(row: i64, endpoint: Option<EndpointRow>) -> Admission {
-    let id = Uuid::from_u128(0x1234_5678_0000_0000_0000_0000_0000_0000 + row.unsigned_abs() as u128);
+    let id =
+        Uuid::from_u128(0x1234_5678_0000_0000_0000_0000_0000_0000 + row.unsigned_abs() as u128);
     let deliveries = endpoint.map(|endpoint| NewDelivery { delivery: DeliveryId(row), endpoint });
     Admission::Message(AdmittedMessage {
         row: MessageRow(row),
