@@ -1,6 +1,6 @@
 //! Which messages the ledger has admitted: a fingerprint raises suspicion, the full key decides.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry as Slot};
 
 use messaging::MessageId;
 use stores::ledger::MessageRow;
@@ -34,10 +34,11 @@ impl Known {
     }
 
     fn add(&mut self, fingerprint: u64, row: MessageRow) {
-        if self.rows.contains_key(&fingerprint) {
-            self.collisions.push((fingerprint, row));
-        } else {
-            self.rows.insert(fingerprint, row);
+        match self.rows.entry(fingerprint) {
+            Slot::Occupied(_) => self.collisions.push((fingerprint, row)),
+            Slot::Vacant(slot) => {
+                slot.insert(row);
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What is remembered: the ledger (delivery truth), the journal (what the console reads) and claims
 //! (bodies too large for a record). SQL lives only here.
 
+#![allow(clippy::result_large_err, reason = "SQLite's errors end where a store is left")]
+
 pub mod claims;
 mod codes;
 pub mod journal;

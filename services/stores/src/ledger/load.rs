@@ -41,7 +41,7 @@ pub(super) fn load(
     }
     let version: i64 =
         transaction.query_row("SELECT subscriptions_version FROM meta", [], |row| row.get(0))?;
-    let (interrupted, intents) = interrupted(&transaction)?;
+    let Interrupted { interrupted, intents } = interrupted(&transaction)?;
     let loaded = Loaded {
         endpoints: rows,
         subscriptions_version: version.unsigned_abs(),
@@ -142,10 +142,13 @@ fn open_delivery(row: &Row<'_>) -> rusqlite::Result<OpenDelivery> {
     })
 }
 
+struct Interrupted {
+    interrupted: Vec<(DeliveryId, u64)>,
+    intents: Vec<IntentRow>,
+}
+
 /// What was handed out and not settled since: its version still is what the intent says.
-fn interrupted(
-    transaction: &Sql<'_>,
-) -> rusqlite::Result<(Vec<(DeliveryId, u64)>, Vec<IntentRow>)> {
+fn interrupted(transaction: &Sql<'_>) -> rusqlite::Result<Interrupted> {
     let mut statement = transaction.prepare("SELECT id, deliveries FROM intent ORDER BY id")?;
     let rows = statement.query_map([], |row| Ok((IntentRow(row.get(0)?), row.get(1)?)))?;
     let rows: Vec<(IntentRow, Vec<u8>)> = rows.collect::<rusqlite::Result<_>>()?;
@@ -161,7 +164,7 @@ fn interrupted(
             }
         }
     }
-    Ok((interrupted, intents))
+    Ok(Interrupted { interrupted, intents })
 }
 
 /// A value that should not be in the file.

@@ -189,11 +189,9 @@ async fn changed_subscriptions_stop_an_admission_made_under_the_old_ones() {
 #[tokio::test]
 async fn a_file_that_is_no_ledger_is_refused_with_a_code() {
     let folder = Folder::new();
-    for (content, code) in [(&b"this is a letter to the county, not a ledger"[..], "AB-2302")] {
-        std::fs::write(folder.ledger(), content.repeat(100)).unwrap();
-        let failure = Ledger::open(&folder.ledger()).unwrap_err();
-        assert_eq!((failure.kind(), failure.code()), (FailureKind::Defect, code));
-    }
+    std::fs::write(folder.ledger(), b"a letter to the county, not a ledger".repeat(100)).unwrap();
+    let failure = Ledger::open(&folder.ledger()).unwrap_err();
+    assert_eq!((failure.kind(), failure.code()), (FailureKind::Defect, "AB-2302"));
     std::fs::remove_file(folder.ledger()).unwrap();
     let foreign = rusqlite::Connection::open(folder.ledger()).unwrap();
     foreign.execute_batch("CREATE TABLE letter (text TEXT)").unwrap();
