@@ -1,0 +1,76 @@
+//! What every answer is made of: refusals with details, times, and the caller's name.
+
+use std::{collections::HashMap, time::Duration};
+
+use messaging::{Failure, FailureKind, SenderName, Timestamp};
+use tonic::{Code, Request, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use crate::codes;
+
+/// The domain of all codes.
+const DOMAIN: &str = "amtsbote.de";
+
+/// What a client waits before it asks again.
+const RETRY_WAIT: Duration = Duration::from_secs(1);
+
+/// Who asks, as the edge found out.
+pub(crate) fn sender_of<T>(request: &Request<T>) -> Result<SenderName, Status> {
+    request.extensions().get::<SenderName>().cloned().ok_or_else(|| {
+        let text = "No valid credential was given.";
+        refusal(Code::Unauthenticated, codes::UNAUTHENTICATED, text, None)
+    })
+}
+
+/// A field that is wrong.
+pub(crate) fn invalid(field: &str, text: &str) -> Status {
+    let mut details = ErrorDetails::with_bad_request_violation(field, text);
+    details.set_error_info(codes::INVALID, DOMAIN, HashMap::new());
+    Status::with_error_details(Code::InvalidArgument, text, details)
+}
+
+/// Definitive: there is none that this sender may see.
+pub(crate) fn not_found() -> Status {
+    let text = "There is no such message or reply of this sender.";
+    refusal(Code::NotFound, codes::NOT_FOUND, text, None)
+}
+
+/// Not definitive: ask again.
+pub(crate) fn not_caught_up() -> Status {
+    let text = "The status is not up to date yet; ask again.";
+    refusal(Code::Unavailable, codes::NOT_CAUGHT_UP, text, Some(RETRY_WAIT))
+}
+
+/// As many streams as there may be.
+pub(crate) fn too_many_watches() -> Status {
+    let text = "Too many status streams are open; close one or try again later.";
+    refusal(Code::ResourceExhausted, codes::TOO_MANY_WATCHES, text, Some(RETRY_WAIT))
+}
+
+/// A store or a channel failed.
+pub(crate) fn failed(failure: &Failure) -> Status {
+    match failure.kind() {
+        FailureKind::Defect => {
+            tracing::error!(code = failure.code(), cause = failure.report(), "cannot answer");
+            refusal(Code::Internal, failure.code(), "The status cannot be read.", None)
+        }
+        _ => {
+            let text = "The status cannot be read now; ask again.";
+            refusal(Code::Unavailable, failure.code(), text, Some(RETRY_WAIT))
+        }
+    }
+}
+
+fn refusal(code: Code, reason: &str, text: &str, wait: Option<Duration>) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    if wait.is_some() {
+        details.set_retry_info(wait);
+    }
+    Status::with_error_details(code, text, details)
+}
+
+/// On the wire.
+pub(crate) fn time(at: Timestamp) -> prost_types::Timestamp {
+    let nanos = i32::try_from(at.0.rem_euclid(1_000_000) * 1_000).unwrap_or(0);
+    prost_types::Timestamp { seconds: at.0.div_euclid(1_000_000), nanos }
+}

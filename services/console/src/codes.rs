@@ -1,0 +1,16 @@
+//! The codes of this crate; each has a page in `docs/errors/`.
+
+/// The request came without an authenticated sender.
+pub(crate) const UNAUTHENTICATED: &str = "AB-1400";
+/// The request does not say what it asks for.
+pub(crate) const INVALID: &str = "AB-1401";
+/// This sender has no such message or reply.
+pub(crate) const NOT_FOUND: &str = "AB-1402";
+/// It cannot be told now.
+pub(crate) const NOT_CAUGHT_UP: &str = "AB-1403";
+/// Too many streams are open.
+pub(crate) const TOO_MANY_WATCHES: &str = "AB-1404";
+/// A record nobody can read was skipped.
+pub(crate) const UNDECODABLE: &str = "AB-1405";
+/// The listener failed.
+pub(crate) const LISTENER: &str = "AB-1406";

@@ -1,0 +1,101 @@
+//! `ControlService`: where operators look. All senders' messages, no payload.
+
+use stores::journal::Journal;
+use tonic::{Request, Response, Status};
+use wire::control::{
+    EndpointOverview, GetApplicationRequest, GetApplicationResponse, GetOverviewRequest,
+    GetOverviewResponse, ListApplicationsRequest, ListApplicationsResponse,
+    control_service_server::ControlService,
+};
+
+use crate::{answer, convert, status::page_rows};
+
+/// Characters of an id, at least.
+const ID_MIN: usize = 8;
+
+/// Messages in one answer.
+const FOUND_MAX: u32 = 50;
+
+#[derive(Debug)]
+pub(crate) struct ControlServer {
+    journal: Journal,
+}
+
+impl ControlServer {
+    pub(crate) fn new(journal: Journal) -> Self {
+        Self { journal }
+    }
+}
+
+#[tonic::async_trait]
+impl ControlService for ControlServer {
+    async fn list_applications(
+        &self,
+        request: Request<ListApplicationsRequest>,
+    ) -> Result<Response<ListApplicationsResponse>, Status> {
+        let request = request.into_inner();
+        let before = match request.page_token.as_str() {
+            "" => None,
+            token => Some(
+                token
+                    .parse::<i64>()
+                    .map_err(|_| answer::invalid("page_token", "not a token of this service"))?,
+            ),
+        };
+        let rows_max = page_rows(request.page_size);
+        let some = |text: String| (!text.is_empty()).then_some(text);
+        let found =
+            self.journal.list(before, some(request.state), some(request.endpoint), rows_max).await;
+        let found = found.map_err(|failure| answer::failed(&failure))?;
+        let next_page_token = match found.last() {
+            Some((last, _)) if found.len() == rows_max as usize => last.id.to_string(),
+            _ => String::new(),
+        };
+        let applications = found.iter().map(|(row, of)| convert::row(row, of)).collect();
+        Ok(Response::new(ListApplicationsResponse { applications, next_page_token }))
+    }
+
+    async fn get_application(
+        &self,
+        request: Request<GetApplicationRequest>,
+    ) -> Result<Response<GetApplicationResponse>, Status> {
+        let id = request.into_inner().id;
+        if id.trim().chars().count() < ID_MIN {
+            return Err(answer::invalid("id", "at least 8 characters are expected"));
+        }
+        let found = self.journal.search(&id, FOUND_MAX).await;
+        let found = found.map_err(|failure| answer::failed(&failure))?;
+        if found.is_empty() {
+            return Err(answer::not_found());
+        }
+        let mut applications: Vec<_> = found.iter().map(convert::application).collect();
+        // What a departmental system says about a person is between it and the portal.
+        for delivery in applications.iter_mut().flat_map(|it| it.deliveries.iter_mut()) {
+            delivery.reasons.iter_mut().for_each(|reason| reason.text.clear());
+        }
+        Ok(Response::new(GetApplicationResponse { applications }))
+    }
+
+    async fn get_overview(
+        &self,
+        _: Request<GetOverviewRequest>,
+    ) -> Result<Response<GetOverviewResponse>, Status> {
+        let overview = self.journal.overview().await.map_err(|failure| answer::failed(&failure))?;
+        let projected_at = self.journal.progress().borrow().projected_at;
+        let endpoints = overview.endpoints.into_iter().map(|(endpoint, of)| {
+            let (gate_closed_at, gate_code) = match of.gate_closed {
+                Some((at, code)) => (Some(answer::time(at)), code.unwrap_or_default()),
+                None => (None, String::new()),
+            };
+            let deliveries = of.deliveries.into_iter().collect();
+            EndpointOverview { endpoint, deliveries, gate_closed_at, gate_code }
+        });
+        Ok(Response::new(GetOverviewResponse {
+            endpoints: endpoints.collect(),
+            applications_total: overview.applications,
+            unrouted: overview.unrouted,
+            refused: overview.refused,
+            projected_at: projected_at.map(answer::time),
+        }))
+    }
+}

@@ -1,0 +1,95 @@
+//! One listener for people, machines and gRPC.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderValue, header},
+    middleware::{self, Next},
+    response::{IntoResponse as _, Response},
+};
+use messaging::{FailureKind, Result};
+use stores::journal::Journal;
+use telemetry::{Metrics, Readiness};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::{Status, service::Routes};
+use wire::control::control_service_server::{ControlServiceServer, SERVICE_NAME};
+
+use crate::{codes, control::ControlServer, web};
+
+/// How long open requests may go on after shutdown began.
+const DRAIN_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// What every page and answer may load, embed and tell: its own files, nothing, nobody.
+const HEADERS: [(header::HeaderName, &str); 5] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::CACHE_CONTROL, "no-store"),
+];
+
+/// Everything on the console's address.
+pub(crate) fn router(journal: Journal, metrics: Metrics, ready: Readiness) -> Router {
+    let (reporter, health) = tonic_health::server::health_reporter();
+    // The health service knows the process ("") as serving from its start.
+    drop(reporter);
+    let mut grpc = Routes::builder();
+    grpc.add_service(ControlServiceServer::new(ControlServer::new(journal.clone())))
+        .add_service(health);
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .with_service_name(SERVICE_NAME)
+        .with_service_name("grpc.health.v1.Health")
+        .build_v1();
+    if let Ok(reflection) = reflection {
+        grpc.add_service(reflection);
+    }
+    grpc.routes()
+        .into_axum_router()
+        .merge(web::router(journal, metrics, ready))
+        .fallback(unknown)
+        .layer(middleware::from_fn(with_headers))
+}
+
+/// Serves until `shutdown`, then lets open requests end for a while.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    let served =
+        axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let drained = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(DRAIN_WAIT_MAX).await;
+    };
+    tokio::select! {
+        served = served.into_future() => {
+            served.map_err(|error| FailureKind::Unavailable.because(codes::LISTENER, error))
+        }
+        () = drained => Ok(()),
+    }
+}
+
+async fn unknown(request: Request) -> Response {
+    let content = request.headers().get(header::CONTENT_TYPE);
+    if content.is_some_and(|content| content.as_bytes().starts_with(b"application/grpc")) {
+        return Status::unimplemented("no such service").into_http();
+    }
+    web::not_found::page("Diese Seite gibt es nicht.").into_response()
+}
+
+async fn with_headers(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
