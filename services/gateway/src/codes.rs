@@ -29,7 +29,7 @@ pub const AUTHORITY: &str = "AB-1013";
 pub const AUTHORITY_CONTRADICTS: &str = "AB-1014";
 /// Neither document nor request names an authority.
 pub const AUTHORITY_MISSING: &str = "AB-1015";
-/// The service is no LeiKa key, or not the document's.
+/// The service is no LeiKa key.
 pub const SERVICE: &str = "AB-1016";
 /// The case reference is too long or holds control characters.
 pub const CASE_REFERENCE: &str = "AB-1017";

@@ -23,6 +23,8 @@ mod refused;
 pub mod route;
 pub mod senders;
 mod server;
+#[cfg(test)]
+mod tests;
 mod ticket;
 
 pub use limits::Limits;

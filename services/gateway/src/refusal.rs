@@ -16,6 +16,10 @@ const RETRY_WAIT: Duration = Duration::from_secs(1);
 /// How long a client waits for a store or channel that is not there.
 const OUTAGE_WAIT: Duration = Duration::from_secs(5);
 
+/// Codes below are about requests and about documents that cannot be read; from here on, about what
+/// a standard demands.
+const FIRST_RULE: &str = "AB-4100";
+
 /// A refusal on its way through `Result`s.
 pub(crate) type Refused = Box<Refusal>;
 
@@ -59,8 +63,10 @@ impl Refusal {
     /// The document or the request is wrong. At least one violation is an error; `total` counts
     /// those beyond the cap too.
     pub(crate) fn invalid(violations: Vec<Violation>, total: usize) -> Refused {
-        let mut errors = violations.iter().filter(|found| found.severity == Severity::Error);
-        let (first, is_alone) = (errors.next(), errors.next().is_none());
+        let errors = || violations.iter().filter(|found| found.severity == Severity::Error);
+        // What keeps a document from being read says more than what was found on the way there.
+        let first = errors().find(|found| found.code < FIRST_RULE).or_else(|| errors().next());
+        let is_alone = errors().nth(1).is_none();
         let code = first.map_or(codes::INCONSISTENT, |first| first.code);
         let mut refusal = match first {
             Some(first) if is_alone => {

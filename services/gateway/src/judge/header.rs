@@ -105,6 +105,7 @@ fn authority(
     authority.ok()
 }
 
+/// The request's comes first: what the standard says is one key for all messages of a type.
 fn service(
     document: Option<&str>,
     request: Option<&str>,
@@ -113,15 +114,15 @@ fn service(
     let is_key = |key: &str| {
         key.len() == 14 && key.starts_with("99") && key.bytes().all(|b| b.is_ascii_digit())
     };
-    if request.is_some_and(|key| !is_key(key)) || contradict(document, request) {
+    if request.is_some_and(|key| !is_key(key)) {
         found.push(violation(
             codes::SERVICE,
             "service",
-            "Der Leistungsschlüssel muss aus „99“ und 12 Ziffern bestehen und der des Dokuments sein.",
-            "The service must be `99` and 12 digits, and the document's.",
+            "Der Leistungsschlüssel muss aus „99“ und 12 Ziffern bestehen.",
+            "The service must be `99` and 12 digits.",
         ));
     }
-    document.or(request).map(str::to_owned)
+    request.or(document).map(str::to_owned)
 }
 
 /// The request's comes first: the sender knows its cases better than a document of one procedure.
@@ -184,7 +185,7 @@ mod tests {
             service: text("99036001012001"),
             ..DocumentHeader::default()
         };
-        let expected = [codes::OWN_ID_CONTRADICTS, codes::AUTHORITY_CONTRADICTS, codes::SERVICE];
+        let expected = [codes::OWN_ID_CONTRADICTS, codes::AUTHORITY_CONTRADICTS];
         assert_eq!(codes_of(&request, contradict), expected);
     }
 

@@ -1,0 +1,8 @@
+//! The gateway as its clients see it: over a real connection, on a channel and claims in memory.
+
+mod answers;
+mod edge;
+mod stream;
+mod submit;
+mod upload;
+mod world;
