@@ -12,9 +12,11 @@ mod files;
 mod output;
 mod pages;
 mod push;
+mod run;
 mod standard;
 mod status;
 mod submit;
+mod system;
 mod violations;
 
 use std::process::ExitCode;
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
 
 fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
     match &cli.command {
-        Command::Run(_) => Ok(Exit::Done),
+        Command::Run(args) => runtime()?.block_on(run::run(args, clock::wall(), output)),
         Command::Demo(_) => Ok(Exit::Done),
         Command::Submit(args) => runtime()?.block_on(submit::run(args, cli.lang, output)),
         Command::Status(args) => runtime()?.block_on(status::run(args, cli.lang, output)),

@@ -1,0 +1,121 @@
+//! `amtsbote run`: serves until it is asked to end.
+
+use messaging::Clock;
+use serde_json::json;
+use telemetry::Guard;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    check,
+    cli::{Role, Run},
+    codes,
+    config::{Backend, Config, Telemetry},
+    exit::{Exit, Stop},
+    output::Output,
+    system::{Addresses, System},
+};
+
+/// Runs the command.
+pub(crate) async fn run(args: &Run, clock: Clock, output: &Output) -> Result<Exit, Stop> {
+    let config = check::read(args.config.as_deref())?;
+    check_roles(&args.roles, &config)?;
+    let guard = telemetry(&config.telemetry)?;
+    for warning in check::warnings(&config) {
+        tracing::warn!("{warning}");
+    }
+    let served = serve(config, clock, output).await;
+    flush(guard);
+    served.map(|()| Exit::Done)
+}
+
+/// Sets up logs and traces.
+pub(crate) fn telemetry(config: &Telemetry) -> Result<Guard, Stop> {
+    let options = telemetry::Options {
+        format: config.format,
+        filter: config.filter.clone(),
+        otlp_endpoint: config.otlp.clone(),
+        service_name: "amtsbote".to_owned(),
+    };
+    telemetry::init(options)
+        .map_err(|error| Stop::usage(codes::TELEMETRY_REFUSED, format!("{error:#}")))
+}
+
+/// Sends the last traces. That they did not arrive is told, and no reason to end otherwise.
+pub(crate) fn flush(guard: Guard) {
+    if let Err(error) = tokio::task::block_in_place(|| guard.shutdown()) {
+        tracing::warn!(cause = format!("{error:#}"), "the last traces are lost");
+    }
+}
+
+/// Ends at the first signal in order, at the second at once.
+pub(crate) struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// From now on, signals end nothing by themselves.
+    pub(crate) fn catch() -> Result<Self, Stop> {
+        let catch = |kind| {
+            signal(kind)
+                .map_err(|error| Stop::new(Exit::Defect, codes::ROLE_ENDED, error.to_string()))
+        };
+        Ok(Self {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next one.
+    pub(crate) async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+async fn serve(config: Config, clock: Clock, output: &Output) -> Result<(), Stop> {
+    let mut signals = Signals::catch()?;
+    let system = System::open(config, clock).await?;
+    tell_ready(&system.addresses(), output);
+    let shutdown = CancellationToken::new();
+    let mut serving = std::pin::pin!(system.serve(shutdown.clone()));
+    tokio::select! {
+        ended = &mut serving => return ended,
+        () = signals.next() => shutdown.cancel(),
+    }
+    tokio::select! {
+        ended = &mut serving => ended,
+        () = signals.next() => {
+            let what = "asked to end a second time; what was under way is cut off";
+            Err(Stop::unavailable(codes::SHUTDOWN_LATE, what))
+        }
+    }
+}
+
+fn tell_ready(addresses: &Addresses, output: &Output) {
+    let Addresses { gateway, console } = addresses;
+    if output.is_json {
+        let (gateway, console) = (gateway.to_string(), console.to_string());
+        output.json(&json!({ "ready": { "gateway": gateway, "console": console } }));
+        return;
+    }
+    output.line(format_args!("gateway   http://{gateway}  (gRPC, for portals)"));
+    output.line(format_args!(
+        "console   http://{console}  (web pages, metrics, gRPC, for operators)"
+    ));
+}
+
+/// One process must hold all that meets on embedded files.
+fn check_roles(roles: &[Role], config: &Config) -> Result<(), Stop> {
+    let Backend::Embedded(_) = &config.channel;
+    let is_missing = |role: &Role| !roles.contains(role);
+    let all = [Role::Gateway, Role::Dispatcher, Role::Console];
+    if roles.is_empty() || !all.iter().any(is_missing) {
+        return Ok(());
+    }
+    let what = format!("`{}` is for one process with all roles; name none", config.channel);
+    Err(Stop::usage(codes::ROLES_APART, what))
+}
