@@ -1,4 +1,4 @@
-//! What the tests of several adapters share: a message, an attempt, and claims in memory.
+//! What the tests of several adapters share: a message and an attempt.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -8,11 +8,9 @@ use messaging::{
     Envelope, OwnId, Payload, ProcedureName, SenderName, Timestamp, TraceParent, identity,
 };
 
+use stores::claims::MemoryClaims;
+
 use crate::{BuildContext, find};
-
-pub(crate) use self::shelf::Shelf;
-
-mod shelf;
 
 /// Where an adapter of tests is built.
 pub(crate) fn context(base: &Path) -> BuildContext {
@@ -31,6 +29,11 @@ pub(crate) fn fault(kind: &str, config: &str, base: &Path) -> String {
 
 fn endpoint() -> EndpointName {
     EndpointName::new("nordsachsen-kfz").unwrap()
+}
+
+/// Where attachments are kept.
+pub(crate) fn claims() -> Arc<dyn Claims> {
+    Arc::new(MemoryClaims::default())
 }
 
 /// A message without attachments.

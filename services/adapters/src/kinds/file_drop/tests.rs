@@ -14,7 +14,7 @@ use messaging::{
 use prost::Message as _;
 use tempfile::TempDir;
 
-use crate::testing::{Shelf, attempt, build, fault, message, with_attachments};
+use crate::testing::{attempt, build, claims, fault, message, with_attachments};
 
 /// A directory in the role of a departmental system.
 struct Inbox {
@@ -29,7 +29,7 @@ impl Inbox {
         fs::create_dir(root.path().join("inbox")).unwrap();
         let config = format!("directory = 'inbox'\nextension = 'xml'\n{more}");
         let adapter = build("file_drop", &config, root.path()).unwrap();
-        Self { root, claims: Shelf::claims(), adapter }
+        Self { root, claims: claims(), adapter }
     }
 
     fn path(&self) -> PathBuf {

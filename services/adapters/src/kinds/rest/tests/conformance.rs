@@ -17,7 +17,7 @@ use super::{
     rest,
     server::{Act, Seen, Server, answer},
 };
-use crate::testing::Shelf;
+use crate::testing::claims;
 
 /// Effects by key, each with the bodies that arrived.
 type Effects = Arc<Mutex<HashMap<String, Vec<Seen>>>>;
@@ -46,7 +46,7 @@ impl System {
         let config = format!("contract = '{contract}'\nattachments = 'multipart'\n{look_up}");
         let adapter = rest(address, &config);
         let server = Mutex::new(Some(server));
-        let claims = Shelf::claims();
+        let claims = claims();
         Self { address, adapter, claims, effects, deduplicates, fault, server }
     }
 }

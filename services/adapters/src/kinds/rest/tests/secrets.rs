@@ -6,7 +6,7 @@ use messaging::FailureKind;
 use tempfile::TempDir;
 
 use super::server::{Act, Server, answer};
-use crate::testing::{Shelf, attempt, build, fault, message};
+use crate::testing::{attempt, build, claims, fault, message};
 
 #[tokio::test]
 async fn a_changed_secret_is_used_from_the_next_attempt_on() {
@@ -20,7 +20,7 @@ async fn a_changed_secret_is_used_from_the_next_attempt_on() {
     );
     let adapter = build("rest", &config, folder.path()).unwrap();
     let envelope = message("<a/>");
-    let attempt = attempt(&envelope, &Shelf::claims());
+    let attempt = attempt(&envelope, &claims());
     adapter.deliver(&envelope, &attempt).await.unwrap();
     fs::write(&file, "zweiter").unwrap();
     adapter.deliver(&envelope, &attempt).await.unwrap();
@@ -48,7 +48,7 @@ async fn a_password_goes_out_as_basic() {
     );
     let adapter = build("rest", &config, folder.path()).unwrap();
     let envelope = message("<a/>");
-    adapter.deliver(&envelope, &attempt(&envelope, &Shelf::claims())).await.unwrap();
+    adapter.deliver(&envelope, &attempt(&envelope, &claims())).await.unwrap();
     assert_eq!(server.seen()[0].headers["authorization"], "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
 }
 

@@ -9,10 +9,10 @@ use super::{
     rest,
     server::{Act, Server, answer},
 };
-use crate::testing::{Shelf, attempt, message, with_attachments};
+use crate::testing::{attempt, claims, message, with_attachments};
 
 fn one() -> (Envelope, Attempt, Arc<dyn Claims>) {
-    let claims = Shelf::claims();
+    let claims = claims();
     let envelope = message("<antrag/>");
     let attempt = attempt(&envelope, &claims);
     (envelope, attempt, claims)
@@ -148,7 +148,7 @@ async fn a_huge_answer_is_read_no_further_than_its_bound() {
 #[tokio::test]
 async fn success_before_the_message_was_sent_is_no_success() {
     let server = Server::doing(Act::SendEarly(ok("").into())).await;
-    let claims = Shelf::claims();
+    let claims = claims();
     let big = Bytes::from(vec![b'x'; 16 * 1024 * 1024]);
     let envelope = with_attachments(message("<a/>"), &claims, &[("a.pdf", big)]).await;
     let attempt = attempt(&envelope, &claims);
