@@ -4,7 +4,14 @@ use messaging::Timestamp;
 use standards::{Severity, Violation};
 use wire::intake;
 
-pub(crate) fn violation(found: &Violation) -> intake::Violation {
+/// Told of one message.
+const VIOLATIONS_MAX: usize = 1_000;
+
+pub(crate) fn violations(found: &[Violation]) -> Vec<intake::Violation> {
+    found.iter().take(VIOLATIONS_MAX).map(violation).collect()
+}
+
+fn violation(found: &Violation) -> intake::Violation {
     use intake::violation::Severity as Wire;
     intake::Violation {
         code: found.code.to_owned(),

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use messaging::{
-    ApplicationHead, Attachment, ChannelName, Claims, Clock, MessageId, SenderName, Timestamp,
-    identity,
+    ApplicationHead, Attachment, Authority, ChannelName, Claims, Clock, MessageId, SenderName,
+    Timestamp, identity,
 };
 use standards::{Document, Recognised, Severity, Standards, Verdict, Violation};
 use tokio::{sync::oneshot, time};
@@ -122,17 +122,8 @@ impl Judge {
                 }
             };
 
-        let message_type = &recognised.procedure.message_type;
         let is_test = verdict.header.is_test;
-        let found =
-            route::find(&self.routes, &recognised.domain, &authority, message_type, is_test);
-        let channel = match found {
-            route::Found::Channel(channel) => channel.clone(),
-            other => {
-                let is_other_kind = other == route::Found::OtherKindOnly;
-                return Err(Refusal::no_route(&authority, is_other_kind, is_test));
-            }
-        };
+        let channel = self.channel(&recognised, &authority, is_test)?;
         let case_reference = header.case_reference;
         let head = ApplicationHead {
             message_id,
@@ -153,6 +144,22 @@ impl Judge {
         let warnings = std::mem::take(&mut judgement.violations);
         let document = request.document;
         Ok(Draft { head, channel, document, message, attachments, warnings })
+    }
+
+    fn channel(
+        &self,
+        recognised: &Recognised,
+        authority: &Authority,
+        is_test: bool,
+    ) -> Result<ChannelName, Refused> {
+        let message_type = &recognised.procedure.message_type;
+        match route::find(&self.routes, &recognised.domain, authority, message_type, is_test) {
+            route::Found::Channel(channel) => Ok(channel.clone()),
+            other => {
+                let is_other_kind = other == route::Found::OtherKindOnly;
+                Err(Refusal::no_route(authority, is_other_kind, is_test))
+            }
+        }
     }
 
     /// Asks a worker, waiting a while where all are busy.

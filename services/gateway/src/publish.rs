@@ -234,8 +234,5 @@ fn response(draft: &Draft, position: &Position) -> SubmitResponse {
         authority: head.authority.to_string(),
         is_test: head.is_test,
     };
-    SubmitResponse {
-        receipt: Some(receipt),
-        warnings: draft.warnings.iter().map(convert::violation).collect(),
-    }
+    SubmitResponse { receipt: Some(receipt), warnings: convert::violations(&draft.warnings) }
 }

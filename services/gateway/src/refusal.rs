@@ -236,6 +236,11 @@ impl Refusal {
         )
     }
 
+    /// Whether the same message may be taken when it is sent again.
+    pub(crate) fn is_of_the_moment(&self) -> bool {
+        self.retry_after.is_some() || self.status == Code::Internal
+    }
+
     /// XÖV's word for it, where there is one.
     pub(crate) fn xoev_code(&self) -> Option<&'static str> {
         match self.code {

@@ -133,6 +133,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn without_an_endpoint_the_trace_runs_through_all_the_same() {
+        let tracer = provider(&Options::default()).unwrap().tracer("test");
+        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            let began = crate::traceparent_of(&tracing::info_span!("submit")).unwrap();
+            assert!(began.ends_with("-00"), "nobody records it: {began}");
+            let portal = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+            let span = tracing::info_span!("submit");
+            crate::continue_trace(&span, portal);
+            let ours = crate::traceparent_of(&span).unwrap();
+            assert!(ours.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{ours}");
+            assert!(ours.ends_with("-01") && ours != portal, "the portal records it: {ours}");
+        });
+    }
+
+    #[test]
     fn an_unreadable_filter_is_named() {
         let options = Options { filter: "info,,=".to_owned(), ..Options::default() };
         let error = init(options).unwrap_err();

@@ -8,15 +8,17 @@ use futures_util::{
     future::{BoxFuture, OptionFuture},
     stream::FuturesOrdered,
 };
-use messaging::TraceParent;
+use messaging::{MessageId, TraceParent};
 use tokio::{
     sync::mpsc,
-    task::JoinHandle,
+    task::{JoinError, JoinHandle},
     time::{Instant, sleep, timeout},
 };
 use tonic::{Status, Streaming};
 use tracing::{Instrument as _, field, info_span};
-use wire::intake::{SubmitStreamRequest, SubmitStreamResponse, submit_stream_response};
+use wire::intake::{
+    SubmitRequest, SubmitStreamRequest, SubmitStreamResponse, submit_stream_response,
+};
 
 use super::{Caller, Desk};
 use crate::{
@@ -49,11 +51,28 @@ struct Ready {
     admitted: Option<Admitted>,
 }
 
+/// What judging came to: a message to store, or one that is answered already, or one that may be
+/// taken when it is sent again; nothing after it must overtake it.
+type Judged = Result<Option<Ready>, Postponed>;
+
+/// A message refused by the moment.
+struct Postponed {
+    correlation: u64,
+    refusal: Refused,
+}
+
+/// What is stored at once, and what ends the conversation after it.
+#[derive(Default)]
+struct Batch {
+    ready: VecDeque<Ready>,
+    postponed: Option<Postponed>,
+}
+
 /// Who gets the answer to a job.
 struct Asker {
     correlation: u64,
     begun: Instant,
-    message_id: messaging::MessageId,
+    message_id: MessageId,
 }
 
 /// Why the conversation ends before its client ends it. All without an answer is unknown.
@@ -77,7 +96,7 @@ impl Conversation {
 
     /// Reads no further than the window: HTTP/2 holds the client back.
     async fn converse(&self, mut inbound: Streaming<SubmitStreamRequest>) -> Result<(), Ended> {
-        let mut judging: FuturesOrdered<JoinHandle<Option<Ready>>> = FuturesOrdered::new();
+        let mut judging: FuturesOrdered<JoinHandle<Judged>> = FuturesOrdered::new();
         let mut storing: OptionFuture<BoxFuture<'_, Result<(), Ended>>> = None.into();
         let (mut is_storing, mut is_open, mut end) = (false, true, Ok(()));
         while is_open || is_storing || !judging.is_empty() {
@@ -88,7 +107,7 @@ impl Conversation {
                 }
                 Some(first) = judging.next(), if !is_storing && !judging.is_empty() => {
                     let batch = batch(first, &mut judging)?;
-                    is_storing = !batch.is_empty();
+                    is_storing = !batch.ready.is_empty() || batch.postponed.is_some();
                     storing = is_storing.then(|| self.store(batch).boxed()).into();
                 }
                 () = self.desk.shutdown.cancelled(), if is_open => {
@@ -114,50 +133,57 @@ impl Conversation {
         self.desk.limits.stream_window.max(1)
     }
 
-    /// Judges one message; a refusal is answered at once.
-    async fn judge(self, asked: SubmitStreamRequest, admitted: Option<Admitted>) -> Option<Ready> {
-        let (desk, caller, begun) = (&self.desk, &self.caller, Instant::now());
+    /// Judges one message; a refusal by rule is answered at once.
+    async fn judge(self, asked: SubmitStreamRequest, admitted: Option<Admitted>) -> Judged {
+        let (caller, begun) = (&self.caller, Instant::now());
         let sender = caller.sender.as_str();
         let span = caller.continued(info_span!("submit", sender, message_id = field::Empty));
         let correlation = asked.correlation;
         let judged = async {
             let (mut message_id, trace) = (None, caller.trace());
-            let refusal = match asked.request {
-                None => Refusal::malformed(
-                    "request",
-                    "The request is missing.",
-                    "Die Anfrage enthält keine Nachricht.",
-                ),
-                Some(request) => {
-                    // A stream that is too fast is held back, not refused.
-                    while let Err(wait) = desk.rate.take(&caller.sender) {
-                        sleep(wait).await;
-                    }
-                    let wait_max = desk.limits.stream_admission_time_max;
-                    let (judgement, draft) =
-                        desk.judge.judge(&caller.sender, request, wait_max).await;
-                    message_id = judgement.message_id;
-                    match draft {
-                        Ok(draft) => {
-                            return Some(Ready { correlation, begun, draft, trace, admitted });
-                        }
-                        Err(refusal) => refusal,
-                    }
-                }
+            let refusal = match self.draft(asked.request, &mut message_id).await {
+                Ok(draft) => return Ok(Some(Ready { correlation, begun, draft, trace, admitted })),
+                Err(refusal) => refusal,
             };
-            desk.conclude(caller, message_id, begun, Err(&refusal));
+            self.desk.conclude(caller, message_id, begun, Err(&refusal));
+            if refusal.is_of_the_moment() {
+                return Err(Postponed { correlation, refusal });
+            }
             // Whoever is gone is noticed by the one who stores.
             drop(self.answer(correlation, Err(refusal)).await);
-            None
+            Ok(None)
         };
         judged.instrument(span).await
     }
 
+    async fn draft(
+        &self,
+        request: Option<SubmitRequest>,
+        message_id: &mut Option<MessageId>,
+    ) -> Result<Draft, Refused> {
+        let (desk, sender) = (&self.desk, &self.caller.sender);
+        let request = request.ok_or_else(|| {
+            let german = "Die Anfrage enthält keine Nachricht.";
+            Refusal::malformed("request", "The request is missing.", german)
+        })?;
+        // A stream that is too fast is held back, not refused.
+        while let Err(wait) = desk.rate.take(sender) {
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = desk.shutdown.cancelled() => return Err(Refusal::shutting_down()),
+            }
+        }
+        let wait_max = desk.limits.stream_admission_time_max;
+        let (judgement, draft) = desk.judge.judge(sender, request, wait_max).await;
+        *message_id = judgement.message_id;
+        draft
+    }
+
     /// Stores a batch in its order. Ends the conversation at the first message whose outcome is
     /// unknown: those after it must not overtake its repetition.
-    async fn store(&self, batch: VecDeque<Ready>) -> Result<(), Ended> {
+    async fn store(&self, batch: Batch) -> Result<(), Ended> {
         let (mut jobs, mut askers) = (Vec::new(), Vec::new());
-        for Ready { correlation, begun, draft, trace, admitted } in batch {
+        for Ready { correlation, begun, draft, trace, admitted } in batch.ready {
             let message_id = draft.head.message_id;
             let asker = Asker { correlation, begun, message_id };
             match self.desk.publisher.recent.enter(message_id, draft.head.sha256) {
@@ -177,7 +203,10 @@ impl Conversation {
                 }
             }
         }
-        self.append(jobs, askers).await
+        self.append(jobs, askers).await?;
+        let Some(Postponed { correlation, refusal }) = batch.postponed else { return Ok(()) };
+        let end = Status::from(refusal.as_ref());
+        self.answer(correlation, Err(refusal)).await.and(Err(end))
     }
 
     async fn append(&self, jobs: Vec<Job>, askers: Vec<Asker>) -> Result<(), Ended> {
@@ -205,7 +234,7 @@ impl Conversation {
         let outcome = answer.as_ref().map_err(AsRef::as_ref);
         self.desk.conclude(&self.caller, Some(asker.message_id), asker.begun, outcome);
         let end = match &answer {
-            Err(refusal) if !refusal.is_by_rule() => Err(Status::from(refusal.as_ref())),
+            Err(refusal) if refusal.is_of_the_moment() => Err(Status::from(refusal.as_ref())),
             _ => Ok(()),
         };
         self.answer(asker.correlation, answer).await.and(end)
@@ -228,17 +257,23 @@ impl Conversation {
 
 /// What is ready in the order of the stream, as much as is appended at once.
 fn batch(
-    first: Result<Option<Ready>, tokio::task::JoinError>,
-    judging: &mut FuturesOrdered<JoinHandle<Option<Ready>>>,
-) -> Result<VecDeque<Ready>, Ended> {
-    let (mut batch, mut bytes, mut next) = (VecDeque::new(), 0, Some(first));
+    first: Result<Judged, JoinError>,
+    judging: &mut FuturesOrdered<JoinHandle<Judged>>,
+) -> Result<Batch, Ended> {
+    let (mut batch, mut bytes, mut next) = (Batch::default(), 0, Some(first));
     while let Some(judged) = next {
-        let judged = judged.map_err(|_| Refusal::defect(codes::TASK_VANISHED))?;
-        if let Some(ready) = judged {
-            bytes += ready.draft.document.len();
-            batch.push_back(ready);
+        match judged.map_err(|_| Refusal::defect(codes::TASK_VANISHED))? {
+            Ok(None) => {}
+            Ok(Some(ready)) => {
+                bytes += ready.draft.document.len();
+                batch.ready.push_back(ready);
+            }
+            Err(postponed) => {
+                batch.postponed = Some(postponed);
+                break;
+            }
         }
-        if BATCH_MAX <= batch.len() || BATCH_BYTES_MAX <= bytes {
+        if BATCH_MAX <= batch.ready.len() || BATCH_BYTES_MAX <= bytes {
             break;
         }
         next = judging.next().now_or_never().flatten();

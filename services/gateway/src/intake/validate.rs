@@ -54,7 +54,7 @@ fn answer(judgement: &Judgement, draft: Result<&Draft, &Refusal>) -> ValidateRes
     };
     ValidateResponse {
         is_acceptable: draft.is_ok(),
-        violations: violations.iter().map(convert::violation).collect(),
+        violations: convert::violations(violations),
         violations_total: u32::try_from(judgement.violations_total).unwrap_or(u32::MAX),
         standard: word(|procedure| &procedure.standard),
         version: word(|procedure| &procedure.version),

@@ -31,7 +31,7 @@ impl From<&Refusal> for intake::Refusal {
             code: refusal.code.to_owned(),
             german: refusal.german.clone(),
             english: refusal.english.clone(),
-            violations: refusal.violations.iter().map(convert::violation).collect(),
+            violations: convert::violations(&refusal.violations),
             violations_total: u32::try_from(refusal.violations_total).unwrap_or(u32::MAX),
             retry_after_ms: refusal
                 .retry_after

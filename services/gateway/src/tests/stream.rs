@@ -22,14 +22,14 @@ async fn messages_of_one_case_keep_the_streams_order() {
     let world = World::start().await;
     let mut sent: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut requests = Vec::new();
-    for n in 0..400_u64 {
+    for n in 0..400_usize {
         let case = format!("akte-{}", n % 5);
         // Sizes differ, so that checking ends in another order than it began.
-        let rest = format!("<text>{}</text>", "x".repeat((n as usize * 7_919) % 20_000));
+        let rest = format!("<text>{}</text>", "x".repeat((n * 7_919) % 20_000));
         let mut request = letter(&format!("m-{n}"), &rest);
         request.case_reference.clone_from(&case);
         sent.entry(case).or_default().push(format!("m-{n}"));
-        requests.push(asked(n, request));
+        requests.push(asked(n as u64, request));
     }
     let mut answers =
         world.client().await.submit_stream(stream::iter(requests)).await.unwrap().into_inner();
@@ -141,5 +141,45 @@ async fn a_shutdown_ends_what_was_begun_and_says_why_the_rest_has_no_answer() {
     world.shutdown.cancel();
     let status = answers.message().await.unwrap_err();
     assert_eq!(code(&status), codes::SHUTTING_DOWN);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_fast_stream_is_held_back_and_not_refused() {
+    let world = World::with(|parts| {
+        parts.limits.rate_per_second = 200;
+        parts.limits.rate_burst = 1;
+    })
+    .await;
+    let requests: Vec<_> = (0..20).map(|n| asked(n, letter(&format!("m-{n}"), ""))).collect();
+    let answers = world.client().await.submit_stream(stream::iter(requests)).await.unwrap();
+    let accepted = answers
+        .into_inner()
+        .filter(|answer| {
+            let answer = answer.as_ref().unwrap().answer.as_ref().unwrap();
+            std::future::ready(matches!(answer, Answer::Accepted(_)))
+        })
+        .count()
+        .await;
+    assert_eq!(accepted, 20);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_document_over_the_limit_is_an_answer_too() {
+    let world = World::with(|parts| parts.limits.message_bytes_max = 10_000).await;
+    let large = format!("<text>{}</text>", "x".repeat(10_001));
+    let requests = vec![asked(1, letter("a", &large)), asked(2, letter("b", ""))];
+    let answers = world.client().await.submit_stream(stream::iter(requests)).await.unwrap();
+    let mut told: Vec<_> = answers
+        .into_inner()
+        .map(|answer| match answer.unwrap().answer.unwrap() {
+            Answer::Accepted(accepted) => accepted.receipt.unwrap().own_id,
+            Answer::Refused(refused) => refused.code,
+        })
+        .collect()
+        .await;
+    told.sort();
+    assert_eq!(told, [codes::TOO_LARGE, "b"]);
     world.stop().await;
 }
