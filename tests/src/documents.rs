@@ -23,14 +23,16 @@ pub struct Kfz {
 }
 
 impl Kfz {
-    /// The first valid XML example of the newest version.
+    /// A valid XML example of the newest version that comes alone and is no test.
     #[must_use]
     pub fn read() -> Self {
+        let is_plain = |text: &str| !text.contains("anlage>") && !text.contains(" test=");
         let examples = source::files_below(KFZ_EXAMPLES);
         let example = examples
             .iter()
-            .rfind(|file| file.path.contains("/examples/valid/") && file.path.ends_with(".xml"))
-            .unwrap_or_else(|| panic!("no valid example below {KFZ_EXAMPLES}"));
+            .filter(|file| file.path.contains("/examples/valid/") && file.path.ends_with(".xml"))
+            .rfind(|file| is_plain(&file.text))
+            .unwrap_or_else(|| panic!("no plain example below {KFZ_EXAMPLES}"));
         Self { text: example.text.clone() }
     }
 
@@ -108,13 +110,14 @@ pub fn xwasser(data: &Path) -> BTreeMap<String, Bytes> {
         .collect()
 }
 
-/// Installs XWasser below `folder` as an operator would: our description beside its schemas.
+/// Installs XWasser below `folder` as an operator would: our description, and `data` with its schemas.
 #[must_use]
 pub fn install_xwasser(data: &Path, folder: &Path) -> PathBuf {
     let standards = folder.join("standards");
     let target = standards.join("xwasser/1.0.0");
     copy(&source::root().join(XWASSER_DESCRIPTION), &target);
-    copy(&data.join("xwasser-1.0.0/xsd"), &target.join("xsd"));
+    let data = data.canonicalize().expect("the folder of published samples");
+    std::os::unix::fs::symlink(data, target.join("data")).expect("a link in a folder of ours");
     standards
 }
 
@@ -159,11 +162,10 @@ fn with_content(text: &str, element: &str, content: &str) -> String {
 
 /// `text` addressed to `authority`.
 fn with_reader(text: &str, authority: &str) -> String {
-    let (prefix, key) = authority.split_once(':').expect("prefix:key");
     let begin = text.find("<leser").or_else(|| text.find(":leser")).expect("a reader");
     let (before, rest) = text.split_at(begin);
-    let end = rest.find("leser>").expect("the reader ends") + "leser>".len();
+    let (end, tag) = rest.match_indices("leser>").nth(1).expect("the reader ends");
+    let end = end + tag.len();
     let (reader, after) = rest.split_at(end);
-    let reader = with_content(&with_content(reader, "praefix", prefix), "kennung", key);
-    format!("{before}{reader}{after}")
+    format!("{before}{}{after}", with_content(reader, "kennung", authority))
 }

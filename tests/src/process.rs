@@ -209,8 +209,8 @@ fn spawn(configuration: &Configuration, wrapper: Wrapper) -> (Child, PathBuf) {
     let words: Vec<String> = wrapper
         .words
         .into_iter()
-        .chain([binary().display().to_string(), "run".to_owned(), "--config".to_owned()])
-        .chain([file.display().to_string()])
+        .chain([binary().display().to_string(), "run".to_owned(), "--json".to_owned()])
+        .chain(["--config".to_owned(), file.display().to_string()])
         .collect();
     let (program, arguments) = words.split_first().expect("at least the program");
     let child = Command::new(program)
@@ -229,18 +229,9 @@ fn spawn(configuration: &Configuration, wrapper: Wrapper) -> (Child, PathBuf) {
 /// The addresses the program says it listens on: gateway and console.
 fn addresses(log: &Path) -> Option<(SocketAddr, SocketAddr)> {
     let text = fs::read_to_string(log).ok()?;
-    let find = |name: &str| {
-        text.lines().find_map(|line| {
-            let (_, rest) = line.split_once(name)?;
-            let at = rest.find("127.0.0.1:")?;
-            let address: String = rest
-                .get(at..)?
-                .chars()
-                .take_while(|c| c.is_ascii_digit() || *c == '.' || *c == ':')
-                .collect();
-            address.parse().ok()
-        })
-    };
+    let line = text.lines().find(|line| line.starts_with("{\"ready\""))?;
+    let said: serde_json::Value = serde_json::from_str(line).ok()?;
+    let find = |name: &str| said["ready"][name].as_str()?.parse().ok();
     Some((find("gateway")?, find("console")?))
 }
 

@@ -41,7 +41,7 @@ async fn an_application_reaches_a_directory_and_an_http_inbox() {
     let status = until_state(&portal, &receipt.message_id, "delivered").await;
     assert_eq!(status.deliveries.len(), 2, "one delivery for each system");
     assert!(status.deliveries.iter().all(|delivery| delivery.state == "delivered"));
-    assert_eq!(status.citizen_status(), CitizenStatus::Received);
+    assert_eq!(status.citizen_status(), CitizenStatus::Processing);
     assert_eq!(status.sha256, receipt.sha256);
 
     let arrivals = receiver.arrivals();

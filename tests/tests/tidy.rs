@@ -27,7 +27,8 @@ const DECISION_LINES_MAX: usize = 40;
 
 /// The codes each crate may give out: first and last.
 const CODES: &[(&str, &[(u16, u16)])] = &[
-    ("gateway", &[(1000, 1999)]),
+    ("gateway", &[(1000, 1399)]),
+    ("console", &[(1400, 1999)]),
     ("channels", &[(2000, 2199)]),
     ("stores", &[(2200, 2499)]),
     ("adapters", &[(3000, 3199)]),
