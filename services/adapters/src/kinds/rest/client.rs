@@ -244,6 +244,9 @@ impl Exchange<'_> {
             Some(failure) if failure.kind() == FailureKind::Defect => failure,
             // The request was cut off by us; what the receiver made of half of it is unknown.
             Some(failure) => self.unanswered(failure),
+            None if is_certificate_refused(&error) => {
+                FailureKind::Unavailable.because(codes::MISCONFIGURED, error.without_url())
+            }
             None => self.unanswered(error.without_url()),
         }
     }
@@ -258,9 +261,52 @@ impl Exchange<'_> {
     }
 }
 
+/// Whether the server ended the handshake because of our certificate. In TLS 1.3 that is heard
+/// only after the request was sent, and still the server never looked at it: it reads nothing
+/// before the client is known.
+fn is_certificate_refused(error: &(dyn std::error::Error + 'static)) -> bool {
+    use rustls::AlertDescription as Alert;
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // An I/O error hides what it wraps from its chain.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let tls = wrapped.and_then(|wrapped| wrapped.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::AlertReceived(alert)) = tls {
+            return matches!(
+                alert,
+                Alert::CertificateRequired
+                    | Alert::BadCertificate
+                    | Alert::UnsupportedCertificate
+                    | Alert::CertificateRevoked
+                    | Alert::CertificateExpired
+                    | Alert::CertificateUnknown
+                    | Alert::UnknownCA
+                    | Alert::AccessDenied
+            );
+        }
+        next = error.source();
+    }
+    false
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_refused_certificate_is_no_lost_answer() {
+        let check = |tls: rustls::Error, expected: bool| {
+            let error = io::Error::new(io::ErrorKind::InvalidData, tls);
+            assert_eq!(is_certificate_refused(&error), expected, "{error}");
+        };
+        use rustls::AlertDescription as Alert;
+        check(rustls::Error::AlertReceived(Alert::CertificateRequired), true);
+        check(rustls::Error::AlertReceived(Alert::CertificateExpired), true);
+        check(rustls::Error::AlertReceived(Alert::InternalError), false);
+        check(rustls::Error::AlertReceived(Alert::CloseNotify), false);
+        check(rustls::Error::HandshakeNotComplete, false);
+        assert!(!is_certificate_refused(&io::Error::from(io::ErrorKind::ConnectionReset)));
+    }
 
     #[test]
     fn base64_is_that_of_the_rfc() {
