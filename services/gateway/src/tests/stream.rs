@@ -123,6 +123,7 @@ async fn a_client_that_goes_in_the_middle_loses_nothing_that_was_begun() {
     world.channel.arrived.acquire().await.unwrap().forget();
     drop((answers, requests));
     world.channel.open();
+    world.stored(NORDSACHSEN, 1).await;
     let receipt = client.submit(letter("a", "")).await.unwrap().into_inner().receipt.unwrap();
     assert_eq!(receipt.position.unwrap().offset, 0);
     assert_eq!(world.records(NORDSACHSEN).await.len(), 1);

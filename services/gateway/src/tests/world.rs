@@ -45,6 +45,9 @@ static STANDARDS: LazyLock<Standards> = LazyLock::new(|| {
     Standards::load(Options { paths, workers: 2, ..Options::default() }).unwrap()
 });
 
+/// For what must happen soon.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 pub(super) const NOON: Timestamp = Timestamp(1_780_000_000_000_000);
 
 pub(super) struct World {
@@ -128,6 +131,16 @@ impl World {
         read(&self.channel.inner, channel).await
     }
 
+    /// Waits until `count` records are on `channel`.
+    pub(super) async fn stored(&self, channel: &str, count: usize) {
+        let stored = async {
+            while self.records(channel).await.len() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, stored).await.expect("what was begun is ended");
+    }
+
     pub(super) async fn envelopes(&self, channel: &str) -> Vec<Envelope> {
         let records = self.records(channel).await;
         records.iter().map(|record| codec::decode_application(record).unwrap()).collect()
@@ -135,13 +148,9 @@ impl World {
 
     /// The first `count` events on `status`; waits until they are there.
     pub(super) async fn events(&self, count: usize) -> Vec<Event> {
-        loop {
-            let records = self.records("status").await;
-            if count <= records.len() {
-                return records.iter().map(|record| codec::decode_event(record).unwrap()).collect();
-            }
-            tokio::task::yield_now().await;
-        }
+        self.stored("status", count).await;
+        let records = self.records("status").await;
+        records.iter().map(|record| codec::decode_event(record).unwrap()).collect()
     }
 }
 
