@@ -25,6 +25,12 @@ use crate::{
 /// Namespace declarations of one element, and prefixes in scope: more than any real document has.
 const NAMESPACES_MAX: usize = 128;
 
+/// The rule about which elements stand where.
+pub(crate) const CONTENT: &str = "cvc-complex-type.2.4";
+
+/// In its message where content is missing at the end, instead of wrong at its begin.
+pub(crate) const INCOMPLETE: &str = "incomplete";
+
 /// What one pass found.
 #[derive(Debug)]
 pub(crate) struct Pass {
@@ -78,6 +84,7 @@ pub(crate) fn pass(
         total: Cell::new(0),
         findings_max: limits.violations_max,
         types: RefCell::default(),
+        open: Cell::new(None),
     };
     let mut builder =
         Builder { shared: &shared, tree: Tree::default(), open: Vec::new(), offset: 0, before: 0 };
@@ -99,7 +106,11 @@ pub(crate) fn pass(
     let tree = builder.tree;
     let mut findings = Vec::new();
     for raw in shared.findings.into_inner() {
-        let (node, attribute) = locate(&tree, &raw.error);
+        // What is reported at the end of the document has a path only.
+        let (node, attribute) = match raw.open {
+            Some(node) => (Some(node), attribute(&raw.error)),
+            None => (locate(&tree, &raw.error), attribute(&raw.error)),
+        };
         findings.push(Finding {
             node,
             attribute,
@@ -130,11 +141,15 @@ struct Shared {
     findings_max: usize,
     /// Of the open elements.
     types: RefCell<Vec<Option<TypeKey>>>,
+    /// The innermost open element: a child that is not allowed too, where the validator blames its
+    /// parent.
+    open: Cell<Option<Node>>,
 }
 
 struct Raw {
     error: ValidationError,
     type_key: Option<TypeKey>,
+    open: Option<Node>,
 }
 
 struct Sink<'s>(&'s Shared);
@@ -145,7 +160,7 @@ impl ValidationSink for Sink<'_> {
         let mut findings = self.0.findings.borrow_mut();
         if findings.len() < self.0.findings_max {
             let type_key = self.0.types.borrow().last().copied().flatten();
-            findings.push(Raw { error, type_key });
+            findings.push(Raw { error, type_key, open: self.0.open.get() });
         }
     }
 
@@ -176,7 +191,9 @@ impl ValidationEventHandler for Builder<'_> {
     fn before_element(&mut self, view: ElementStartView<'_>) -> Result<(), Doctype> {
         let parent = self.open.last().copied();
         let (prefix, local, namespace) = (view.prefix, view.local_name, view.namespace_uri);
-        self.open.push(self.tree.push(parent, prefix, local, namespace, self.offset));
+        let node = self.tree.push(parent, prefix, local, namespace, self.offset);
+        self.shared.open.set(Some(node));
+        self.open.push(node);
         Ok(())
     }
 
@@ -210,6 +227,7 @@ impl ValidationEventHandler for Builder<'_> {
 
     fn after_end_element(&mut self, _: &EndElementInfo, _: usize) -> Result<(), Doctype> {
         self.open.pop();
+        self.shared.open.set(self.open.last().copied());
         self.shared.types.borrow_mut().pop();
         Ok(())
     }
@@ -219,31 +237,31 @@ impl ValidationEventHandler for Builder<'_> {
     }
 }
 
-/// The node and attribute an error is about.
-fn locate(tree: &Tree, error: &ValidationError) -> (Option<Node>, Option<String>) {
-    let Some(path) = error.instance_path() else { return (None, None) };
-    let (mut node, mut attribute) = (None, None);
-    for step in path.steps() {
-        match step {
-            PathStep::Attribute { name, .. } => attribute = Some(name.local_name().to_owned()),
-            PathStep::Element { name, position, .. } => {
-                let is_step = |child: &Node| {
-                    tree.local_name(*child) == name.local_name()
-                        && tree.namespace(*child) == name.namespace_uri()
-                };
-                let next = match node {
-                    None => tree.root(),
-                    Some(parent) => {
-                        tree.children(parent).filter(is_step).nth(position.saturating_sub(1))
-                    }
-                };
-                if next.is_none() {
-                    break;
-                }
-                node = next;
-            }
-            _ => break,
-        }
+/// The attribute an error is about.
+fn attribute(error: &ValidationError) -> Option<String> {
+    match error.instance_path()?.last()? {
+        PathStep::Attribute { name, .. } => Some(name.local_name().to_owned()),
+        _ => None,
     }
-    (node, attribute)
+}
+
+/// The node an error is about, by its path.
+fn locate(tree: &Tree, error: &ValidationError) -> Option<Node> {
+    let mut node = None;
+    for step in error.instance_path()?.steps() {
+        let PathStep::Element { name, position, .. } = step else { break };
+        let is_step = |child: &Node| {
+            tree.local_name(*child) == name.local_name()
+                && tree.namespace(*child) == name.namespace_uri()
+        };
+        let next = match node {
+            None => tree.root(),
+            Some(parent) => tree.children(parent).filter(is_step).nth(position.saturating_sub(1)),
+        };
+        if next.is_none() {
+            break;
+        }
+        node = next;
+    }
+    node
 }

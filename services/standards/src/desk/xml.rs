@@ -1,5 +1,7 @@
 //! The way of an XML document over the desk.
 
+use std::collections::{HashMap, HashSet};
+
 use text::{Decoded, Encoding};
 use xsd_schema::{
     SchemaSet,
@@ -13,7 +15,7 @@ use crate::{
     report::Entry,
     tree::{Node, Tree},
     xml::{
-        self, Fatal, Finding, Pass,
+        self, CONTENT, Fatal, Finding, Pass,
         expected::{Place, expected},
         root::{self, Root},
         sentences,
@@ -124,7 +126,11 @@ fn report_findings(
     case.report.count(pass.findings_total - pass.findings.len());
     let places: Vec<Place> = findings.iter().filter_map(|finding| question(finding)).collect();
     let answers = expected(&pass.tree, schemas, validator, &places);
+    let mut cascade = Cascade::default();
     for finding in findings {
+        if cascade.follows(finding, &pass.tree, &answers) {
+            continue;
+        }
         let names = question(finding).and_then(|place| answers.get(&place));
         let names = names.map_or(&[][..], Vec::as_slice);
         let said = sentences::describe(finding, &pass.tree, schemas, names);
@@ -141,9 +147,43 @@ fn report_findings(
     }
 }
 
+/// Findings that only follow from one before: where a mandatory element is missing or misspelt, the
+/// validator refuses every sibling behind it too, for want of the same element.
+#[derive(Debug, Default)]
+struct Cascade {
+    /// Refused children.
+    refused: HashSet<Node>,
+    /// Per parent, what was expected when a child was refused last.
+    stuck: HashMap<Node, Vec<String>>,
+}
+
+impl Cascade {
+    fn follows(
+        &mut self,
+        finding: &Finding,
+        tree: &Tree,
+        answers: &HashMap<Place, Vec<String>>,
+    ) -> bool {
+        let Some(node) = finding.node else { return false };
+        if finding.rule == "cvc-elt.1" {
+            return self.refused.contains(&node);
+        }
+        let Some(place) = question(finding) else { return false };
+        let parent = match place {
+            Place::Before(_) => {
+                self.refused.insert(node);
+                tree.parent(node)
+            }
+            Place::AtEnd(_) => Some(node),
+        };
+        let (Some(parent), Some(names)) = (parent, answers.get(&place)) else { return false };
+        self.stuck.insert(parent, names.clone()).as_ref() == Some(names)
+    }
+}
+
 /// Where to ask what was expected instead.
 fn question(finding: &Finding) -> Option<Place> {
-    let node = finding.node.filter(|_| finding.rule == "cvc-complex-type.2.4")?;
+    let node = finding.node.filter(|_| finding.rule == CONTENT)?;
     let is_end = sentences::is_incomplete(finding);
     Some(if is_end { Place::AtEnd(node) } else { Place::Before(node) })
 }

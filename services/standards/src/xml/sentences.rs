@@ -5,7 +5,7 @@ use xsd_schema::SchemaSet;
 use crate::{
     codes,
     tree::{Node, Tree},
-    xml::{Finding, types::SimpleType},
+    xml::{CONTENT, Finding, INCOMPLETE, types::SimpleType},
 };
 
 /// Allowed values that are told at most.
@@ -33,7 +33,7 @@ pub(crate) fn describe(
     let element = finding.node.map_or("", |node| tree.local_name(node));
     let (rule, message) = (finding.rule, finding.message.as_str());
     match rule {
-        "cvc-complex-type.2.4" => structure(element, is_incomplete(finding), expected),
+        CONTENT => structure(element, is_incomplete(finding), expected),
         "cvc-complex-type.2.1" | "cvc-complex-type.2.3" => say(
             codes::XSD_STRUCTURE,
             format!("Im Element „{element}“ ist an dieser Stelle kein Text erlaubt."),
@@ -70,7 +70,7 @@ pub(crate) fn describe(
 
 /// Whether content is missing at the end of the element, not wrong at its begin.
 pub(crate) fn is_incomplete(finding: &Finding) -> bool {
-    finding.message.contains("incomplete")
+    finding.message.contains(INCOMPLETE)
 }
 
 fn structure(element: &str, is_incomplete: bool, expected: &[String]) -> Sentences {

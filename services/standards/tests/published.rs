@@ -1,0 +1,133 @@
+//! Published schemas and messages, installed from outside: XWasser 1.0.0 with the publisher's own
+//! samples, and 58 documents of which each breaks at most one rule of XSD.
+
+mod common;
+
+use std::path::Path;
+
+use common::{Folder, check, codes, installed, published, violations_text};
+use standards::{Options, Severity, Standards, Verdict};
+
+fn with(folder: &Folder) -> Standards {
+    Standards::load(Options { paths: vec![folder.0.clone()], workers: 1, ..Options::default() })
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn xwasser(data: &Path, rules: &str) -> (Folder, Standards) {
+    let standard = format!("{}\n{rules}", include_str!("xwasser/standard.toml"));
+    let mapping = include_str!("xwasser/mapping.toml");
+    let files = [("standard.toml", &*standard), ("mapping.toml", mapping)];
+    let folder = installed(data, "xwasser", "1.0.0", &files);
+    let standards = with(&folder);
+    (folder, standards)
+}
+
+fn sample(standards: &Standards, data: &Path, name: &str) -> Verdict {
+    let path = data.join("xwasser-1.0.0/samples").join(name);
+    check(standards, &std::fs::read(path).unwrap())
+}
+
+/// Rules broken, without warnings.
+fn errors(verdict: &Verdict) -> Vec<String> {
+    let errors = verdict.violations.iter().filter(|v| v.severity == Severity::Error);
+    errors.map(|violation| violation.rule.clone().unwrap_or_default()).collect()
+}
+
+#[test]
+fn valid_samples_of_xwasser_pass_with_their_dirt_told() {
+    let Some(data) = published() else { return };
+    let (_folder, standards) = xwasser(&data, "");
+    for name in ["administration_receipt.xml", "olb_report_minimal.xml"] {
+        let verdict = sample(&standards, &data, name);
+        assert!(verdict.is_acceptable(), "{name}\n{}", violations_text(&verdict));
+        assert_eq!(codes(&verdict), ["AB-4130", "AB-4131"], "{name}");
+        assert!(verdict.violations.iter().all(|v| v.severity == Severity::Warning && v.line > 0));
+        assert!(verdict.header.is_test, "{name}");
+        let case = verdict.header.case_reference.as_deref();
+        assert_eq!(case, Some("5e08e073-4e06-438d-9444-1275f6cbf061"), "{name}");
+        assert!(verdict.header.authority.is_some() && verdict.header.author.is_some());
+        let canonical = common::canonical_json(&verdict.message.unwrap().canonical);
+        assert!(canonical.contains("vorgangsID"), "{canonical}");
+    }
+}
+
+#[test]
+fn refused_samples_of_xwasser_get_all_their_reasons_at_once() {
+    let Some(data) = published() else { return };
+    let (_folder, standards) = xwasser(&data, "");
+    let rows: [(&str, &[&str]); 4] = [
+        ("quality_report_minimal.xml", &["cvc-id.1", "cvc-id.1"]),
+        ("quality_report_maximal.xml", &["cvc-id.1"]),
+        ("monitoring_plan_minimal_test_result.xml", &["cvc-id.1"]),
+        (
+            "monitoring_plan_minimal.xml",
+            &["cvc-attribute.4", "cvc-attribute.4", "cvc-complex-type.2.4", "cvc-id.1"],
+        ),
+    ];
+    for (name, expected) in rows {
+        let verdict = sample(&standards, &data, name);
+        let mut errors = errors(&verdict);
+        errors.sort();
+        assert_eq!(errors, expected, "{name}\n{}", violations_text(&verdict));
+        assert!(verdict.message.is_none() && verdict.header.own_id.is_some(), "{name}");
+        let places = verdict.violations.iter().map(|v| (v.line, v.column)).collect::<Vec<_>>();
+        assert!(places.is_sorted(), "{name}: {places:?}");
+    }
+}
+
+#[test]
+fn an_operator_lets_dangling_references_through_by_configuration() {
+    let Some(data) = published() else { return };
+    let (_folder, standards) = xwasser(&data, "[rules]\n\"cvc-id.1\" = \"warning\"\n");
+    let verdict = sample(&standards, &data, "quality_report_minimal.xml");
+    assert!(verdict.is_acceptable(), "{}", violations_text(&verdict));
+    assert_eq!(codes(&verdict).iter().filter(|code| **code == "AB-4103").count(), 2);
+}
+
+#[test]
+fn another_version_of_xwasser_is_answered_with_the_one_taken() {
+    let Some(data) = published() else { return };
+    let (_folder, standards) = xwasser(&data, "");
+    let path = data.join("xwasser-1.0.0/samples/administration_receipt.xml");
+    let text = std::fs::read_to_string(path).unwrap();
+    for (from, to) in [("V1_0_0", "V2_0_0"), (" version=\"1.0.0\"", " version=\"1.1.0\"")] {
+        let verdict = check(&standards, text.replace(from, to).as_bytes());
+        assert_eq!(codes(&verdict), ["AB-4021"], "{to}");
+        assert_eq!(verdict.violations[0].xoev_code, Some("V000"));
+        assert!(verdict.violations[0].german.contains("1.0.0"));
+    }
+}
+
+#[test]
+fn each_of_58_documents_is_judged_as_xerces_judges_it() {
+    let Some(data) = published() else { return };
+    let main = std::fs::read_to_string(data.join("xsd-cases/main.xsd")).unwrap();
+    let namespace = main.split_once("targetNamespace=\"").unwrap().1.split_once('"').unwrap().0;
+    let messages: String = ["nachricht"]
+        .iter()
+        .map(|name| {
+            format!("[[message]]\nname = \"{name}\"\ntitle = \"Fall\"\ndomain = \"fall\"\n")
+        })
+        .collect();
+    let standard = format!(
+        "id = \"cases\"\nversion = \"1\"\ntitle = \"Fälle\"\ndialect = \"g2g-1.1\"\n\
+         [recognise]\nnamespace = \"{namespace}\"\n[xml]\nentry = \"data/xsd-cases/main.xsd\"\n\
+         [rules]\n\"AB-4120\" = \"error\"\n{messages}"
+    );
+    let files = [("standard.toml", &*standard), ("mapping.toml", "generic = \".\"\n")];
+    let folder = installed(&data, "cases", "1", &files);
+    let standards = with(&folder);
+    let mut wrong = Vec::new();
+    let mut count = 0;
+    for entry in std::fs::read_dir(data.join("xsd-cases/cases")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let verdict = check(&standards, &std::fs::read(&path).unwrap());
+        if verdict.is_acceptable() != name.starts_with("v_") {
+            wrong.push(format!("{name}\n{}", violations_text(&verdict)));
+        }
+        count += 1;
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+    assert_eq!(count, 58);
+}
