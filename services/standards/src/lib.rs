@@ -1,4 +1,27 @@
-//! The standards engine: raw document in, verdict and canonical message out.
+//! The standards engine: raw document in, verdict and canonical message out. Pure and synchronous,
+//! on worker threads of its own; which documents it knows is data, in `schemas/` and in folders
+//! named at start.
+//!
+//! The way of one document over a worker's desk (`desk.rs`):
+//!
+//! 1. bytes to UTF-8, without replacing anything (crate `text`);
+//! 2. the root's start tag, or `$schema` and the one member beside it, name standard, version and
+//!    message type (`load/registry.rs`);
+//! 3. one pass over the XML (`xml.rs`): well-formedness, limits, XSD and a small tree at once. JSON
+//!    is parsed by our own bounded parser (`json.rs`) and judged by its JSON Schema. Both end in the
+//!    same tree;
+//! 4. text that is not in NFC is judged once more in NFC: valid then is a warning, and the normal
+//!    form is delivered;
+//! 5. what no schema can say: contradictions within the header (`header.rs`);
+//! 6. if nothing refuses it, the standard's mapping fills the canonical message by protobuf
+//!    reflection (`fill.rs`).
+//!
+//! Every violation is told at once, in German and English, with code, path, line and column. A
+//! value is repeated only where it cannot be personal data.
+//!
+//! Everything that can be wrong with a standard is found while loading ([`LoadError`]). Compiled
+//! schemas and validators are made per thread when first needed and never leave it. A panic costs
+//! the one document its verdict (`AB-9400`) and the worker its desk, which is laid anew.
 
 pub mod codes;
 mod desk;

@@ -1,0 +1,118 @@
+//! Faults of a standard are found at start: all of them, with file, line and key.
+
+mod common;
+
+use std::path::Path;
+
+use common::installed;
+use standards::{Options, Standards};
+
+const GOOD: &str = r#"id = "mine"
+version = "1"
+title = "Meins"
+dialect = "g2g-1.1"
+[recognise]
+namespace = "urn:mine"
+[xml]
+entry = "mine.xsd"
+[[message]]
+name = "antrag"
+title = "Antrag"
+domain = "mine"
+"#;
+
+const XSD: &str = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:mine">
+<xs:element name="antrag" type="xs:string"/></xs:schema>"#;
+
+/// What is said of a standard with these files; `file:line: key: message`.
+fn faults(standard: &str, mapping: &str, xsd: &str) -> Vec<String> {
+    let files = [("standard.toml", standard), ("mapping.toml", mapping), ("mine.xsd", xsd)];
+    let folder = installed(Path::new("/"), "mine", "1", &files);
+    let options = Options { paths: vec![folder.0.clone()], workers: 1, ..Options::default() };
+    let Err(error) = Standards::load(options) else { return Vec::new() };
+    let short = |file: &str| file.rsplit('/').next().unwrap_or_default().to_owned();
+    let line = |f: &standards::LoadFault| {
+        format!("{}:{}: {}: {}", short(&f.file), f.line, f.key, f.message)
+    };
+    error.faults.iter().map(line).collect()
+}
+
+#[test]
+fn a_sound_standard_is_listed_beside_the_built_in_one() {
+    let files = [("standard.toml", GOOD), ("mapping.toml", "generic = \".\""), ("mine.xsd", XSD)];
+    let folder = installed(Path::new("/"), "mine", "1", &files);
+    let options = Options { paths: vec![folder.0.clone()], workers: 1, ..Options::default() };
+    let list = Standards::load(options).unwrap().list();
+    let ids: Vec<_> = list.iter().map(|s| (s.id.as_str(), s.source.as_str())).collect();
+    assert_eq!(ids[0], ("amtsbote-kfz", "built-in"));
+    assert_eq!(ids[1].0, "mine");
+    assert_eq!(list[0].message_types.len(), 4);
+}
+
+#[test]
+fn every_fault_is_told_at_once_with_line_and_key() {
+    let standard = GOOD
+        .replace("title = \"Meins\"", "titel = \"Meins\"")
+        .replace("g2g-1.1", "g2g-9")
+        .replace("domain = \"mine\"", "domain = \"Mine!\"");
+    let found = faults(&standard, "generic = \".\"", XSD);
+    let expected = [
+        "standard.toml:1: title: is missing",
+        "standard.toml:3: titel: unknown key",
+        "standard.toml:4: dialect: no dialect `g2g-9`; there are: g2g-1.1",
+    ];
+    assert_eq!(found, expected);
+    let standard = GOOD.replace("domain = \"mine\"", "domain = \"Mine!\"");
+    let found = faults(&standard, "generic = \".\"", XSD);
+    assert!(found[0].starts_with("standard.toml:12: message.domain: "), "{found:?}");
+}
+
+#[test]
+fn a_mapping_is_checked_against_the_canonical_message() {
+    let mapping = r#"[fields]
+"applicant.shoe_size" = "a"
+"vehicle_registration.vehicle.mileage_km" = { date = "a" }
+"vehicle_registration.procedure" = { constant = "PROCEDURE_FLYING" }
+"attachments" = "a"
+"applicant.address.city" = "a//b"
+[message."other"]
+"#;
+    let found = faults(GOOD, mapping, XSD);
+    let lines: Vec<_> = found.iter().map(|f| f.split(": ").next().unwrap()).collect();
+    let expected = [
+        "mapping.toml:1",
+        "mapping.toml:2",
+        "mapping.toml:3",
+        "mapping.toml:4",
+        "mapping.toml:5",
+        "mapping.toml:6",
+        "mapping.toml:7",
+    ];
+    assert_eq!(&lines[lines.len() - 6..], &expected[1..], "{found:?}");
+}
+
+#[test]
+fn a_mandatory_field_that_is_not_mapped_fails_at_start() {
+    let mapping = "[fields]\n\"vehicle_registration.vehicle.make\" = \"a\"\n";
+    let expected = "mapping.toml:1: vehicle_registration.procedure: \
+        is mandatory and not mapped for `antrag`";
+    assert_eq!(faults(GOOD, mapping, XSD), [expected]);
+}
+
+#[test]
+fn two_standards_never_claim_the_same_root() {
+    let standard = GOOD
+        .replace("urn:mine", "urn:de:amtsbote:kfz:1.0")
+        .replace("name = \"antrag\"", "name = \"kfz.neuzulassung.0101\"");
+    let found = faults(&standard, "generic = \".\"", XSD);
+    assert!(found[0].contains("is claimed by") && found.len() == 1, "{found:?}");
+}
+
+#[test]
+fn an_import_that_cannot_be_read_offline_fails_at_start() {
+    let import = "<xs:import namespace=\"urn:x\" schemaLocation=\"https://example.org/x.xsd\"/>";
+    let xsd = XSD.replace("<xs:element", &format!("{import}<xs:element"));
+    let found = faults(GOOD, "generic = \".\"", &xsd);
+    assert!(found[0].contains("https://example.org/x.xsd"), "{found:?}");
+    assert!(faults(GOOD, "generic = \".\"", "<xs:schema").len() == 1);
+}
