@@ -29,7 +29,7 @@ pub struct Limits {
     pub requests_in_flight_max: usize,
     /// Uploads at once. Default 128.
     pub uploads_max: usize,
-    /// Bytes of uploads held in memory. Default 32 MiB.
+    /// Bytes of uploads held in memory. Default 16 MiB.
     pub upload_bytes_in_flight_max: usize,
     /// Submissions a second of one sender, on average. Default 5,000.
     pub rate_per_second: u32,
@@ -82,7 +82,7 @@ impl Default for Limits {
             bytes_in_flight_max: 256 << 20,
             requests_in_flight_max: 4_096,
             uploads_max: 128,
-            upload_bytes_in_flight_max: 32 << 20,
+            upload_bytes_in_flight_max: 16 << 20,
             rate_per_second: 5_000,
             rate_burst: 10_000,
             stream_window: 256,
