@@ -117,7 +117,7 @@ impl<'d> Desk<'d> {
         name: &str,
         text: &str,
         (path, at): (String, usize),
-    ) -> Result<(usize, Case<'d>), Verdict> {
+    ) -> Result<(usize, Case<'d>), Box<Verdict>> {
         let entry = match found {
             Found::Message(index, message) => {
                 let standard = self.registry.standards.get(index).expect("found standards exist");
@@ -143,7 +143,7 @@ impl<'d> Desk<'d> {
                 format!("No standard is installed for `{name}` in this namespace."),
             ),
         };
-        Err(self.refuse_at(text, entry.at(path, at)))
+        Err(Box::new(self.refuse_at(text, entry.at(path, at))))
     }
 
     /// Ends a case: header, cross-checks, mapping, verdict. `text` is where the places are counted.

@@ -28,8 +28,6 @@ pub(crate) struct JsonFault {
     pub(crate) code: &'static str,
     /// In bytes.
     pub(crate) at: usize,
-    pub(crate) german: String,
-    pub(crate) english: String,
 }
 
 /// Reads `text`.
@@ -65,11 +63,7 @@ impl Parser<'_> {
     fn value(&mut self, slot: Slot<'_>) -> Result<Value, JsonFault> {
         self.values += 1;
         if self.values > self.limits.elements_max {
-            return Err(self.fault(
-                codes::TOO_LARGE,
-                "Das Dokument hat mehr Werte, als angenommen werden.",
-                "The document has more values than are taken.",
-            ));
+            return Err(self.fault(codes::TOO_LARGE));
         }
         match self.peek() {
             Some(b'{') => self.nested(|parser| parser.object(slot)),
@@ -91,12 +85,7 @@ impl Parser<'_> {
     ) -> Result<Value, JsonFault> {
         self.depth += 1;
         if self.depth > self.limits.depth_max {
-            let most = self.limits.depth_max;
-            return Err(self.fault(
-                codes::TOO_DEEP,
-                &format!("Das Dokument ist tiefer als {most} Ebenen verschachtelt."),
-                &format!("The document is nested more than {most} levels deep."),
-            ));
+            return Err(self.fault(codes::TOO_DEEP));
         }
         let value = read(self);
         self.depth -= 1;
@@ -127,11 +116,7 @@ impl Parser<'_> {
             self.space();
             if members.contains_key(&key) {
                 self.at = at;
-                return Err(self.fault(
-                    codes::JSON_DUPLICATE_KEY,
-                    "Ein Schlüssel kommt in einem Objekt zweimal vor.",
-                    "An object has a key twice.",
-                ));
+                return Err(self.fault(codes::JSON_DUPLICATE_KEY));
             }
             let slot = match (is_outermost, key.as_str()) {
                 (true, "$schema") => None,
@@ -257,15 +242,11 @@ impl Parser<'_> {
     }
 
     fn malformed(&self) -> JsonFault {
-        self.fault(
-            codes::JSON_NOT_WELL_FORMED,
-            "Das Dokument ist an dieser Stelle kein gültiges JSON.",
-            "The document is not valid JSON here.",
-        )
+        self.fault(codes::JSON_NOT_WELL_FORMED)
     }
 
-    fn fault(&self, code: &'static str, german: &str, english: &str) -> JsonFault {
-        JsonFault { code, at: self.at, german: german.to_owned(), english: english.to_owned() }
+    fn fault(&self, code: &'static str) -> JsonFault {
+        JsonFault { code, at: self.at }
     }
 }
 

@@ -3,6 +3,15 @@
 //!
 //! `AMTSBOTE_BLESS=1` writes what is now; read the difference before committing it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    reason = "helpers of tests are tests"
+)]
+
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,14 @@
 //! What is meant to break the engine gets a clear error with a code, and the engine goes on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    reason = "helpers of tests are tests"
+)]
+
 mod common;
 
 use std::fmt::Write as _;

@@ -1,5 +1,14 @@
 //! Faults of a standard are found at start: all of them, with file, line and key.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    reason = "helpers of tests are tests"
+)]
+
 mod common;
 
 use std::path::Path;

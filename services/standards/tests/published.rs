@@ -1,6 +1,15 @@
 //! Published schemas and messages, installed from outside: XWasser 1.0.0 with the publisher's own
 //! samples, and 58 documents of which each breaks at most one rule of XSD.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::string_slice,
+    reason = "helpers of tests are tests"
+)]
+
 mod common;
 
 use std::path::Path;

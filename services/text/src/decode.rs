@@ -145,7 +145,7 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded<'_>, DecodeError> {
 /// When the bytes are not of the encoding.
 pub fn decode_json(bytes: &[u8]) -> Result<Decoded<'_>, DecodeError> {
     let (marked, bytes) = split_mark(bytes);
-    let encoding = marked.or_else(|| match bytes {
+    let encoding = marked.or(match bytes {
         [0, first, ..] if *first != 0 => Some(Encoding::Utf16Be),
         [first, 0, ..] if *first != 0 => Some(Encoding::Utf16Le),
         _ => None,

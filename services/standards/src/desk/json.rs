@@ -16,8 +16,8 @@ impl<'d> Desk<'d> {
         let json = match json::parse(text, self.limits) {
             Ok(json) => json,
             Err(fault) => {
-                let entry = Entry::error(fault.code, fault.german, fault.english);
-                return self.refuse_at(text, entry.xoev("X000").at(String::new(), fault.at));
+                let entry = self.unreadable(fault.code).xoev("X000");
+                return self.refuse_at(text, entry.at(String::new(), fault.at));
             }
         };
         let (schema, member) =
@@ -26,7 +26,7 @@ impl<'d> Desk<'d> {
         let place = (String::new(), 0);
         let (index, mut case) = match self.recognise(found, member, text, place) {
             Ok(recognised) => recognised,
-            Err(verdict) => return verdict,
+            Err(verdict) => return *verdict,
         };
         let place = |node: Node| (pointer(&json.tree, node), json.tree.offset(node));
         let compiled = self
@@ -58,6 +58,31 @@ impl<'d> Desk<'d> {
         let normalised = normal.or_else(|| transcoded(document, decoded).then(|| text.to_owned()));
         let sound = Sound { normalised, media_type: "application/json" };
         self.conclude(case, &judged.tree, &place, text, Some(sound))
+    }
+}
+
+impl Desk<'_> {
+    fn unreadable(&self, code: &'static str) -> Entry<'static> {
+        let (depth, values) = (self.limits.depth_max, self.limits.elements_max);
+        let (german, english) = match code {
+            codes::TOO_DEEP => (
+                format!("Das Dokument ist tiefer als {depth} Ebenen verschachtelt."),
+                format!("The document is nested more than {depth} levels deep."),
+            ),
+            codes::TOO_LARGE => (
+                format!("Das Dokument hat mehr als {values} Werte."),
+                format!("The document has more than {values} values."),
+            ),
+            codes::JSON_DUPLICATE_KEY => (
+                "Ein Schlüssel kommt in einem Objekt zweimal vor.".to_owned(),
+                "An object has a key twice.".to_owned(),
+            ),
+            _ => (
+                "Das Dokument ist an dieser Stelle kein gültiges JSON.".to_owned(),
+                "The document is not valid JSON here.".to_owned(),
+            ),
+        };
+        Entry::error(code, german, english)
     }
 }
 

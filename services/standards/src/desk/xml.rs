@@ -36,7 +36,7 @@ impl<'d> Desk<'d> {
         let found = self.registry.find(&root.namespace, &root.local);
         let (index, case) = match self.recognise(found, &root.local, text, place) {
             Ok(recognised) => recognised,
-            Err(verdict) => return verdict,
+            Err(verdict) => return *verdict,
         };
         if let Some(verdict) = self.refuse_version(&root, &case, text) {
             return verdict;

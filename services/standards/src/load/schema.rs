@@ -17,7 +17,7 @@ use crate::{
 pub(crate) fn compile(standard: &Standard) -> Result<Option<SchemaSet>, Vec<LoadFault>> {
     let Some(entry) = &standard.xsd else { return Ok(None) };
     let local = match &standard.catalog {
-        Some(catalog) => local_copies(catalog).map_err(|fault| vec![fault])?,
+        Some(catalog) => local_copies(catalog).map_err(|fault| vec![*fault])?,
         None => HashMap::new(),
     };
     let resolver = SchemaResolver::with_loader(Box::new(Loader));
@@ -93,12 +93,10 @@ fn without_scheme(location: &str) -> &str {
 }
 
 /// `systemId` or `name` to `uri` of an OASIS catalogue, relative to the catalogue's folder.
-fn local_copies(catalog: &str) -> Result<HashMap<String, String>, LoadFault> {
-    let failed = |message: String| LoadFault {
-        file: catalog.to_owned(),
-        line: 0,
-        key: String::new(),
-        message,
+fn local_copies(catalog: &str) -> Result<HashMap<String, String>, Box<LoadFault>> {
+    let failed = |message: String| {
+        let (file, key) = (catalog.to_owned(), String::new());
+        Box::new(LoadFault { file, line: 0, key, message })
     };
     let text = store::read_text(catalog).map_err(|e| failed(format!("cannot be read: {e}")))?;
     let mut reader = Reader::from_str(&text);
