@@ -1,3 +1,5 @@
+//! A directory in the role of a departmental system: what it finds, and what it never does.
+
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,

@@ -1,3 +1,5 @@
+//! A departmental system that speaks HTTP, or what it takes for HTTP.
+
 mod conformance;
 mod secrets;
 mod server;

@@ -1,3 +1,5 @@
+//! Tables of answers and their meanings.
+
 use std::time::Duration;
 
 use bytes::Bytes;
