@@ -56,6 +56,10 @@ pub(crate) async fn run(job: Job, endpoint: Arc<Endpoint>, claims: Arc<dyn Claim
             outcome = tracing::field::Empty,
         ),
     };
+    // Before the span is entered: a span that has begun keeps the trace it began in.
+    if let Some(trace) = job.envelope.as_ref().and_then(|envelope| envelope.head.trace.as_ref()) {
+        telemetry::continue_trace(&span, trace.as_str());
+    }
     let ending = within(&job, &endpoint, claims, &span).instrument(span.clone()).await;
     Ended { job, ending, took: began.elapsed() }
 }
@@ -66,9 +70,6 @@ async fn within(job: &Job, endpoint: &Endpoint, claims: Arc<dyn Claims>, span: &
         return Ending::Delivered(Err(gone));
     };
     span.record("message_id", tracing::field::display(envelope.head.message_id));
-    if let Some(trace) = &envelope.head.trace {
-        telemetry::continue_trace(span, trace.as_str());
-    }
     let attempt = Attempt {
         number: job.entry.attempts + 1,
         endpoint: endpoint.name.clone(),
