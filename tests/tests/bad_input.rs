@@ -8,7 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use axum::body::Bytes;
 use tests::{
@@ -23,7 +23,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 use wire::intake::{
-    AttachmentInfo, SubmitRequest, SubmitStreamRequest, UploadAttachmentRequest,
+    AttachmentInfo, SubmitRequest, SubmitStreamRequest, UploadAttachmentRequest, ValidateRequest,
     upload_attachment_request::Part,
 };
 
@@ -54,17 +54,32 @@ async fn every_bad_document_gets_a_code_with_a_page() {
     assert!(!program.log().contains("panicked"), "no panic");
 }
 
+/// A refusal's details travel in headers, which have room for some; a dry run lists them all.
 #[tokio::test]
 async fn thirty_faults_are_told_at_once() {
     let program = Program::start(&Configuration::new().with_standard_route("kfz")).await;
     let portal = Portal::new(program.gateway());
-    let refusal = portal.submit(with_unknown_elements(&Kfz::read(), 30)).await.expect_err("faults");
+    let document = with_unknown_elements(&Kfz::read(), 30);
+    let refusal = portal.submit(document.clone()).await.expect_err("faults");
     explained("thirty faults", &refusal);
     let told = refusal.get_details_bad_request().expect("one violation per place");
-    assert!(30 <= told.field_violations.len(), "{}", portal::told(&refusal));
-    let places: std::collections::BTreeSet<_> =
-        told.field_violations.iter().map(|violation| &violation.field).collect();
+    assert!(10 <= told.field_violations.len(), "{}", portal::told(&refusal));
+
+    let request = SubmitRequest { document, ..Default::default() };
+    let request = ValidateRequest { request: Some(request) };
+    let verdict = portal.intake.clone().validate(request).await.expect("an answer").into_inner();
+    assert!(!verdict.is_acceptable);
+    assert!(30 <= verdict.violations_total, "{}", verdict.violations_total);
+    assert_eq!(verdict.violations.len(), verdict.violations_total as usize, "every one of them");
+    let total = verdict.violations_total.to_string();
+    assert!(refusal.message().contains(&total), "a refusal says how many: {}", refusal.message());
+    let places: BTreeSet<_> = verdict.violations.iter().map(|v| (v.line, v.column)).collect();
     assert!(30 <= places.len(), "a place of its own for each: {places:?}");
+    for violation in &verdict.violations {
+        assert!(source::error_pages().contains_key(&violation.code), "{violation:?}");
+        assert!(!violation.german.is_empty() && !violation.english.is_empty(), "{violation:?}");
+        assert!(violation.path.starts_with('/') && 0 < violation.line, "{violation:?}");
+    }
 }
 
 #[tokio::test]
@@ -141,7 +156,7 @@ async fn a_hundred_uploads_at_once_need_little_memory() {
         uploading.spawn(async move { upload_patiently(&portal, byte).await });
     }
     let uploads = uploading.join_all().await;
-    let tickets: std::collections::BTreeSet<_> = uploads.iter().map(|u| &u.ticket).collect();
+    let tickets: BTreeSet<_> = uploads.iter().map(|u| &u.ticket).collect();
     assert_eq!(tickets.len(), UPLOADS);
     assert!(uploads.iter().all(|upload| upload.size == UPLOAD_BYTES as u64));
     let peak = program.memory_peak();
