@@ -43,6 +43,7 @@ pub struct StatusServer {
     channel: Arc<dyn Channel>,
     application_channels: Arc<[ChannelName]>,
     watches: Arc<AtomicUsize>,
+    catch_up_wait_max: Duration,
 }
 
 /// What is asked for.
@@ -62,7 +63,19 @@ impl StatusServer {
         _clock: Clock,
     ) -> Self {
         let application_channels = application_channels.into();
-        Self { journal, channel, application_channels, watches: Arc::default() }
+        Self {
+            journal,
+            channel,
+            application_channels,
+            watches: Arc::default(),
+            catch_up_wait_max: CATCH_UP_WAIT_MAX,
+        }
+    }
+
+    /// The same with another patience.
+    #[cfg(test)]
+    pub(crate) fn with_patience(self, catch_up_wait_max: Duration) -> Self {
+        Self { catch_up_wait_max, ..self }
     }
 
     async fn look_up(
@@ -100,7 +113,8 @@ impl StatusServer {
             ends.iter().all(of_it)
         };
         let mut progress = self.journal.progress();
-        let caught_up = tokio::time::timeout(CATCH_UP_WAIT_MAX, progress.wait_for(has_read)).await;
+        let caught_up =
+            tokio::time::timeout(self.catch_up_wait_max, progress.wait_for(has_read)).await;
         matches!(caught_up, Ok(Ok(_)))
     }
 

@@ -1,0 +1,128 @@
+//! What people and machines are shown on the console's address.
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use wire::control::{
+    GetApplicationRequest, GetOverviewRequest, control_service_client::ControlServiceClient,
+};
+
+use super::*;
+
+/// Status line, headers and body of one page.
+async fn get(console: &Console, path: &str) -> String {
+    let mut stream = TcpStream::connect(console.address.unwrap()).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: console\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// The components become ready on their own time.
+async fn until_ready(console: &Console) {
+    while !console.ready.is_ready() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_page_shows_ids_as_text_and_never_as_markup() {
+    let mut console = Console::new();
+    console.run().await;
+    let head = head("<script>alert(1)</script>");
+    console.append(application(&head)).await;
+    let position = console.append(delivered(&head)).await;
+    console.projected(&position).await;
+    let list = get(&console, "/").await;
+    let one = get(&console, &format!("/applications/{}", head.message_id)).await;
+    for page in [&list, &one] {
+        assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+        assert!(!page.contains("<script"), "{page}");
+        assert!(page.contains("&#60;script&#62;"), "{page}");
+        assert!(page.contains("lang=\"de\"") && page.matches("<h1").count() == 1);
+        assert!(page.contains("content-security-policy: default-src 'self'"));
+        assert!(!page.contains("<style") && !page.contains(" style="));
+        assert!(!page.contains("<antrag/>"), "no payload");
+    }
+    assert!(list.contains("zugestellt") && list.contains("nordsachsen-kfz"));
+    assert!(one.contains("AZ-77"));
+    assert!(one.contains("Das Fachverfahren „nordsachsen-kfz“ hat den Antrag übernommen."));
+    if let Ok(folder) = std::env::var("AMTSBOTE_TEST_PAGES") {
+        for (name, page) in [("list.html", &list), ("one.html", &one)] {
+            let (_, body) = page.split_once("\r\n\r\n").unwrap();
+            std::fs::write(PathBuf::from(&folder).join(name), body).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_said_kindly() {
+    let mut console = Console::new();
+    console.run().await;
+    for path in
+        ["/applications/00000000-0000-0000-0000-000000000000", "/nothing", "/applications/x"]
+    {
+        let page = get(&console, path).await;
+        assert!(page.starts_with("HTTP/1.1 404"), "{path}: {page}");
+        assert!(page.contains("Nicht gefunden") && page.contains("Zur Liste der Anträge"));
+    }
+    assert!(get(&console, "/?state=%3Cb%3E&q=zzzzzzzz").await.contains("Keine Anträge gefunden"));
+}
+
+#[tokio::test]
+async fn machines_learn_whether_it_lives_and_works() {
+    let mut console = Console::new();
+    console.run().await;
+    until_ready(&console).await;
+    assert!(get(&console, "/healthz").await.starts_with("HTTP/1.1 200"));
+    assert!(get(&console, "/readyz").await.starts_with("HTTP/1.1 200"));
+    let position = console.append(application(&head("a"))).await;
+    console.projected(&position).await;
+    console.ready.add("ledger").not_ready("disk is full");
+    let readiness = get(&console, "/readyz").await;
+    assert!(readiness.starts_with("HTTP/1.1 503"), "{readiness}");
+    assert!(readiness.contains("\"reason\":\"disk is full\""), "{readiness}");
+    let metrics = get(&console, "/metrics").await;
+    assert!(metrics.contains("amtsbote_build_info"), "{metrics}");
+}
+
+#[tokio::test]
+async fn operators_ask_on_the_same_address() {
+    let mut console = Console::new();
+    console.run().await;
+    let head = head("KFZ-2026-0001");
+    console.append(application(&head)).await;
+    let position = console.append(delivered(&head)).await;
+    console.projected(&position).await;
+    let address = format!("http://{}", console.address.unwrap());
+    let endpoint = tonic::transport::Endpoint::from_shared(address).unwrap();
+    let mut client = ControlServiceClient::new(endpoint.connect().await.unwrap());
+    let id = "KFZ-2026".to_owned();
+    let found = client.get_application(GetApplicationRequest { id }).await.unwrap().into_inner();
+    assert_eq!(found.applications[0].message_id, head.message_id.to_string());
+    let overview = client.get_overview(GetOverviewRequest {}).await.unwrap().into_inner();
+    assert_eq!(overview.applications_total, 1);
+    assert_eq!(overview.endpoints[0].deliveries["delivered"], 1);
+    console.shutdown.cancel();
+    drop(client);
+    while let Some(ended) = console.tasks.join_next().await {
+        ended.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_record_nobody_can_read_is_skipped_visibly() {
+    let mut console = Console::new();
+    console.run().await;
+    let head = head("a");
+    let rubbish = Record { value: b"\xff\xff"[..].into(), ..application(&head) };
+    console.append(rubbish).await;
+    let position = console.append(application(&head)).await;
+    console.projected(&position).await;
+    let sequence = console.journal.progress().borrow().sequence;
+    assert_eq!(sequence, 2, "an entry about it, and the application");
+    let found = console.journal.search(&head.message_id.to_string(), 1).await.unwrap();
+    assert!(found[0].application.has_head);
+}
