@@ -24,8 +24,6 @@ pub(crate) use self::{
 /// One installation, checked.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// The file, as it was named; `None` where there is none and defaults hold.
-    pub(crate) file: Option<String>,
     /// `data`: the folder where everything lies that no other key puts elsewhere. Default `./data`.
     pub(crate) data: PathBuf,
     /// `channel`: where messages travel. `embedded:DIR`. Default: embedded in `data`.
@@ -219,3 +217,6 @@ impl Config {
         self.dispatcher.channels.clone().unwrap_or_else(|| self.application_channels())
     }
 }
+
+#[cfg(test)]
+mod tests;

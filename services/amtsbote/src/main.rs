@@ -6,6 +6,7 @@ mod client;
 mod clock;
 mod codes;
 mod config;
+mod demo;
 mod embedded;
 mod exit;
 mod files;
@@ -42,7 +43,9 @@ fn main() -> ExitCode {
 fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
     match &cli.command {
         Command::Run(args) => runtime()?.block_on(run::run(args, clock::wall(), output)),
-        Command::Demo(_) => Ok(Exit::Done),
+        Command::Demo(args) => {
+            runtime()?.block_on(demo::run(args, clock::wall(), cli.lang, output))
+        }
         Command::Submit(args) => runtime()?.block_on(submit::run(args, cli.lang, output)),
         Command::Status(args) => runtime()?.block_on(status::run(args, cli.lang, output)),
         Command::Standard(args) => standard::run(args, &clock::wall(), cli.lang, output),

@@ -8,8 +8,8 @@ use tokio::{fs::File, io::AsyncReadExt as _, sync::mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use wire::intake::{
     AttachmentInfo, AttachmentReference, Refusal, SubmitRequest, SubmitResponse,
-    SubmitStreamRequest, UploadAttachmentRequest, submit_stream_response::Answer as StreamAnswer,
-    upload_attachment_request::Part,
+    SubmitStreamRequest, UploadAttachmentRequest, UploadAttachmentResponse,
+    submit_stream_response::Answer as StreamAnswer, upload_attachment_request::Part,
 };
 
 use crate::{
@@ -31,9 +31,18 @@ const ROUND_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Bytes of one piece of an attachment.
 const CHUNK_BYTES: usize = 256 << 10;
 
-/// One document to push.
+/// One document to push, with the files it refers to.
 #[derive(Clone, Debug)]
-pub(crate) enum Document {
+pub(crate) struct Document {
+    /// What is pushed.
+    pub(crate) body: Body,
+    /// Uploaded before.
+    pub(crate) attachments: Vec<AttachmentReference>,
+}
+
+/// Where a document is.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
     /// Read when its turn comes.
     File(PathBuf),
     /// Here.
@@ -51,12 +60,10 @@ pub(crate) enum Answer {
     Failed(Stop),
 }
 
-/// Pushes `documents`, in order, all with the same attachments. Tells each answer once, as it
-/// comes, with the document's number.
+/// Pushes `documents` in order. Tells each answer once, as it comes, with the document's number.
 pub(crate) async fn push(
     client: &Client,
     documents: &[Document],
-    attachments: &[AttachmentReference],
     language: Language,
     mut tell: impl FnMut(usize, Answer),
 ) {
@@ -76,7 +83,7 @@ pub(crate) async fn push(
                     tell(number, answer);
                 }
             };
-            pipeline(client, documents, &numbers, attachments, &mut take).await
+            pipeline(client, documents, &numbers, &mut take).await
         };
         if open.is_empty() {
             return;
@@ -107,11 +114,7 @@ pub(crate) async fn upload(
         };
         let file = File::open(&attachment.file).await.map_err(|e| unreadable(e.to_string()))?;
         let size = file.metadata().await.map_err(|e| unreadable(e.to_string()))?.len();
-        let info = Part::Info(AttachmentInfo { size, ..AttachmentInfo::default() });
-        let parts = stream::once(std::future::ready(info)).chain(chunks(file));
-        let parts = parts.map(|part| UploadAttachmentRequest { part: Some(part) });
-        let stored = client.intake().upload_attachment(client.request(parts)).await;
-        let stored = stored.map_err(|status| client::stop(&status, language))?.into_inner();
+        let stored = store(client, chunks(file), size, language).await?;
         // The stream has no way to say that reading failed; the number of bytes tells.
         if stored.size != size {
             return Err(unreadable(format!("{} of {size} bytes could be read", stored.size)));
@@ -124,6 +127,20 @@ pub(crate) async fn upload(
         });
     }
     Ok(references)
+}
+
+/// Stores one file of `size` bytes.
+pub(crate) async fn store(
+    client: &Client,
+    chunks: impl Stream<Item = Part> + Send + 'static,
+    size: u64,
+    language: Language,
+) -> Result<UploadAttachmentResponse, Stop> {
+    let info = Part::Info(AttachmentInfo { size, ..AttachmentInfo::default() });
+    let parts = stream::once(std::future::ready(info)).chain(chunks);
+    let parts = parts.map(|part| UploadAttachmentRequest { part: Some(part) });
+    let stored = client.intake().upload_attachment(client.request(parts)).await;
+    Ok(stored.map_err(|status| client::stop(&status, language))?.into_inner())
 }
 
 /// Ends at the end of the file or where it cannot be read.
@@ -141,7 +158,6 @@ async fn pipeline(
     client: &Client,
     documents: &[Document],
     numbers: &[usize],
-    attachments: &[AttachmentReference],
     take: &mut impl FnMut(usize, Answer),
 ) -> Result<(), tonic::Status> {
     let (feed, fed) = mpsc::channel(AHEAD_MAX);
@@ -149,10 +165,10 @@ async fn pipeline(
     let feeding = async move {
         for number in numbers {
             let Some(document) = documents.get(*number) else { continue };
-            let request = match read(document).await {
-                Ok(document) => SubmitRequest {
-                    document,
-                    attachments: attachments.to_vec(),
+            let request = match read(&document.body).await {
+                Ok(bytes) => SubmitRequest {
+                    document: bytes,
+                    attachments: document.attachments.clone(),
                     ..SubmitRequest::default()
                 },
                 Err(stop) => {
@@ -193,10 +209,10 @@ async fn pipeline(
     ended
 }
 
-async fn read(document: &Document) -> Result<Bytes, Stop> {
-    match document {
-        Document::Bytes(bytes) => Ok(bytes.clone()),
-        Document::File(path) => {
+async fn read(body: &Body) -> Result<Bytes, Stop> {
+    match body {
+        Body::Bytes(bytes) => Ok(bytes.clone()),
+        Body::File(path) => {
             let path = path.clone();
             let read = tokio::task::spawn_blocking(move || files::read(&path)).await;
             let defect = |error: tokio::task::JoinError| {

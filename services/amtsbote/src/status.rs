@@ -26,9 +26,7 @@ pub(crate) async fn run(args: &Status, language: Language, output: &Output) -> R
     let applications = find(&client, &args.id, language).await?;
     let mut worst = Exit::Done;
     for application in &applications {
-        if is_settled(&application.state) {
-            worst = worst.max(exit(&application.state));
-        }
+        worst = worst.max(exit(&application.state));
         match output.is_json {
             true => output.json(&json(application)),
             false => print(application, language, output),
@@ -50,17 +48,18 @@ pub(crate) async fn of_receipt(
     Ok(ask(client, request, language).await?.into_iter().next())
 }
 
-/// Whether it stays so unless a person does something.
+/// Whether nothing follows by itself. What is uncertain may be cleared up by asking or repeating.
 pub(crate) fn is_settled(state: &str) -> bool {
-    !matches!(state, "" | "accepted" | "pending" | "leased" | "waiting")
+    !matches!(state, "" | "accepted" | "pending" | "leased" | "waiting" | "uncertain")
 }
 
-/// What a settled state means for a script.
+/// What a state means for a script: on its way is as good as delivered.
 pub(crate) fn exit(state: &str) -> Exit {
     match state {
-        "delivered" => Exit::Done,
         "uncertain" => Exit::Unavailable,
-        _ => Exit::Refused,
+        "delivered" => Exit::Done,
+        state if is_settled(state) => Exit::Refused,
+        _ => Exit::Done,
     }
 }
 
@@ -252,20 +251,20 @@ mod tests {
 
     #[test]
     fn a_script_learns_from_a_state_whether_to_go_on() {
-        for (state, expected) in [
-            ("accepted", None),
-            ("pending", None),
-            ("leased", None),
-            ("waiting", None),
-            ("delivered", Some(Exit::Done)),
-            ("uncertain", Some(Exit::Unavailable)),
-            ("rejected", Some(Exit::Refused)),
-            ("dead", Some(Exit::Refused)),
-            ("discarded", Some(Exit::Refused)),
-            ("unrouted", Some(Exit::Refused)),
-            ("conflict", Some(Exit::Refused)),
+        for (state, settled, expected) in [
+            ("accepted", false, Exit::Done),
+            ("pending", false, Exit::Done),
+            ("leased", false, Exit::Done),
+            ("waiting", false, Exit::Done),
+            ("delivered", true, Exit::Done),
+            ("uncertain", false, Exit::Unavailable),
+            ("rejected", true, Exit::Refused),
+            ("dead", true, Exit::Refused),
+            ("discarded", true, Exit::Refused),
+            ("unrouted", true, Exit::Refused),
+            ("conflict", true, Exit::Refused),
         ] {
-            assert_eq!(is_settled(state).then(|| exit(state)), expected, "{state}");
+            assert_eq!((is_settled(state), exit(state)), (settled, expected), "{state}");
         }
     }
 }

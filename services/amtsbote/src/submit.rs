@@ -14,7 +14,7 @@ use crate::{
     exit::{Exit, Stop},
     files,
     output::Output,
-    push::{self, Answer, Document},
+    push::{self, Answer, Body, Document},
     status, violations,
 };
 
@@ -30,7 +30,10 @@ pub(crate) async fn run(args: &Submit, language: Language, output: &Output) -> R
     }
     let client = Client::connect(&args.server).await?;
     let attachments = push::upload(&client, &args.attachments, language).await?;
-    let documents: Vec<_> = paths.iter().cloned().map(Document::File).collect();
+    let documents: Vec<_> = paths
+        .iter()
+        .map(|path| Document { body: Body::File(path.clone()), attachments: attachments.clone() })
+        .collect();
     let mut report = Report {
         output,
         language,
@@ -41,7 +44,7 @@ pub(crate) async fn run(args: &Submit, language: Language, output: &Output) -> R
         refused: 0,
         worst: Exit::Done,
     };
-    push::push(&client, &documents, &attachments, language, |number, answer| {
+    push::push(&client, &documents, language, |number, answer| {
         report.tell(number, answer);
     })
     .await;

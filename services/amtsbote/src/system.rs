@@ -68,6 +68,11 @@ impl System {
         self.addresses
     }
 
+    /// What judges documents here.
+    pub(crate) fn standards(&self) -> &standards::Standards {
+        &self.standards
+    }
+
     /// Serves until `shutdown`, then ends what was begun. A role that ends before is the end of all.
     ///
     /// Dropping it loses nothing that has a receipt; deliveries under way become uncertain.

@@ -40,10 +40,12 @@ fn endpoint(section: Section<'_>, folder: &Path) -> Option<Endpoint> {
     let name: Option<EndpointName> = section.required("name", section.name("name"));
     let kind = section.required("adapter", section.parsed("adapter", kind));
     let settings = section.foreign("settings");
-    let adapter = match (&name, kind) {
-        (Some(name), Some(kind)) => build(&section, kind, &settings, name, folder),
-        _ => None,
-    };
+    // The settings' faults are told whatever is wrong with the name.
+    let named = name.clone().or_else(|| EndpointName::new("unnamed").ok());
+    let adapter = kind.zip(named).and_then(|(kind, name)| {
+        let context = BuildContext { endpoint: name, base: folder.to_owned() };
+        build(&section, kind, &settings, &context)
+    });
     let subscribe = subscribe(&section);
     let retry = retry(section.section("retry"));
     let concurrency = section.number("concurrency", 1..=CONCURRENCY_MAX).unwrap_or(CONCURRENCY);
@@ -80,14 +82,12 @@ fn build(
     section: &Section<'_>,
     kind: &AdapterKind,
     settings: &toml::Table,
-    name: &EndpointName,
-    folder: &Path,
+    context: &BuildContext,
 ) -> Option<Arc<dyn Adapter>> {
-    let context = BuildContext { endpoint: name.clone(), base: folder.to_owned() };
     let mut remaining = settings.clone();
     // Each turn takes a key away, so there are at most as many as there are keys.
     loop {
-        let error = match (kind.build)(remaining.clone(), &context) {
+        let error = match (kind.build)(remaining.clone(), context) {
             Ok(adapter) => return (remaining.len() == settings.len()).then_some(adapter),
             Err(error) => error,
         };

@@ -56,7 +56,7 @@ pub(crate) fn read_text(
     }
     // What the parser made up to go on would only add faults that are none.
     let config = match errors.is_empty() {
-        true => read_config(&source, table.get_ref(), name),
+        true => read_config(&source, table.get_ref()),
         false => None,
     };
     let mut faults = source.faults.into_inner();
@@ -68,7 +68,7 @@ pub(crate) fn read_text(
 }
 
 /// `None` only where faults were noted.
-fn read_config(source: &Source<'_>, table: &DeTable<'_>, name: Option<&str>) -> Option<Config> {
+fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
     let root = Section::root(source, table);
     let data = root.path("data").unwrap_or_else(|| source.folder.join("data"));
     let channel = backend(&root, "channel", &["kafka"], &data);
@@ -88,7 +88,6 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>, name: Option<&str>) -> 
     let retention = sections::retention(&root);
     root.close();
     Some(Config {
-        file: name.map(str::to_owned),
         data,
         channel: channel?,
         store: store?,
