@@ -27,7 +27,7 @@ use crate::{
 
 /// Names a validator may learn from documents before it is built anew: it keeps every name it ever
 /// saw, and senders can invent names without end.
-const NAMES_LEARNED_MAX: usize = 100_000;
+const NAMES_LEARNED_MAX: usize = 50_000;
 
 /// What lies on the desk: per standard, made when first needed.
 pub(crate) struct Desk<'d> {

@@ -140,3 +140,19 @@ fn each_of_58_documents_is_judged_as_xerces_judges_it() {
     assert_eq!(wrong, Vec::<String>::new());
     assert_eq!(count, 58);
 }
+
+#[test]
+fn a_file_in_base64_may_have_line_breaks_and_must_be_base64() {
+    let Some(data) = published() else { return };
+    let (_folder, standards) = xwasser(&data, "");
+    let path = data.join("xwasser-1.0.0/samples/olb_report_minimal.xml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let with = |content: &str| {
+        assert!(text.contains("PERVTU1ZIC8+"));
+        check(&standards, text.replace("PERVTU1ZIC8+", content).as_bytes())
+    };
+    let verdict = with("PERV\n   TU1Z\r\n IC8+");
+    assert!(verdict.is_acceptable(), "{}", violations_text(&verdict));
+    assert_eq!(errors(&with("PERV\n TU1Z IC8")).len(), 1);
+    assert_eq!(errors(&with("PERV$TU1ZIC8+")).len(), 1);
+}
