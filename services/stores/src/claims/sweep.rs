@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::Path, time::UNIX_EPOCH};
 
 use futures_util::TryStreamExt as _;
-use messaging::{ClaimId, Result, Timestamp};
+use messaging::{ClaimId, FailureKind, Result, Timestamp};
 use object_store::{Error as StoreError, ObjectStore as _, ObjectStoreExt as _, PutPayload};
 
 use super::{
@@ -78,7 +78,15 @@ async fn choose(
 ) -> Result<BTreeMap<ClaimId, Found>> {
     let mut over = BTreeMap::new();
     for (claim, found) in found {
-        let is_over = match claims.describe(claim).await? {
+        let description = match claims.describe(claim).await {
+            Err(failure) if failure.kind() == FailureKind::Defect => {
+                // Kept for the operator; the others must not fill the disk because of it.
+                tracing::warn!(%claim, code = failure.code(), "claim is damaged and kept");
+                continue;
+            }
+            description => description?,
+        };
+        let is_over = match description {
             // Killed between body and description, or in the middle of a removal.
             None => found.written_at < unused_before.0,
             Some(_) if found.has(Role::Pin) => false,
