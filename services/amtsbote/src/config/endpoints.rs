@@ -42,10 +42,13 @@ fn endpoint(section: Section<'_>, folder: &Path) -> Option<Endpoint> {
     let settings = section.foreign("settings");
     // The settings' faults are told whatever is wrong with the name.
     let named = name.clone().or_else(|| EndpointName::new("unnamed").ok());
-    let adapter = kind.zip(named).and_then(|(kind, name)| {
-        let context = BuildContext { endpoint: name, base: folder.to_owned() };
-        build(&section, kind, &settings, &context)
-    });
+    let adapter = match (kind, named, &settings) {
+        (Some(kind), Some(endpoint), Some(settings)) => {
+            let context = BuildContext { endpoint, base: folder.to_owned() };
+            build(&section, kind, settings, &context)
+        }
+        _ => None,
+    };
     let subscribe = subscribe(&section);
     let retry = retry(section.section("retry"));
     let concurrency = section.number("concurrency", 1..=CONCURRENCY_MAX).unwrap_or(CONCURRENCY);
@@ -67,7 +70,7 @@ fn endpoint(section: Section<'_>, folder: &Path) -> Option<Endpoint> {
         timeout,
         after_dead_letter: after_dead_letter.unwrap_or_default(),
     };
-    Some(Endpoint { kind, settings, spec, line })
+    Some(Endpoint { kind, settings: settings?, spec, line })
 }
 
 fn kind(name: &str) -> Result<&'static AdapterKind, String> {

@@ -167,7 +167,10 @@ fn channel(section: &Section<'_>, domain: Option<&Domain>) -> Option<ChannelName
             false => Err(format!("`{text}` is not `application.<domain>[.<area>]`")),
         }
     });
-    let area = section.text("area");
+    let area = section.parsed("area", |text| match Domain::new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err(format!("`{text}` is not a word of a-z, 0-9, `-`, `_`")),
+    });
     match (domain, section.has("channel")) {
         (_, true) if section.has("area") => {
             section.fault("area", codes::KEYS_CONTRADICT, "is given beside `channel`; keep one");
@@ -182,13 +185,8 @@ fn channel(section: &Section<'_>, domain: Option<&Domain>) -> Option<ChannelName
             Some(channel)
         }
         (None, true) => named,
-        (Some(domain), false) => match ChannelName::application(domain, area.as_deref()) {
-            Ok(channel) => Some(channel),
-            Err(error) => {
-                section.fault("area", codes::VALUE_WRONG, error);
-                None
-            }
-        },
+        // An area that is there and wrong had its fault already.
+        (Some(domain), false) => ChannelName::application(domain, area.as_deref()).ok(),
         (None, false) => {
             // A domain that is there and wrong had its fault already.
             if !section.has("domain") {

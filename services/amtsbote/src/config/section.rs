@@ -246,9 +246,13 @@ impl<'a> Section<'a> {
         sections
     }
 
-    /// A table whose keys somebody else knows, as it is but for variables.
-    pub(super) fn foreign(&self, key: &'static str) -> toml::Table {
-        self.section(key).table.map(|table| self.own_table(table, key)).unwrap_or_default()
+    /// A table whose keys somebody else knows, as it is but for variables. `None` where a fault was
+    /// noted.
+    pub(super) fn foreign(&self, key: &'static str) -> Option<toml::Table> {
+        let faults = || self.source.faults.borrow().len();
+        let before = faults();
+        let table = self.section(key).table.map(|table| self.own_table(table, key));
+        (faults() == before).then(|| table.unwrap_or_default())
     }
 
     /// Where `key` stands below the table `above`, for faults in [`Section::foreign`] tables.

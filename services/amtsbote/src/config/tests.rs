@@ -229,7 +229,9 @@ fn every_key_is_documented() {
     let effective = read(&text).unwrap().effective();
     let mut keys = BTreeSet::from(["area".to_owned(), "max_elapsed_time".to_owned()]);
     collect_keys(&effective.into(), &mut keys);
-    let missing: Vec<_> = keys.iter().filter(|key| !PAGE.contains(&format!("`{key}`"))).collect();
+    let is_said =
+        |key: &String| PAGE.contains(&format!("`{key}`")) || PAGE.contains(&format!("{key}]"));
+    let missing: Vec<_> = keys.iter().filter(|key| !is_said(key)).collect();
     assert!(missing.is_empty(), "docs/configuration.md does not say: {missing:?}");
 }
 
@@ -262,7 +264,8 @@ fn what_can_be_meant_but_seldom_is_is_warned_about() {
         &["on several channels"],
     );
     let none = "[[endpoint]]\nname = \"a\"\nadapter = \"rest\"\nsubscribe = [{}]\n\
-         settings = { url = \"http://127.0.0.1:1/\", contract = \"none\" }\n";
+         settings = { url = \"http://127.0.0.1:1/\", contract = \"none\", \
+         conflict = \"rejected\" }\n";
     warned(&format!("{}{none}", route("svb:1", "a")), &["contract `none`"]);
 }
 
