@@ -145,11 +145,12 @@ impl StatusService for StatusServer {
         let claimed = request.position.map(position).transpose()?;
         let asked = asked(&sender, request.by)?;
         let mut applications = self.look_up(&sender, &asked).await?;
-        let is_complete = !applications.is_empty() && matches!(asked, Asked::Message(_));
-        let claimed_is_read = claimed.as_ref().is_some_and(|claimed| {
-            self.journal.progress().borrow().covers(&claimed.partition, claimed.offset)
+        // A case is complete only if it has what was receipted last.
+        let is_claim_open = claimed.as_ref().is_some_and(|claimed| {
+            !self.journal.progress().borrow().covers(&claimed.partition, claimed.offset)
         });
-        if !is_complete && !(claimed_is_read && !applications.is_empty()) {
+        let is_case = matches!(asked, Asked::Case(_));
+        if applications.is_empty() || (is_case && is_claim_open) {
             // The ends are taken once: what is appended later was not receipted before the question.
             let ends = self.ends().await?;
             if let Some(claimed) = claimed

@@ -96,7 +96,7 @@ impl Journal {
     /// The group this journal reads channels as.
     #[must_use]
     pub fn group(&self) -> GroupId {
-        GroupId::new(format!("journal-{}", self.0.epoch.simple())).expect("hex digits are a slug")
+        group_of(self.0.epoch)
     }
 
     /// How far the projection has come, and whenever it comes further.
@@ -278,6 +278,10 @@ impl Journal {
         let reader = self.0.readers.get(turn).unwrap_or(&self.0.writer);
         reader.call(work).await
     }
+}
+
+fn group_of(epoch: Uuid) -> GroupId {
+    GroupId::new(format!("journal-{}", epoch.simple())).expect("hex digits are a slug")
 }
 
 fn is_of(application: &Application, sender: &SenderName) -> bool {
