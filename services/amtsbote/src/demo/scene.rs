@@ -57,7 +57,7 @@ adapter = "file_drop"
 subscribe = [{{ domain = "kfz", authority = "svb:14730" }}]
 [endpoint.settings]
 directory = "fachverfahren/nordsachsen"
-extension = "xml"
+extension = "antrag"
 
 # Görlitz takes HTTP requests, recognises repeated ones, and stumbles now and then.
 [[endpoint]]
@@ -97,7 +97,7 @@ adapter = "file_drop"
 subscribe = [{{ domain = "kfz", authority = "svb:12071" }}]
 [endpoint.settings]
 directory = "fachverfahren/spree-neisse"
-extension = "xml"
+extension = "antrag"
 sidecar = true
 "#
     );

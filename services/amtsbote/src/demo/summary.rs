@@ -132,7 +132,9 @@ pub(super) fn tell(outcome: &Outcome, addresses: &Addresses, language: Language,
         ),
     });
     output.line(language.of("\nAbgelehnt:", "\nRefused:"));
-    for refused in &outcome.refused {
+    let mut refused: Vec<_> = outcome.refused.iter().collect();
+    refused.sort_by_key(|refused| &refused.name);
+    for refused in refused {
         tell_refused(refused, language, output);
     }
     output.line(language.of("\nZugestellt:", "\nDelivered:"));
