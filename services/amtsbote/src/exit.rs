@@ -1,6 +1,6 @@
 //! How the program ends: a number for scripts, and one error with code and cause for people.
 
-use std::process::ExitCode;
+use std::{ops::Deref, process::ExitCode};
 
 use messaging::{Failure, FailureKind};
 
@@ -38,9 +38,13 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command cannot go on.
+/// Why a command cannot go on. Small, as every function here can end with it.
 #[derive(Debug)]
-pub(crate) struct Stop {
+pub(crate) struct Stop(Box<Told>);
+
+/// What is told about it.
+#[derive(Debug)]
+pub(crate) struct Told {
     /// What the exit code says.
     pub(crate) exit: Exit,
     /// Names a page in `docs/errors/`.
@@ -49,6 +53,14 @@ pub(crate) struct Stop {
     pub(crate) what: String,
     /// Each thing that is wrong, where there are several.
     pub(crate) details: Vec<String>,
+}
+
+impl Deref for Stop {
+    type Target = Told;
+
+    fn deref(&self) -> &Told {
+        &self.0
+    }
 }
 
 impl Stop {
@@ -64,12 +76,19 @@ impl Stop {
 
     /// Any.
     pub(crate) fn new(exit: Exit, code: &str, what: impl Into<String>) -> Self {
-        Self { exit, code: code.to_owned(), what: what.into(), details: Vec::new() }
+        let (code, what) = (code.to_owned(), what.into());
+        Self(Box::new(Told { exit, code, what, details: Vec::new() }))
+    }
+
+    /// This stop, of the part called `part`.
+    pub(crate) fn of(mut self, part: &str) -> Self {
+        self.0.what = format!("{part}: {}", self.what);
+        self
     }
 
     /// This stop with `details` below it.
     pub(crate) fn with_details(mut self, details: Vec<String>) -> Self {
-        self.details = details;
+        self.0.details = details;
         self
     }
 }

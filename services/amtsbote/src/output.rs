@@ -9,7 +9,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::exit::{Exit, Stop};
+use crate::exit::{Exit, Stop, Told};
 
 /// Where a command prints.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl Output {
     /// Tells why the command cannot go on.
     pub(crate) fn stop(&self, stop: &Stop) {
         if self.is_json {
-            let Stop { code, what, details, .. } = stop;
+            let Told { code, what, details, .. } = &**stop;
             let error = serde_json::json!({ "code": code, "what": what, "details": details });
             self.json(&serde_json::json!({ "error": error }));
             return;

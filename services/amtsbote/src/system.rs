@@ -213,11 +213,7 @@ impl Roles {
 fn outcome(ended: Result<Ended, JoinError>) -> Result<&'static str, Stop> {
     match ended {
         Ok((role, Ok(()))) => Ok(role),
-        Ok((role, Err(failure))) => {
-            let mut stop = Stop::from(failure);
-            stop.what = format!("{role}: {}", stop.what);
-            Err(stop)
-        }
+        Ok((role, Err(failure))) => Err(Stop::from(failure).of(role)),
         Err(error) => Err(Stop::new(Exit::Defect, codes::ROLE_ENDED, error.to_string())),
     }
 }

@@ -115,7 +115,7 @@ fn route(route: &Route) -> Value {
         table.put("domain", domain.as_str());
     }
     table.put("authority", route.authority.as_str());
-    table.put("message_types", route.message_types.iter().cloned().collect::<Vec<_>>());
+    table.put("message_types", route.message_types.clone());
     table.put("test", route.test);
     table.put("channel", route.channel.as_str());
     Value::Table(table)
@@ -145,7 +145,7 @@ fn interest(interest: &Interest) -> Value {
         table.put("domain", domain.as_str());
     }
     table.put("authority", interest.authority_prefix.as_str());
-    table.put("message_types", interest.message_types.iter().cloned().collect::<Vec<_>>());
+    table.put("message_types", interest.message_types.clone());
     table.put("test", interest.test);
     Value::Table(table)
 }

@@ -8,6 +8,9 @@ use super::{
 };
 use crate::{codes, exit::Stop};
 
+/// With one variable: where the simulated systems are.
+const CONFIGURATION: &str = include_str!("amtsbote.toml");
+
 /// Endpoints that are folders, and their folders.
 const FOLDERS: [(&str, &str); 2] = [
     ("nordsachsen-kfz", "fachverfahren/nordsachsen"),
@@ -16,91 +19,7 @@ const FOLDERS: [(&str, &str); 2] = [
 
 /// The configuration, as a user would write it; it stays beside the data to be looked at.
 pub(super) fn configuration(folder: &Path, inbox: SocketAddr) -> Result<String, Stop> {
-    let text = format!(
-        r#"# Made by `amtsbote demo`; every run writes it anew.
-data = "data"
-
-[gateway]
-listen = "127.0.0.1:0"
-
-[console]
-listen = "127.0.0.1:0"
-
-[telemetry]
-filter = "error"
-
-# Who is responsible, and on which channel it travels. Chemnitz is missing on purpose.
-[[route]]
-domain = "kfz"
-authority = "svb:14730"
-area = "nordsachsen"
-
-[[route]]
-domain = "kfz"
-authority = "svb:14626"
-area = "goerlitz"
-
-[[route]]
-domain = "kfz"
-authority = "svb:15085"
-area = "harz"
-
-[[route]]
-domain = "kfz"
-authority = "svb:12071"
-area = "spree-neisse"
-
-# Nordsachsen polls a folder.
-[[endpoint]]
-name = "nordsachsen-kfz"
-adapter = "file_drop"
-subscribe = [{{ domain = "kfz", authority = "svb:14730" }}]
-[endpoint.settings]
-directory = "fachverfahren/nordsachsen"
-extension = "antrag"
-
-# Görlitz takes HTTP requests, recognises repeated ones, and stumbles now and then.
-[[endpoint]]
-name = "goerlitz-kfz"
-adapter = "rest"
-subscribe = [{{ domain = "kfz", authority = "svb:14626" }}]
-retry = {{ initial_interval = "200ms", max_interval = "2s" }}
-[endpoint.settings]
-url = "http://{inbox}/goerlitz/antraege"
-contract = "deduplicates"
-attachments = "multipart"
-transient = [500]
-receipt = "/aktenzeichen"
-
-# Harz takes HTTP requests, can be asked what it has, and is down for maintenance at first.
-[[endpoint]]
-name = "harz-kfz"
-adapter = "rest"
-subscribe = [{{ domain = "kfz", authority = "svb:15085" }}]
-retry = {{ initial_interval = "200ms", max_interval = "2s" }}
-[endpoint.settings]
-url = "http://{inbox}/harz/antraege"
-contract = "can_look_up"
-conflict = "already_there"
-attachments = "multipart"
-receipt = "/aktenzeichen"
-probe = "http://{inbox}/harz/health"
-[endpoint.settings.look_up]
-url = "http://{inbox}/harz/antraege/{{key}}"
-visible_within = "1s"
-receipt = "/aktenzeichen"
-
-# Spree-Neiße polls a folder, and wants to know what it gets.
-[[endpoint]]
-name = "spree-neisse-kfz"
-adapter = "file_drop"
-subscribe = [{{ domain = "kfz", authority = "svb:12071" }}]
-[endpoint.settings]
-directory = "fachverfahren/spree-neisse"
-extension = "antrag"
-sidecar = true
-"#
-    );
+    let text = CONFIGURATION.replace("${INBOX}", &inbox.to_string());
     let unwritable = |error: std::io::Error| {
         let what = format!("cannot write in `{}`: {error}", folder.display());
         Stop::usage(codes::DATA_UNWRITABLE, what)
