@@ -76,7 +76,7 @@ async fn exit_codes_say_whether_the_same_again_helps() {
     ] {
         let ended = run(&arguments, &configuration).await;
         assert_eq!(ended.status.code(), Some(expected), "{arguments:?}\n{}", said(&ended));
-        assert!(!said(&ended).contains("panicked"), "{arguments:?}");
+        assert!(!said(&ended).contains("panicked at"), "{arguments:?}");
         if expected != 0 {
             let codes = source::codes(&said(&ended));
             let has_page = codes.iter().any(|code| source::error_pages().contains_key(code));
@@ -113,7 +113,7 @@ async fn the_demonstration_shows_the_whole_way_and_ends() {
     let configuration = Configuration::new();
     let demo = run_within(DEMO_WITHIN, &["demo", "--exit-when-done"], &configuration).await;
     assert_eq!(demo.status.code(), Some(0), "{}", said(&demo));
-    assert!(!said(&demo).contains("panicked"));
+    assert!(!said(&demo).contains("panicked at"));
 }
 
 async fn run(arguments: &[&str], configuration: &Configuration) -> Output {
