@@ -24,7 +24,7 @@ pub(crate) fn of(violation: &standards::Violation) -> Violation {
     }
 }
 
-/// For people: `Fehler AB-4010 (X001), Zeile 3, Spalte 7, /antrag/fin: …`.
+/// For people: `Fehler AB-4102 (X001), Zeile 3, Spalte 7, /antrag/fin: …`.
 pub(crate) fn text(violation: &Violation, language: Language) -> String {
     let severity = match violation.severity() {
         Severity::Warning => language.of("Warnung", "warning"),
