@@ -69,6 +69,19 @@ impl Stop {
         Self::new(Exit::Usage, code, what)
     }
 
+    /// A part that cannot be opened: whatever is wrong, it is with what surrounds the program.
+    pub(crate) fn at_start(failure: &Failure) -> Self {
+        let exit = match failure.kind() {
+            FailureKind::Defect | FailureKind::Rejected => Exit::Usage,
+            FailureKind::Unavailable | FailureKind::Transient | FailureKind::Uncertain => {
+                Exit::Unavailable
+            }
+        };
+        // The first line only says which kind it is.
+        let causes = anyhow::Chain::new(failure).skip(1).map(ToString::to_string);
+        Self::new(exit, failure.code(), causes.collect::<Vec<_>>().join(": "))
+    }
+
     /// Something is not there now.
     pub(crate) fn unavailable(code: &str, what: impl Into<String>) -> Self {
         Self::new(Exit::Unavailable, code, what)
@@ -93,8 +106,7 @@ impl Stop {
     }
 }
 
-/// A part that cannot be opened or ended by itself; its code comes first in its report and is not
-/// said twice.
+/// A part that ended by itself; its code comes first in its report and is not said twice.
 impl From<Failure> for Stop {
     fn from(failure: Failure) -> Self {
         let exit = match failure.kind() {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, net::SocketAddr, path::Path, sync::Arc};
 
 use channels::embedded::{Durability, EmbeddedChannel};
-use messaging::{ChannelName, Clock, Domain};
+use messaging::{ChannelName, Clock, Domain, Failure};
 use standards::Standards;
 use stores::{claims::ObjectClaims, journal::Journal, ledger::Ledger};
 use telemetry::{Metrics, Readiness};
@@ -77,11 +77,14 @@ fn open_stores(channel: &Path, store: &Path, claims: &Path, clock: Clock) -> Res
     for folder in BTreeSet::from([channel, store, claims]) {
         check_writable(folder)?;
     }
-    let channel = EmbeddedChannel::open_with(channel, clock, durability())?;
-    let claims = ObjectClaims::open(&claims.join(CLAIMS_FOLDER))?;
-    let ledger = Ledger::open(&store.join(LEDGER_FILE))?;
-    let journal = Journal::open(&store.join(JOURNAL_FILE))?;
-    Ok(Stores { channel, claims, ledger, journal })
+    let opened = || {
+        let channel = EmbeddedChannel::open_with(channel, clock, durability())?;
+        let claims = ObjectClaims::open(&claims.join(CLAIMS_FOLDER))?;
+        let ledger = Ledger::open(&store.join(LEDGER_FILE))?;
+        let journal = Journal::open(&store.join(JOURNAL_FILE))?;
+        Ok(Stores { channel, claims, ledger, journal })
+    };
+    opened().map_err(|failure: Failure| Stop::at_start(&failure))
 }
 
 /// Says which folder it is and why, before a database says "unable to open".
