@@ -99,7 +99,10 @@ async fn read(
     if from == offsets.end {
         return Ok(None);
     }
-    let records = log.read(partition, from, records_max).await?;
+    // What the writer has committed and not yet told is in the file already. It is not read before
+    // it is told, or the position would be beyond the end for a moment.
+    let told = usize::try_from(offsets.end - from).unwrap_or(usize::MAX);
+    let records = log.read(partition, from, records_max.min(told)).await?;
     let end = records.last().map_or(from, |(offset, ..)| offset + 1);
     Ok(Some(Batch { partition: partition.clone(), from, next: end, records }))
 }

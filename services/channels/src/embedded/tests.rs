@@ -272,3 +272,30 @@ async fn a_failing_transaction_leaves_nothing_and_the_next_works() {
     channel.append(vec![record(3)]).await.unwrap();
     assert_eq!(read_all(&channel).await.unwrap(), [0, 3]);
 }
+
+/// A committed record is in the file before the writer has told of it; whoever reads just then must
+/// not stand beyond the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_keeps_up_never_stands_beyond_the_end() {
+    const RECORDS: usize = 1_500;
+    let dir = TempDir::new().unwrap();
+    let channel = open(dir.path()).unwrap();
+    let group = GroupId::new("a").unwrap();
+    let mut reader =
+        channel.subscribe(&group, &[status()], Box::new(Positions::default())).await.unwrap();
+    let writing = async {
+        for number in 0..RECORDS {
+            channel.append(vec![record(u8::try_from(number % 250).unwrap()); 2]).await.unwrap();
+        }
+    };
+    let reading = async {
+        let mut read = 0;
+        while read < 2 * RECORDS {
+            let batch = reader.receive(1_000, Duration::from_secs(20)).await.unwrap();
+            read += batch.expect("there is more to come").records.len();
+        }
+        read
+    };
+    let (read, ()) = tokio::join!(reading, writing);
+    assert_eq!(read, 2 * RECORDS);
+}
