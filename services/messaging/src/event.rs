@@ -200,7 +200,7 @@ impl EventKind {
 /// One reason among several.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// A code: ours (`AB-4010`), XÖV's (`X001`) or the receiver's.
+    /// A code: ours (`AB-4102`), XÖV's (`X001`) or the receiver's.
     pub code: Option<String>,
     /// A sentence, or a path. May be about a person: only the portal sees it.
     pub text: String,
