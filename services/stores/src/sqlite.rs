@@ -2,7 +2,9 @@
 
 use std::{
     fmt,
-    path::Path,
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
 };
@@ -72,29 +74,65 @@ impl Schema {
     }
 }
 
-/// Opens `path` as `schema` says, or makes it.
+/// Opens `path` as `schema` says, or makes it where nothing is. An empty file is not nothing: it was
+/// a store once, and a new one in its place would forget what was delivered.
 pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection> {
     let failure = schema.failure();
-    let mut connection = Connection::open(path).map_err(&failure)?;
-    let pages: i64 =
-        connection.query_row("PRAGMA page_count", [], |row| row.get(0)).map_err(&failure)?;
-    if pages == 0 {
-        make(&mut connection, schema).map_err(&failure)?;
+    match fs::metadata(path) {
+        Ok(file) if file.len() == 0 => return Err(damaged(schema, "its file is empty")),
+        Ok(_) => {}
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(FailureKind::Unavailable.because(schema.codes.unavailable, error));
+        }
+        Err(_) if beside(path, "-wal").exists() => {
+            return Err(damaged(schema, "its file is missing, but the write-ahead log is there"));
+        }
+        Err(_) => make(path, schema)?,
     }
+    let connection = Connection::open(path).map_err(&failure)?;
     check(&connection, schema)?;
     settle_in(&connection, schema).map_err(&failure)?;
     Ok(connection)
 }
 
-fn make(connection: &mut Connection, schema: &Schema) -> rusqlite::Result<()> {
+/// Makes the file under another name first: a start that is cut short leaves none that looks done.
+fn make(path: &Path, schema: &Schema) -> Result<()> {
+    let unavailable = |error| FailureKind::Unavailable.because(schema.codes.unavailable, error);
+    let hidden = beside(path, ".new");
+    match fs::remove_file(&hidden) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unavailable(error)),
+        _ => {}
+    }
+    let mut connection = Connection::open(&hidden).map_err(schema.failure())?;
+    fill(&mut connection, schema).map_err(schema.failure())?;
+    connection.close().map_err(|(_, error)| schema.failure()(error))?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    fs::rename(&hidden, path)
+        .and_then(|()| File::open(folder.unwrap_or(Path::new(".")))?.sync_all())
+        .map_err(unavailable)
+}
+
+fn fill(connection: &mut Connection, schema: &Schema) -> rusqlite::Result<()> {
     // 16 KiB pages halve the cost of a 2 KiB record; they can only be chosen before the first table.
     connection.pragma_update(None, "page_size", 16_384)?;
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(schema.sql)?;
     transaction.pragma_update(None, "application_id", schema.application_id)?;
     transaction.pragma_update(None, "user_version", schema.version)?;
     transaction.commit()
+}
+
+/// `path` with more at the end of its name.
+fn beside(path: &Path, more: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(more);
+    name.into()
+}
+
+fn damaged(schema: &Schema, why: &str) -> Failure {
+    let what = schema.what;
+    FailureKind::Defect.because(schema.codes.corrupt, format!("the {what} is damaged: {why}"))
 }
 
 fn check(connection: &Connection, schema: &Schema) -> Result<()> {

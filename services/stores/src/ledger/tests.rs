@@ -214,6 +214,10 @@ async fn a_newer_or_damaged_ledger_is_refused_with_a_code() {
     std::fs::write(folder.ledger(), bytes).unwrap();
     let code = Ledger::open(&folder.ledger()).unwrap_err().code();
     assert!(["AB-2303", "AB-2304"].contains(&code), "{code}");
+
+    // An empty file was a ledger once: a new one in its place would deliver everything again.
+    std::fs::write(folder.ledger(), b"").unwrap();
+    assert_eq!(Ledger::open(&folder.ledger()).unwrap_err().code(), "AB-2304");
 }
 
 #[tokio::test]
