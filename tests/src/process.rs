@@ -128,11 +128,11 @@ impl Program {
     }
 
     /// Starts the program, which must refuse to run, and gives what it said.
-    pub async fn refuse(configuration: &Configuration) -> (ExitStatus, String) {
+    pub async fn refuse(configuration: &Configuration, why: &str) -> (ExitStatus, String) {
         let (mut child, log) = spawn(configuration, Wrapper::default());
         let status = tokio::time::timeout(STARTS_WITHIN, child.wait())
             .await
-            .unwrap_or_else(|_| panic!("the program runs:\n{}", last_lines(&log)))
+            .unwrap_or_else(|_| panic!("the program runs in spite of {why}:\n{}", last_lines(&log)))
             .expect("a child of ours");
         (status, fs::read_to_string(&log).unwrap_or_default())
     }

@@ -148,12 +148,12 @@ async fn a_spoiled_file_is_an_error_and_never_an_empty_one() {
             ("emptied", Vec::new()),
         ];
         if name == "channel" {
-            // After an unclean end the whole file is read before it is trusted.
-            fs::write(file.with_file_name("lock"), "1").expect("a file of ours");
             spoiled.push(("a page of noise in its middle", with_noise(&whole)));
         }
         for (how, bytes) in spoiled {
             fs::write(&file, bytes).expect("a file of ours");
+            // As an unclean end leaves it: then the file is read whole before it is trusted.
+            fs::write(file.with_file_name("lock"), "1").expect("a file of ours");
             refused(&format!("{name}: {how}"), &configuration, "AB-2").await;
         }
         fs::write(&file, &whole).expect("a file of ours");
@@ -214,7 +214,7 @@ async fn a_full_disk_loses_nothing_and_is_survived() {
 
 /// The program refuses to run, says `code`, and that has a page.
 async fn refused(name: &str, configuration: &Configuration, code: &str) -> String {
-    let (status, said) = Program::refuse(configuration).await;
+    let (status, said) = Program::refuse(configuration, name).await;
     assert!(!status.success(), "{name}: exit {status}");
     assert!(!said.contains("panicked"), "{name}: a panic\n{said}");
     let codes = source::codes(&said);
