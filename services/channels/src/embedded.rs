@@ -50,6 +50,9 @@ pub enum Durability {
 
 /// Keeps everything in `channel.sqlite` in a data directory that no other process may use.
 ///
+/// One ledger and one journal read it. When one of them is made anew, the new one takes the place
+/// of the former, which would keep everything for ever otherwise.
+///
 /// Dropping it waits for the writer to finish what it was given; subscriptions then end.
 #[derive(Debug)]
 pub struct EmbeddedChannel {
@@ -96,6 +99,12 @@ impl EmbeddedChannel {
             writer: Some(writer),
             _lock: lock,
         }))
+    }
+
+    /// The channels in the file that carry applications, in order, whoever reads them.
+    #[must_use]
+    pub fn application_channels(&self) -> Vec<ChannelName> {
+        self.shared.application_channels()
     }
 
     /// Gives the writer a command and waits for the answer. A dropped call is still carried out.

@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::{
     BATCH_BYTES_MAX, CHANNELS_MAX, check_size, codes,
-    reader::{Entries, Log, Reader},
+    reader::{Entries, Log, Reader, is_cared_for},
 };
 
 /// Keeps everything in memory; a clone is the same channel, as a second connection would be.
@@ -85,10 +85,12 @@ impl State {
         self.channels.get(&partition.channel)?.get(usize::try_from(partition.number).ok()?)
     }
 
-    /// What every group that reads `partition` has read; `None` if no group does.
+    /// What every group that reads `partition` has read; `None` if no group does, or none whose
+    /// reading is enough.
     fn read_by_all(&self, partition: &Partition) -> Option<u64> {
-        let of_it = self.progress.iter().filter(|((_, of), _)| of == partition);
-        of_it.map(|(_, next)| *next).min()
+        let of_it = || self.progress.iter().filter(|((_, of), _)| of == partition);
+        is_cared_for(&partition.channel, of_it().map(|((group, _), _)| group))
+            .then(|| of_it().map(|(_, next)| *next).min())?
     }
 }
 
@@ -141,6 +143,7 @@ impl Channel for MemoryChannel {
         channels: &[ChannelName],
         positions: Box<dyn StoredPositions>,
     ) -> Result<Box<dyn Subscription>> {
+        self.0.lock().progress.retain(|(former, _), _| !group.replaces(former));
         let mut partitions = Vec::new();
         for channel in channels {
             for number in 0..self.0.partitions {
@@ -206,7 +209,10 @@ impl Log for Arc<Inner> {
     }
 
     fn report(&self, group: &GroupId, partition: &Partition, next: u64) -> Result<()> {
-        self.lock().progress.insert((group.clone(), partition.clone()), next);
+        // Who was replaced counts no more.
+        if let Some(known) = self.lock().progress.get_mut(&(group.clone(), partition.clone())) {
+            *known = next;
+        }
         Ok(())
     }
 }

@@ -4,8 +4,8 @@ use std::{fmt, ops::Range, time::Duration};
 
 use async_trait::async_trait;
 use messaging::{
-    Batch, Failure, FailureKind, GroupId, Partition, Record, Result, StoredPositions, Subscription,
-    Timestamp,
+    Batch, ChannelName, Failure, FailureKind, GroupId, Partition, Record, Result, StoredPositions,
+    Subscription, Timestamp,
 };
 use tokio::sync::watch;
 
@@ -105,6 +105,15 @@ async fn read(
     let records = log.read(partition, from, records_max.min(told)).await?;
     let end = records.last().map_or(from, |(offset, ..)| offset + 1);
     Ok(Some(Batch { partition: partition.clone(), from, next: end, records }))
+}
+
+/// Whether what `groups` have read of `channel` may ever go: an application is accepted, and only a
+/// ledger admits it. A journal that has read it does not.
+pub(crate) fn is_cared_for<'g>(
+    channel: &ChannelName,
+    mut groups: impl Iterator<Item = &'g GroupId>,
+) -> bool {
+    !channel.is_application() || groups.any(GroupId::is_ledger)
 }
 
 /// The failure that names the gap between what is stored and what is there.

@@ -25,7 +25,8 @@ pub trait Channel: fmt::Debug + Send + Sync + 'static {
     /// partition: the next offset to read, asked whenever a partition comes to this reader.
     ///
     /// Makes channels that are missing, as configured. Registers the group, below whose reported
-    /// progress nothing is trimmed (embedded).
+    /// progress nothing is trimmed (embedded, which has one ledger and one journal: a new one takes
+    /// the place of the former; see [`GroupId::replaces`]).
     ///
     /// # Errors
     /// `Unavailable` or `Defect`, as for [`Channel::append`].
@@ -37,8 +38,8 @@ pub trait Channel: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Box<dyn Subscription>>;
 
     /// Removes what was appended before `before`, as far as every registered group has read; a
-    /// channel that no group reads keeps everything. Returns how many records went. Kafka does
-    /// this by itself and answers 0.
+    /// channel that no group reads keeps everything, and so does one with applications that no
+    /// ledger reads. Returns how many records went. Kafka does this by itself and answers 0.
     ///
     /// # Errors
     /// `Unavailable`.

@@ -157,6 +157,28 @@ impl ChannelName {
     }
 }
 
+impl GroupId {
+    /// Whether it is a ledger: what it has read is admitted.
+    #[must_use]
+    pub fn is_ledger(&self) -> bool {
+        self.0.starts_with("ledger-")
+    }
+
+    /// Whether it is a journal: what it has read is known, and not yet cared for.
+    #[must_use]
+    pub fn is_journal(&self) -> bool {
+        self.0.starts_with("journal-")
+    }
+
+    /// Whether `former` is no more once this reads, where there is one ledger and one journal.
+    #[must_use]
+    pub fn replaces(&self, former: &Self) -> bool {
+        let is_same_kind =
+            (self.is_ledger() && former.is_ledger()) || (self.is_journal() && former.is_journal());
+        is_same_kind && self != former
+    }
+}
+
 /// Declares an id that is a UUID inside and hyphenated at the edge.
 macro_rules! uuid_id {
     ($(#[$doc:meta])* $type:ident, $what:literal) => {

@@ -9,6 +9,8 @@ use std::{
 
 use messaging::{ChannelName, GroupId};
 
+use crate::reader::is_cared_for;
+
 /// One channel in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Extent {
@@ -62,11 +64,23 @@ impl Shared {
         self.lock().extents.get(channel).map(|extent| extent.id)
     }
 
+    /// Those there are that carry applications, in order.
+    pub(super) fn application_channels(&self) -> Vec<ChannelName> {
+        let state = self.lock();
+        let mut channels: Vec<_> =
+            state.extents.keys().filter(|channel| channel.is_application()).cloned().collect();
+        channels.sort();
+        channels
+    }
+
     pub(super) fn report(&self, group: &GroupId, channel: &ChannelName, next: u64) {
         let mut state = self.lock();
         let reader = (group.clone(), channel.clone());
-        state.progress.insert(reader.clone(), next);
-        state.unsaved.insert(reader, next);
+        // Who was replaced counts no more.
+        if let Some(known) = state.progress.get_mut(&reader) {
+            *known = next;
+            state.unsaved.insert(reader, next);
+        }
     }
 
     /// The first of `names` that would be a new channel where there is no room for one.
@@ -82,9 +96,17 @@ impl Shared {
 }
 
 impl State {
-    /// What every group that reads `channel` has read; `None` if no group does.
+    /// What every group that reads `channel` has read; `None` if no group does, or none whose
+    /// reading is enough.
     pub(super) fn read_by_all(&self, channel: &ChannelName) -> Option<u64> {
-        let of_it = self.progress.iter().filter(|((_, of), _)| of == channel);
-        of_it.map(|(_, next)| *next).min()
+        let of_it = || self.progress.iter().filter(|((_, of), _)| of == channel);
+        is_cared_for(channel, of_it().map(|((group, _), _)| group))
+            .then(|| of_it().map(|(_, next)| *next).min())?
+    }
+
+    /// Forgets whom `group` replaces.
+    pub(super) fn replace(&mut self, group: &GroupId) {
+        self.progress.retain(|(former, _), _| !group.replaces(former));
+        self.unsaved.retain(|(former, _), _| !group.replaces(former));
     }
 }

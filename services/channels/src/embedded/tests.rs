@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use messaging::{
-    Channel, ChannelName, Clock, FailureKind, GroupId, Record, Result, Timestamp,
+    Channel, ChannelName, Clock, FailureKind, GroupId, Partition, Record, Result, Timestamp,
     conformance::channel::{Positions, Site, check},
 };
 use rusqlite::Connection;
@@ -271,6 +271,37 @@ async fn a_failing_transaction_leaves_nothing_and_the_next_works() {
     drop(other);
     channel.append(vec![record(3)]).await.unwrap();
     assert_eq!(read_all(&channel).await.unwrap(), [0, 3]);
+}
+
+#[tokio::test]
+async fn a_replaced_reader_is_gone_from_the_file() {
+    let dir = TempDir::new().unwrap();
+    let application = ChannelName::new("application.kfz").unwrap();
+    let appended = Record { channel: application.clone(), ..record(1) };
+    open(dir.path()).unwrap().append(vec![appended; 10]).await.unwrap();
+    for (group, next) in [("ledger-1", 3), ("ledger-2", 10)] {
+        let channel = open(dir.path()).unwrap();
+        let group = GroupId::new(group).unwrap();
+        let positions = Box::new(Positions::default());
+        let mut reader =
+            channel.subscribe(&group, std::slice::from_ref(&application), positions).await.unwrap();
+        let partition = Partition { channel: application.clone(), number: 0 };
+        reader.report_progress(&partition, next).await.unwrap();
+    }
+    let channel = open(dir.path()).unwrap();
+    assert_eq!(channel.trim(&application, Timestamp(i64::MAX)).await.unwrap(), 10);
+}
+
+#[tokio::test]
+async fn a_channel_that_nobody_names_any_more_is_told() {
+    let dir = TempDir::new().unwrap();
+    let names = ["application.kfz.neu", "status", "application.kfz.alt"];
+    let records =
+        names.map(|name| Record { channel: ChannelName::new(name).unwrap(), ..record(1) });
+    open(dir.path()).unwrap().append(records.to_vec()).await.unwrap();
+    let told = open(dir.path()).unwrap().application_channels();
+    let told: Vec<_> = told.iter().map(ChannelName::as_str).collect();
+    assert_eq!(told, ["application.kfz.alt", "application.kfz.neu"]);
 }
 
 /// A committed record is in the file before the writer has told of it; whoever reads just then must

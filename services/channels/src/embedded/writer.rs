@@ -30,7 +30,8 @@ pub(super) enum Command {
         _room: OwnedSemaphorePermit,
         answer: oneshot::Sender<Result<Vec<Position>>>,
     },
-    /// Makes channels and remembers that a group reads them from these positions on.
+    /// Makes channels and remembers that a group reads them from these positions on, and that no
+    /// group it replaces reads anything any more.
     Register {
         group: GroupId,
         stored: Vec<(ChannelName, Option<u64>)>,
@@ -89,7 +90,8 @@ impl Writer {
             let state = self.shared.lock();
             (state.extents.clone(), state.unsaved.clone())
         };
-        let mut work = Work { now: self.clock.now(), extents, unsaved, registered: Vec::new() };
+        let (groups, registered) = (Vec::new(), Vec::new());
+        let mut work = Work { now: self.clock.now(), extents, unsaved, groups, registered };
         match work.transact(&mut self.connection, &self.shared, group) {
             Ok(done) => {
                 self.publish(work);
@@ -110,6 +112,9 @@ impl Writer {
         state.extents = work.extents;
         // What was reported anew meanwhile stays to be saved.
         state.unsaved.retain(|reader, next| work.unsaved.get(reader) != Some(next));
+        for group in &work.groups {
+            state.replace(group);
+        }
         for (reader, next) in work.registered {
             state.unsaved.remove(&reader);
             state.progress.insert(reader, next);
@@ -124,6 +129,8 @@ struct Work {
     now: Timestamp,
     extents: Extents,
     unsaved: Progress,
+    /// Those that registered, in order.
+    groups: Vec<GroupId>,
     registered: Vec<((GroupId, ChannelName), u64)>,
 }
 
@@ -183,6 +190,7 @@ impl Work {
         group: &GroupId,
         stored: &[(ChannelName, Option<u64>)],
     ) -> rusqlite::Result<()> {
+        self.replace(transaction, group)?;
         for (channel, stored) in stored {
             let Extent { id, start, .. } = *self.make(transaction, channel)?;
             let next = stored.unwrap_or(start);
@@ -192,6 +200,21 @@ impl Work {
             save_progress(transaction, group, id, next)?;
             self.registered.push((reader, next));
         }
+        Ok(())
+    }
+
+    /// Removes every trace of whom `group` replaces.
+    fn replace(&mut self, transaction: &Transaction<'_>, group: &GroupId) -> rusqlite::Result<()> {
+        let mut readers = transaction.prepare_cached("SELECT DISTINCT reader FROM progress")?;
+        let readers = readers.query_map([], |row| row.get::<_, String>(0))?;
+        for reader in readers.collect::<rusqlite::Result<Vec<_>>>()? {
+            if GroupId::new(&reader).is_ok_and(|former| group.replaces(&former)) {
+                transaction.execute("DELETE FROM progress WHERE reader = ?1", [reader])?;
+            }
+        }
+        self.unsaved.retain(|(former, _), _| !group.replaces(former));
+        self.registered.retain(|((former, _), _)| !group.replaces(former));
+        self.groups.push(group.clone());
         Ok(())
     }
 

@@ -72,6 +72,8 @@ pub async fn check(make: impl Fn() -> Site) {
         trimming_keeps_what_is_young_or_unread(&make()).await;
         a_position_before_the_start_is_a_defect(&make()).await;
         what_a_group_has_read_survives_a_restart(&make()).await;
+        applications_are_kept_until_a_ledger_has_read_them(&make()).await;
+        a_new_store_takes_the_place_of_the_former(&make()).await;
     }
 }
 
@@ -333,6 +335,48 @@ async fn what_a_group_has_read_survives_a_restart(site: &Site) {
     drop(channel);
     let channel = site.open().await;
     assert_eq!(trim(&*channel, "status", Timestamp(i64::MAX)).await, 4);
+}
+
+async fn applications_are_kept_until_a_ledger_has_read_them(site: &Site) {
+    let channel = site.open().await;
+    let batch = (0..10).map(|n| record("application.kfz", 1, n)).collect();
+    let appended = append(&*channel, batch).await;
+    let (seventh, last) = (nth(&appended, 6), nth(&appended, 9));
+    let (all, none) = (Timestamp(i64::MAX), Positions::default());
+    let mut journal = subscribe(&*channel, "journal-1", &["application.kfz"], &none).await;
+    journal.report_progress(&last.partition, last.offset + 1).await.expect("report");
+    assert_eq!(trim(&*channel, "application.kfz", all).await, 0, "a journal delivers nothing");
+    let mut ledger = subscribe(&*channel, "ledger-1", &["application.kfz"], &none).await;
+    assert_eq!(trim(&*channel, "application.kfz", all).await, 0, "nothing is admitted yet");
+    ledger.report_progress(&seventh.partition, seventh.offset).await.expect("report");
+    assert_eq!(trim(&*channel, "application.kfz", all).await, 6, "what is admitted can go");
+}
+
+async fn a_new_store_takes_the_place_of_the_former(site: &Site) {
+    let channel = site.open().await;
+    let batch = (0..10).map(|n| record("application.kfz", 1, n)).collect();
+    let appended = append(&*channel, batch).await;
+    let (first, last) = (nth(&appended, 0), nth(&appended, 9));
+    let end = last.offset + 1;
+    let (all, positions) = (Timestamp(i64::MAX), Positions::default());
+    let mut former = Vec::new();
+    for group in ["ledger-1", "journal-1"] {
+        former.push(subscribe(&*channel, group, &["application.kfz"], &positions).await);
+    }
+    for group in ["ledger-2", "journal-2"] {
+        let mut new = subscribe(&*channel, group, &["application.kfz"], &positions).await;
+        assert_eq!(
+            trim(&*channel, "application.kfz", all).await,
+            0,
+            "a new one reads from the start"
+        );
+        new.report_progress(&last.partition, end).await.expect("report");
+    }
+    // What it still says counts no more.
+    for former in &mut former {
+        former.report_progress(&first.partition, first.offset).await.expect("report");
+    }
+    assert_eq!(trim(&*channel, "application.kfz", all).await, 10, "the former ones are no more");
 }
 
 async fn check_gap(channel: &dyn Channel, positions: &Positions, gap: std::ops::Range<u64>) {
