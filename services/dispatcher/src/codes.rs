@@ -24,3 +24,5 @@ pub(crate) const FAILING_IN_A_ROW: &str = "AB-3210";
 pub(crate) const READER_STOPPED: &str = "AB-3211";
 /// The adapter panicked.
 pub(crate) const ADAPTER_PANICKED: &str = "AB-9201";
+/// The reader or the relay is gone.
+pub(crate) const HELPER_LOST: &str = "AB-9202";

@@ -32,9 +32,10 @@ use self::{draft::Draft, start::Envelopes};
 use crate::{
     Endpoint, Parts,
     attempt::{self, Ended},
+    codes,
     gate::Gate,
     known::Known,
-    reader::{Prepared, Reader},
+    reader::{Handed, Prepared, Reader},
     relay::Relay,
     ruling::Terms,
     schedule::Schedule,
@@ -135,6 +136,8 @@ enum Wake {
     Probed(usize, Result<()>),
     Time,
     Shutdown,
+    /// The reader or the relay is gone, and nobody would read or tell any more.
+    HelperLost,
 }
 
 impl Engine {
@@ -150,8 +153,14 @@ impl Engine {
             ledger: parts.ledger.clone(),
             channels: parts.channels.clone(),
             ready: parts.ready.add("dispatcher.reader"),
+            handed: Handed::default(),
         };
-        let relay = Relay { channel: Arc::clone(&parts.channel), ledger: parts.ledger.clone() };
+        let relay = Relay {
+            channel: Arc::clone(&parts.channel),
+            ledger: parts.ledger.clone(),
+            ready: parts.ready.add("dispatcher.relay"),
+        };
+        relay.ready.ready();
 
         let mut helpers = JoinSet::new();
         let mut engine = recover::recover(parts, shutdown).await?;
@@ -170,8 +179,13 @@ impl Engine {
     pub(crate) async fn run(mut self) -> Result<()> {
         let mut wake = Wake::Time;
         loop {
-            if matches!(wake, Wake::Shutdown) {
-                return self.drain().await;
+            match wake {
+                Wake::Shutdown => return self.drain().await,
+                Wake::HelperLost => {
+                    let text = "the reader or the relay ended by itself";
+                    return Err(FailureKind::Defect.because(codes::HELPER_LOST, text));
+                }
+                _ => {}
             }
             self.turn(wake).await?;
             wake = self.wait().await;
@@ -186,6 +200,7 @@ impl Engine {
             Some(ended) = self.attempts.join_next() => ended_of(ended),
             Some((served, probed)) = next_probe(&mut self.probes) => Wake::Probed(served, probed),
             Some(batch) = self.batches.recv() => Wake::Batch(batch),
+            Some(_) = self.helpers.join_next() => Wake::HelperLost,
             () = tokio::time::sleep_until(wakes_at) => Wake::Time,
         }
     }
@@ -220,7 +235,7 @@ impl Engine {
                 self.probed(served, &probed, draft);
                 Ok(())
             }
-            Wake::Time | Wake::Shutdown => Ok(()),
+            Wake::Time | Wake::Shutdown | Wake::HelperLost => Ok(()),
         }
     }
 

@@ -16,6 +16,8 @@ struct Closed {
     probes_failed: u32,
     /// A probe is under way.
     is_probing: bool,
+    /// What an attempt that ended meanwhile asked for; newer than the probe's answer.
+    asked: Option<Instant>,
 }
 
 impl Gate {
@@ -31,10 +33,11 @@ impl Gate {
         match &mut self.0 {
             Some(closed) => {
                 closed.until = closed.until.max(until);
+                closed.asked = closed.is_probing.then_some(closed.until);
                 false
             }
             None => {
-                self.0 = Some(Closed { until, probes_failed: 0, is_probing: false });
+                self.0 = Some(Closed { until, probes_failed: 0, is_probing: false, asked: None });
                 true
             }
         }
@@ -51,9 +54,16 @@ impl Gate {
         }
     }
 
-    /// The probe succeeded.
-    pub(crate) fn open(&mut self) {
-        self.0 = None;
+    /// The probe succeeded. False if it stays closed, because an attempt was told to wait since.
+    pub(crate) fn open(&mut self) -> bool {
+        match &mut self.0 {
+            Some(closed) if closed.asked.is_some() => {
+                closed.asked = None;
+                closed.is_probing = false;
+                false
+            }
+            _ => self.0.take().is_some(),
+        }
     }
 
     /// The probe failed: closed for what `wait` says of the number of failed probes.
@@ -61,7 +71,8 @@ impl Gate {
         if let Some(closed) = &mut self.0 {
             closed.probes_failed = closed.probes_failed.saturating_add(1);
             closed.is_probing = false;
-            closed.until = now + wait(closed.probes_failed);
+            let until = now + wait(closed.probes_failed);
+            closed.until = closed.asked.take().map_or(until, |asked| asked.max(until));
         }
     }
 
@@ -92,9 +103,21 @@ mod tests {
         assert_eq!(gate.wakes_at(), Some(later + WAIT * 2));
 
         assert!(gate.begin_probe(later + WAIT * 2));
-        gate.open();
+        assert!(gate.open());
         assert!(gate.is_open());
         assert_eq!(gate.wakes_at(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_that_ends_during_a_probe_knows_better_than_the_probe() {
+        let start = Instant::now();
+        let mut gate = Gate::default();
+        gate.close(start, WAIT);
+        let later = start + WAIT;
+        assert!(gate.begin_probe(later));
+        gate.close(later, WAIT * 6);
+        assert!(!gate.open());
+        assert_eq!(gate.wakes_at(), Some(later + WAIT * 6));
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,13 +1,18 @@
 //! Reads application channels and makes records ready for admission: decodes them and pins the
 //! claims they refer to, so that delivery depends neither on retention nor on the gateway.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use bytes::Bytes;
 use channels::codec;
 use messaging::{
-    Batch, Channel, ChannelName, Claims, Envelope, FailureKind, Partition, Record, Result,
-    Subscription,
+    Batch, Channel, ChannelName, Claims, Envelope, Failure, FailureKind, Partition, Record, Result,
+    StoredPositions, Subscription,
 };
 use stores::ledger::Ledger;
 use telemetry::readiness::Check;
@@ -55,6 +60,37 @@ pub(crate) struct Reader {
     pub(crate) ledger: Ledger,
     pub(crate) channels: Vec<ChannelName>,
     pub(crate) ready: Check,
+    pub(crate) handed: Handed,
+}
+
+/// How far the engine was given records. Ahead of the ledger while they wait for their commit: a
+/// reader that begins anew must not give them a second time.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Handed(Arc<Mutex<HashMap<Partition, u64>>>);
+
+impl Handed {
+    fn set(&self, partition: &Partition, next: u64) {
+        let mut handed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        handed.insert(partition.clone(), next);
+    }
+
+    fn get(&self, partition: &Partition) -> Option<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(partition).copied()
+    }
+}
+
+#[derive(Debug)]
+struct Positions {
+    ledger: Ledger,
+    handed: Handed,
+}
+
+#[async_trait]
+impl StoredPositions for Positions {
+    async fn next_offset(&self, partition: &Partition) -> Result<Option<u64>> {
+        let admitted = self.ledger.next_offset(partition).await?;
+        Ok(admitted.max(self.handed.get(partition)))
+    }
 }
 
 impl Reader {
@@ -99,25 +135,44 @@ impl Reader {
         admitted: &mut mpsc::UnboundedReceiver<(Partition, u64)>,
         pause: &mut Duration,
     ) -> Result<()> {
-        let positions = Box::new(self.ledger.clone());
+        let positions = Positions { ledger: self.ledger.clone(), handed: self.handed.clone() };
+        let group = self.ledger.group();
         let mut subscription =
-            self.channel.subscribe(self.ledger.group(), &self.channels, positions).await?;
+            self.channel.subscribe(group, &self.channels, Box::new(positions)).await?;
+        let mut contradictions = BTreeSet::new();
         self.ready.ready();
         while !batches.is_closed() {
             let received = tokio::select! {
                 () = batches.closed() => return Ok(()),
-                received = subscription.receive(RECORDS_MAX, RECEIVE_WAIT) => received?,
+                received = subscription.receive(RECORDS_MAX, RECEIVE_WAIT) => received,
             };
-            *pause = PAUSE_MIN;
-            if let Some(batch) = received {
-                let prepared = self.prepare(batch).await?;
-                if batches.send(prepared).await.is_err() {
-                    return Ok(());
+            match received {
+                Ok(None) => {}
+                Ok(Some(batch)) => {
+                    let prepared = self.prepare(batch).await?;
+                    self.handed.set(&prepared.partition, prepared.next);
+                    if batches.send(prepared).await.is_err() {
+                        return Ok(());
+                    }
                 }
+                Err(failure) if failure.kind() == FailureKind::Unavailable => return Err(failure),
+                Err(failure) => self.set_aside(&failure, &mut contradictions).await,
             }
+            *pause = PAUSE_MIN;
             report(subscription.as_mut(), admitted).await?;
         }
         Ok(())
+    }
+
+    /// A partition that contradicts the ledger is read no further, or what the failure names would be
+    /// skipped; it tells so on each of its turns, and the others go on.
+    async fn set_aside(&self, failure: &Failure, known: &mut BTreeSet<String>) {
+        let cause = failure.report();
+        if known.insert(cause.clone()) {
+            error!(code = codes::READER_STOPPED, cause, "a partition is read no further");
+            self.ready.not_ready(format!("{}: {cause}", codes::READER_STOPPED));
+        }
+        tokio::time::sleep(PAUSE_MIN).await;
     }
 
     async fn prepare(&self, batch: Batch) -> Result<Prepared> {

@@ -6,15 +6,17 @@
 use std::{sync::Arc, time::Duration};
 
 use channels::codec;
-use messaging::{Channel, Record, Result};
+use messaging::{Channel, FailureKind, Record, Result};
 use stores::ledger::{Ledger, OutboxEntry};
+use telemetry::Check;
 use tokio::sync::watch;
 use tracing::{error, warn};
 
 use crate::codes;
 
-/// Events appended at once.
+/// Events appended at once, and their bytes; dead letters carry a whole record.
 const ENTRIES_MAX: u32 = 500;
+const BYTES_MAX: usize = 4 << 20;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
@@ -22,6 +24,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 pub(crate) struct Relay {
     pub(crate) channel: Arc<dyn Channel>,
     pub(crate) ledger: Ledger,
+    pub(crate) ready: Check,
 }
 
 impl Relay {
@@ -36,6 +39,7 @@ impl Relay {
                     after = sequence;
                     pause = PAUSE_MIN;
                     told.send_replace(after);
+                    self.ready.ready();
                 }
                 Ok(None) => {
                     if written.changed().await.is_err() {
@@ -44,6 +48,7 @@ impl Relay {
                 }
                 Err(failure) => {
                     warn!(code = failure.code(), cause = failure.report(), "events cannot be told");
+                    self.ready.not_ready(failure.report());
                     // What is not told now is told at the next start.
                     if written.has_changed().is_err() {
                         return;
@@ -56,14 +61,49 @@ impl Relay {
     }
 
     async fn relay_next(&self, after: u64) -> Result<Option<u64>> {
-        let entries = self.ledger.outbox(after, ENTRIES_MAX).await?;
+        let mut entries = self.ledger.outbox(after, ENTRIES_MAX).await?;
+        entries.truncate(fitting(&entries));
         let Some(last) = entries.last().map(|entry| entry.sequence) else { return Ok(None) };
         let records: Vec<Record> = entries.iter().filter_map(decode).collect();
-        if !records.is_empty() {
-            self.channel.append(records).await?;
+        if records.is_empty() {
+            return Ok(Some(last));
         }
-        Ok(Some(last))
+        match self.channel.append(records).await {
+            Ok(_) => Ok(Some(last)),
+            Err(failure) if failure.kind() == FailureKind::Unavailable => Err(failure),
+            Err(_) => self.relay_one_by_one(&entries).await.map(Some),
+        }
     }
+
+    /// One of them cannot be told, and must not keep the others from being told.
+    async fn relay_one_by_one(&self, entries: &[OutboxEntry]) -> Result<u64> {
+        let mut last = 0;
+        for entry in entries {
+            if let Some(record) = decode(entry) {
+                match self.channel.append(vec![record]).await {
+                    Err(failure) if failure.kind() != FailureKind::Unavailable => {
+                        let (code, cause) = (failure.code(), failure.report());
+                        error!(code, cause, sequence = entry.sequence, "an event cannot be told");
+                    }
+                    appended => {
+                        appended?;
+                    }
+                }
+            }
+            last = entry.sequence;
+        }
+        Ok(last)
+    }
+}
+
+/// How many of `entries` are appended at once; at least one, if there is one.
+fn fitting(entries: &[OutboxEntry]) -> usize {
+    let mut bytes = 0;
+    let within = entries.iter().take_while(|entry| {
+        bytes += entry.record.len();
+        bytes <= BYTES_MAX
+    });
+    within.count().max(1)
 }
 
 /// Our own writing; one that cannot be read is damaged and would block all others.

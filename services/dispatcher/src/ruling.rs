@@ -103,7 +103,7 @@ fn failed(entry: &Entry, failure: &Failure, terms: &Terms, at: Timestamp, chance
     if matches!(decision, Decision::CloseGate(_)) && GATE_CLOSINGS_MAX <= entry.gate_closings {
         decision = match terms.policy.is_exhausted(attempts, elapsed) {
             true => Decision::DeadLetter,
-            false => Decision::Retry(terms.policy.wait(attempts, chance)),
+            false => Decision::Retry(wait_of(failure, terms, attempts, chance)),
         };
     }
     let next = match decision {
@@ -126,10 +126,15 @@ fn failed(entry: &Entry, failure: &Failure, terms: &Terms, at: Timestamp, chance
             };
         }
         Decision::Uncertain => {
-            let repeats = !matches!(terms.contract, EffectContract::None);
+            // Asking and waiting for a person cost no attempt; only a repetition does.
+            let repeats =
+                matches!(terms.contract, EffectContract::Idempotent | EffectContract::Deduplicates);
             match repeats && terms.policy.is_exhausted(attempts, elapsed) {
                 true => dead(entry, terms),
-                false => uncertain(entry, terms.contract, terms.policy.wait(attempts, chance)),
+                false => {
+                    let wait = wait_of(failure, terms, attempts, chance);
+                    uncertain(entry, terms.contract, wait)
+                }
             }
         }
         Decision::Reject => Ruling {
@@ -168,19 +173,30 @@ fn looked_up(entry: &Entry, found: &Found, terms: &Terms, at: Timestamp) -> Ruli
     }
 }
 
-/// Not having found out leaves it as uncertain as it was.
+/// Not having found out leaves it as uncertain as it was. An endpoint that answers its probe and not
+/// the question is not down; asked in vain often enough, a person is asked.
 fn not_found_out(entry: &Entry, failure: &Failure, terms: &Terms, chance: f64) -> Ruling {
-    let wait = failure
-        .wait_requested()
-        .unwrap_or_else(|| terms.policy.wait(entry.gate_closings.saturating_add(1), chance));
-    let is_down = failure.kind() == FailureKind::Unavailable;
+    let asked = entry.gate_closings.saturating_add(1);
+    let wait = wait_of(failure, terms, asked, chance);
+    let is_down = failure.kind() == FailureKind::Unavailable && asked <= GATE_CLOSINGS_MAX;
+    let is_in_vain = terms.policy.attempts_max.max(GATE_CLOSINGS_MAX + 1) <= asked;
     Ruling {
-        gate_closings: entry.gate_closings.saturating_add(1),
-        next: if is_down { Next::Now } else { Next::After(wait) },
+        gate_closings: asked,
+        next: match (is_in_vain, is_down) {
+            (true, _) => Next::Held,
+            (false, true) => Next::Now,
+            (false, false) => Next::After(wait),
+        },
+        event: is_in_vain.then_some(EventKind::Uncertain { is_question: true }),
         close_gate: is_down.then_some(wait),
         outcome: outcome_of(failure.kind()),
         ..unchanged(entry)
     }
+}
+
+/// What the remote side asked for, else what the policy says.
+fn wait_of(failure: &Failure, terms: &Terms, attempt: u32, chance: f64) -> Duration {
+    failure.wait_requested().unwrap_or_else(|| terms.policy.wait(attempt, chance))
 }
 
 fn uncertain(entry: &Entry, contract: EffectContract, wait: Duration) -> Ruling {

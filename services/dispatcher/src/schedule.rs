@@ -51,7 +51,8 @@ pub(crate) enum Turn {
 
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    cases: HashMap<CaseId, VecDeque<Entry>>,
+    /// Each with what it does once it is the head.
+    cases: HashMap<CaseId, VecDeque<(Entry, Turn)>>,
     due: VecDeque<CaseId>,
     waiting: BTreeSet<(Instant, CaseId)>,
     len: usize,
@@ -63,10 +64,10 @@ impl Schedule {
         self.len
     }
 
-    /// Puts `entry` behind its case's others. `turn` counts if it is the head.
+    /// Puts `entry` behind its case's others. `turn` counts from when it is the head.
     pub(crate) fn add(&mut self, entry: Entry, turn: Turn) {
         let case = self.cases.entry(entry.case_id).or_default();
-        case.push_back(entry);
+        case.push_back((entry, turn));
         self.len += 1;
         if case.len() == 1 {
             self.place(entry.case_id, turn);
@@ -87,12 +88,12 @@ impl Schedule {
     /// Says what becomes of the busy head of its case.
     pub(crate) fn settle(&mut self, entry: Entry, turn: Turn) {
         let Some(case) = self.cases.get_mut(&entry.case_id) else { return };
-        debug_assert_eq!(case.front().map(|head| head.delivery), Some(entry.delivery));
+        debug_assert_eq!(case.front().map(|(head, _)| head.delivery), Some(entry.delivery));
         if turn == Turn::Gone {
             case.pop_front();
             self.len -= 1;
-            match case.front() {
-                Some(_) => self.place(entry.case_id, Turn::Due),
+            match case.front().map(|(_, turn)| *turn) {
+                Some(turn) => self.place(entry.case_id, turn),
                 None => {
                     self.cases.remove(&entry.case_id);
                 }
@@ -100,7 +101,7 @@ impl Schedule {
             return;
         }
         if let Some(head) = case.front_mut() {
-            *head = entry;
+            *head = (entry, turn);
         }
         self.place(entry.case_id, turn);
     }
@@ -122,11 +123,12 @@ impl Schedule {
 
     /// The open delivery, if it still is one.
     pub(crate) fn find(&self, case: CaseId, delivery: DeliveryId) -> Option<&Entry> {
-        self.cases.get(&case)?.iter().find(|entry| entry.delivery == delivery)
+        let mut entries = self.cases.get(&case)?.iter().map(|(entry, _)| entry);
+        entries.find(|entry| entry.delivery == delivery)
     }
 
     fn head(&self, case: CaseId) -> Option<Entry> {
-        self.cases.get(&case)?.front().copied()
+        self.cases.get(&case)?.front().map(|(entry, _)| *entry)
     }
 
     fn place(&mut self, case: CaseId, turn: Turn) {
@@ -202,6 +204,16 @@ mod tests {
             schedule.take_due().map(|entry| (entry.delivery.0, entry.attempts)),
             Some((10, 1))
         );
+    }
+
+    #[test]
+    fn what_is_held_stays_held_when_it_becomes_the_head() {
+        let mut schedule = Schedule::default();
+        schedule.add(entry(1, 10), Turn::Due);
+        schedule.add(entry(1, 11), Turn::Held);
+        assert_eq!(taken(&mut schedule), [10]);
+        schedule.settle(entry(1, 10), Turn::Gone);
+        assert_eq!(taken(&mut schedule), [0; 0]);
     }
 
     #[test]

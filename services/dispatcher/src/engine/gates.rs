@@ -27,6 +27,14 @@ impl Engine {
         self.tell_gate(EventKind::GateClosed { endpoint }, why, draft);
     }
 
+    /// A former process may have told that gates are closed; a start opens them.
+    pub(super) fn tell_gates_open(&mut self, draft: &mut Draft) {
+        let names: Vec<_> = self.served.iter().map(|served| served.endpoint.name.clone()).collect();
+        for endpoint in names {
+            self.tell_gate(EventKind::GateOpened { endpoint }, Why::default(), draft);
+        }
+    }
+
     fn tell_gate(&mut self, kind: EventKind, why: Why, draft: &mut Draft) {
         self.gate_events += 1;
         let event = self.teller.about_gate(kind, why, self.gate_events, draft.at);
@@ -61,8 +69,8 @@ impl Engine {
         let Some(served) = self.served.get_mut(index) else { return };
         let endpoint = served.endpoint.name.clone();
         match probed {
+            Ok(()) if !served.gate.open() => {}
             Ok(()) => {
-                served.gate.open();
                 info!(%endpoint, "gate opened");
                 self.metrics.dispatcher().set_gate(endpoint.as_str(), true);
                 self.tell_gate(EventKind::GateOpened { endpoint }, Why::default(), draft);

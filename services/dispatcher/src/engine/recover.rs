@@ -7,10 +7,10 @@ use std::{
 };
 
 use channels::codec;
-use messaging::{DeliveryState, EffectContract, Result, Timestamp};
+use messaging::{DeliveryState, EffectContract, EndpointName, EventKind, Result, Timestamp};
 use stores::ledger::{
-    AttemptRow, DeliveryId, EndpointSpec, Ledger, Loaded, MessageRow, NewDelivery, OpenDelivery,
-    Settlement, Transaction,
+    AttemptRow, DeliveryId, EndpointRow, EndpointSpec, Ledger, Loaded, MessageRow, NewDelivery,
+    OpenDelivery, Settlement, Transaction,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    Dice, Draft, Engine, Numbers, Served,
+    Announcement, Dice, Draft, Engine, Numbers, Served,
     settle::{next_at, turn_of},
     start::Envelopes,
 };
@@ -44,18 +44,24 @@ const UNROUTED_MAX: u32 = 500;
 pub(super) async fn recover(parts: Parts, shutdown: CancellationToken) -> Result<Engine> {
     let specs: Vec<EndpointSpec> = parts.endpoints.iter().map(spec_of).collect();
     let mut loaded = parts.ledger.load(specs.clone()).await?;
-    if loaded.subscriptions_changed {
-        route_unrouted(&parts, &loaded).await?;
+    // Also where nothing changed: a start that was cut short may have routed a part only.
+    if route_unrouted(&parts, &loaded).await? {
         loaded = parts.ledger.load(specs).await?;
     }
-    let open = std::mem::take(&mut loaded.open);
-    let interrupted = std::mem::take(&mut loaded.interrupted);
+    let interrupted: HashMap<DeliveryId, u64> = loaded.interrupted.drain(..).collect();
+    let mut open = std::mem::take(&mut loaded.open);
+    // What was tried before was the head of its case then, whatever has come before it since.
+    let is_untried =
+        |open: &OpenDelivery| open.version == 1 && !interrupted.contains_key(&open.delivery);
+    open.sort_by_key(is_untried);
+    let former = std::mem::take(&mut loaded.former);
     let intents = std::mem::take(&mut loaded.intents);
 
     let mut engine = connect(parts, loaded, shutdown);
     let mut draft = Draft::new(engine.clock.now(), engine.subscriptions_version);
     draft.transaction.intents_done = intents;
-    engine.rebuild(open, &interrupted.into_iter().collect(), &mut draft).await?;
+    engine.tell_gates_open(&mut draft);
+    engine.rebuild(open, &interrupted, &former, &mut draft).await?;
     engine.commit(draft).await?;
     Ok(engine)
 }
@@ -104,7 +110,7 @@ fn connect(parts: Parts, loaded: Loaded, shutdown: CancellationToken) -> Engine 
     }
 }
 
-fn serve(endpoint: Endpoint, row: stores::ledger::EndpointRow) -> Served {
+fn serve(endpoint: Endpoint, row: EndpointRow) -> Served {
     let terms = Terms {
         policy: endpoint.policy,
         contract: endpoint.adapter.contract(),
@@ -129,12 +135,14 @@ fn spec_of(endpoint: &Endpoint) -> EndpointSpec {
 }
 
 /// Gives messages nobody wanted to the endpoints that want them now, before these lease anything.
-async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<()> {
+/// True if there was one.
+async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<bool> {
     let mut last = loaded.delivery_last;
     let mut after = MessageRow(0);
+    let mut is_routed = false;
     loop {
         let page = parts.ledger.unrouted(after, UNROUTED_MAX).await?;
-        let Some(last_row) = page.last().map(|message| message.row) else { return Ok(()) };
+        let Some(last_row) = page.last().map(|message| message.row) else { return Ok(is_routed) };
         after = last_row;
         let mut transaction = Transaction {
             subscriptions_version: loaded.subscriptions_version,
@@ -165,6 +173,7 @@ async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<()> {
             }
         }
         if !transaction.routed.is_empty() {
+            is_routed = true;
             commit(&parts.ledger, transaction).await?;
         }
     }
@@ -174,34 +183,45 @@ async fn commit(ledger: &Ledger, transaction: Transaction) -> Result<()> {
     ledger.commit(Arc::new(transaction)).await
 }
 
+/// An interrupted delivery as it is from now on, to be told.
+#[derive(Debug)]
+struct Left {
+    endpoint: EndpointName,
+    entry: Entry,
+    kind: Option<EventKind>,
+    next_at: Option<Timestamp>,
+}
+
 impl Engine {
     async fn rebuild(
         &mut self,
         open: Vec<OpenDelivery>,
         interrupted: &HashMap<DeliveryId, u64>,
+        former: &HashMap<EndpointRow, EndpointName>,
         draft: &mut Draft,
     ) -> Result<()> {
         let mut without_endpoint = 0_u64;
         let (mut left, count) = (Vec::new(), open.len());
         for delivery in open {
             let is_interrupted = interrupted.contains_key(&delivery.delivery);
-            let Some(index) = self.by_row.get(&delivery.endpoint).copied() else {
+            let index = self.by_row.get(&delivery.endpoint).copied();
+            let Some((index, served)) = index.and_then(|i| Some((i, self.served.get_mut(i)?)))
+            else {
                 without_endpoint += 1;
-                if is_interrupted {
-                    draft.transaction.settlements.push(left_uncertain(&delivery));
+                if let (true, Some(name)) = (is_interrupted, former.get(&delivery.endpoint)) {
+                    left.push(leave(&delivery, name, draft));
                 }
                 continue;
             };
-            let Some(served) = self.served.get_mut(index) else { continue };
             let (entry, turn) = entry_of(&delivery, &served.terms, draft);
             if is_interrupted {
-                let (entry, turn) = interrupt(&entry, served, draft);
-                served.schedule.add(entry, turn);
-                left.push((index, entry));
+                let (interrupted, turn) = interrupt(&entry, served, draft);
+                served.schedule.add(interrupted.entry, turn);
+                left.push(interrupted);
             } else if turn != Turn::Gone {
                 served.schedule.add(entry, turn);
                 if entry.version == 1 {
-                    self.announcements.push_back(super::Announcement {
+                    self.announcements.push_back(Announcement {
                         due: draft.now,
                         served: index,
                         case_id: entry.case_id,
@@ -218,27 +238,17 @@ impl Engine {
         self.tell_interrupted(left, draft).await
     }
 
-    async fn tell_interrupted(
-        &mut self,
-        left: Vec<(usize, Entry)>,
-        draft: &mut Draft,
-    ) -> Result<()> {
-        let messages = left.iter().map(|(_, entry)| entry.message).collect();
+    async fn tell_interrupted(&mut self, left: Vec<Left>, draft: &mut Draft) -> Result<()> {
+        let messages = left.iter().map(|left| left.entry.message).collect();
         let known = self.ledger.identities(messages).await?;
         let known: HashMap<MessageRow, _> = known.iter().map(|known| (known.row, known)).collect();
-        for (index, entry) in left {
-            let (Some(known), Some(served)) = (known.get(&entry.message), self.served.get(index))
-            else {
-                continue;
-            };
-            let ruling = ruling::interrupted(&entry, served.terms.contract, lease_of(served));
-            let Some(kind) = ruling.event else { continue };
+        for Left { endpoint, entry, kind, next_at } in left {
+            let (Some(known), Some(kind)) = (known.get(&entry.message), kind) else { continue };
             let cause = Some("the process ended before the attempt".to_owned());
             let why = Why { code: Some(codes::INTERRUPTED), cause };
-            let next_at = next_at(ruling.next, draft.at);
             let what = What { kind, why, next_at, at: draft.at };
             let subject = Subject::from(*known);
-            let event = self.teller.about_delivery(&subject, &served.endpoint.name, &entry, what);
+            let event = self.teller.about_delivery(&subject, &endpoint, &entry, what);
             draft.tell(&mut self.numbers, self.teller.event_record(&event));
         }
         Ok(())
@@ -250,7 +260,7 @@ fn lease_of(served: &Served) -> Duration {
 }
 
 /// Nobody knows how its attempt ended; its case is left alone until it surely has.
-fn interrupt(entry: &Entry, served: &Served, draft: &mut Draft) -> (Entry, Turn) {
+fn interrupt(entry: &Entry, served: &Served, draft: &mut Draft) -> (Left, Turn) {
     let ruling = ruling::interrupted(entry, served.terms.contract, lease_of(served));
     let entry = Entry {
         state: ruling.state,
@@ -260,28 +270,34 @@ fn interrupt(entry: &Entry, served: &Served, draft: &mut Draft) -> (Entry, Turn)
         first_attempt_at: entry.first_attempt_at.or(Some(draft.at)),
         ..*entry
     };
-    let settlement = Settlement {
+    let next_at = next_at(ruling.next, draft.at);
+    draft.transaction.settlements.push(settlement(&entry, next_at, draft.at));
+    let endpoint = served.endpoint.name.clone();
+    (Left { endpoint, entry, kind: ruling.event, next_at }, turn_of(ruling.next, draft.now))
+}
+
+/// Its endpoint is not configured any more, and its contract is not known: a person must decide.
+fn leave(delivery: &OpenDelivery, endpoint: &EndpointName, draft: &mut Draft) -> Left {
+    let entry = Entry {
+        state: DeliveryState::Uncertain,
+        attempts: delivery.attempts + 1,
+        version: delivery.version + 1,
+        ..plain_entry(delivery, Step::Deliver)
+    };
+    draft.transaction.settlements.push(settlement(&entry, None, draft.at));
+    let kind = Some(EventKind::Uncertain { is_question: true });
+    Left { endpoint: endpoint.clone(), entry, kind, next_at: None }
+}
+
+fn settlement(entry: &Entry, next_at: Option<Timestamp>, at: Timestamp) -> Settlement {
+    Settlement {
         delivery: entry.delivery,
         version: entry.version,
         state: entry.state,
         attempts: entry.attempts,
-        next_at: next_at(ruling.next, draft.at),
+        next_at,
         first_attempt_at: entry.first_attempt_at,
-        attempt: Some(interrupted_attempt(entry.attempts, draft.at)),
-    };
-    draft.transaction.settlements.push(settlement);
-    (entry, turn_of(ruling.next, draft.now))
-}
-
-fn left_uncertain(delivery: &OpenDelivery) -> Settlement {
-    Settlement {
-        delivery: delivery.delivery,
-        version: delivery.version + 1,
-        state: DeliveryState::Uncertain,
-        attempts: delivery.attempts + 1,
-        next_at: None,
-        first_attempt_at: delivery.first_attempt_at,
-        attempt: None,
+        attempt: Some(interrupted_attempt(entry.attempts, at)),
     }
 }
 
@@ -313,7 +329,11 @@ fn entry_of(open: &OpenDelivery, terms: &Terms, draft: &Draft) -> (Entry, Turn) 
         }
         _ => (Step::Deliver, Next::After(waits)),
     };
-    let entry = Entry {
+    (plain_entry(open, step), turn_of(next, draft.now))
+}
+
+fn plain_entry(open: &OpenDelivery, step: Step) -> Entry {
+    Entry {
         delivery: open.delivery,
         message: open.message,
         case_id: open.case_id,
@@ -324,6 +344,5 @@ fn entry_of(open: &OpenDelivery, terms: &Terms, draft: &Draft) -> (Entry, Turn) 
         version: open.version,
         gate_closings: 0,
         step,
-    };
-    (entry, turn_of(next, draft.now))
+    }
 }

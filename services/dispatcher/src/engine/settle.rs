@@ -27,7 +27,9 @@ impl Engine {
         let name = served.endpoint.name.clone();
         self.metrics.dispatcher().attempted(name.as_str(), ruling.outcome, took);
 
-        let is_changed = job.intent.is_some() || ruling.state != job.entry.state;
+        // What is told has a version of its own.
+        let is_changed =
+            job.intent.is_some() || ruling.state != job.entry.state || ruling.event.is_some();
         let entry = after(&job.entry, &ruling, is_changed);
         let is_in_a_row = served.count_failing(&entry, &job, &ruling);
         served.schedule.settle(entry, turn_of(ruling.next, draft.now));
@@ -162,6 +164,8 @@ fn after(entry: &Entry, ruling: &Ruling, is_changed: bool) -> Entry {
         gate_closings: ruling.gate_closings,
         step: ruling.step,
         version: entry.version + u64::from(is_changed),
+        // A try that never was begins no time in which to give up.
+        first_attempt_at: entry.first_attempt_at.filter(|_| ruling.attempts != 0),
         ..*entry
     }
 }

@@ -98,15 +98,38 @@ fn a_lease_that_ends_unsettled_is_uncertain_and_never_pending() {
 }
 
 #[test]
-fn nobody_repeats_for_ever_and_nobody_gives_up_what_cannot_be_repeated() {
-    for contract in CONTRACTS {
+fn nobody_repeats_for_ever_and_nobody_gives_up_before_asking() {
+    for (contract, expected) in [
+        (Contract::Idempotent, (State::Dead, Next::Held)),
+        (Contract::Deduplicates, (State::Dead, Next::Held)),
+        (LOOK_UP, (State::Uncertain, secs(4 + 5))),
+        (Contract::None, (State::Uncertain, Next::Held)),
+    ] {
         let ruling = after(2, contract, fails(FailureKind::Uncertain));
-        let expected = match contract {
-            Contract::None => State::Uncertain,
-            _ => State::Dead,
-        };
-        assert_eq!((ruling.state, ruling.next), (expected, Next::Held), "{contract:?}");
+        assert_eq!((ruling.state, ruling.next), expected, "{contract:?}");
     }
+}
+
+#[test]
+fn asking_in_vain_ends_with_a_person_and_not_with_a_closed_gate() {
+    let failing = |gate_closings| {
+        let asked =
+            Entry { state: State::Uncertain, step: Step::LookUp, gate_closings, ..entry(1) };
+        let ending = Ending::LookedUp(Err(FailureKind::Unavailable.because("AB-0000", "test")));
+        rule(&asked, &ending, &terms(LOOK_UP), Timestamp(0), 0.5)
+    };
+    assert!(failing(GATE_CLOSINGS_MAX - 1).close_gate.is_some());
+    let last = failing(GATE_CLOSINGS_MAX);
+    assert_eq!((last.state, last.next, last.close_gate), (State::Uncertain, Next::Held, None));
+    assert_eq!(last.event, Some(EventKind::Uncertain { is_question: true }));
+}
+
+#[test]
+fn the_wait_a_receiver_asks_for_is_kept_whatever_happened() {
+    let asked = Duration::from_secs(300);
+    let failure = FailureKind::Uncertain.because("AB-0000", "test").with_wait(asked);
+    let ruling = after(0, Contract::Deduplicates, Ending::Delivered(Err(failure)));
+    assert_eq!(ruling.next, Next::After(asked));
 }
 
 #[test]

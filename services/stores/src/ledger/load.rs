@@ -1,6 +1,8 @@
 //! Rebuilding the schedule at a start.
 
-use messaging::{CaseId, DeliveryState, GroupId};
+use std::collections::HashMap;
+
+use messaging::{CaseId, DeliveryState, EndpointName, GroupId};
 use rusqlite::{Connection, Row, Transaction as Sql, params};
 use uuid::Uuid;
 
@@ -48,6 +50,7 @@ pub(super) fn load(
         subscriptions_changed,
         fingerprints: fingerprints(&transaction)?,
         open: open_deliveries(&transaction)?,
+        former: former(&transaction)?,
         interrupted,
         intents,
         delivery_last: DeliveryId(last(&transaction, "delivery", "id")?),
@@ -91,6 +94,17 @@ fn register(
         )?;
     }
     Ok((rows, changed))
+}
+
+fn former(transaction: &Sql<'_>) -> rusqlite::Result<HashMap<EndpointRow, EndpointName>> {
+    let mut statement =
+        transaction.prepare("SELECT id, name FROM endpoint WHERE interests IS NULL")?;
+    let rows = statement.query_map([], |row| {
+        let name: String = row.get(1)?;
+        let name = EndpointName::new(name).map_err(|error| damaged(1, error))?;
+        Ok((EndpointRow(row.get(0)?), name))
+    })?;
+    rows.collect()
 }
 
 fn last(transaction: &Sql<'_>, table: &str, column: &str) -> rusqlite::Result<i64> {

@@ -1,5 +1,7 @@
 //! What goes into the ledger and comes out of it.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use messaging::{
     CaseId, DeliveryState, EndpointName, GroupId, MessageId, Partition, SenderName, Sha256,
@@ -67,6 +69,8 @@ pub struct Loaded {
     pub open: Vec<OpenDelivery>,
     /// What the former process may have sent and did not settle: delivery and version then.
     pub interrupted: Vec<(DeliveryId, u64)>,
+    /// Endpoints that are not configured any more.
+    pub former: HashMap<EndpointRow, EndpointName>,
     /// Intents to be ended with `interrupted`.
     pub intents: Vec<IntentRow>,
     /// The highest rows given so far.
