@@ -27,8 +27,8 @@ pub trait Claims: fmt::Debug + Send + Sync + 'static {
     /// `Unavailable`.
     async fn look_up(&self, claim: ClaimId) -> Result<Option<ClaimInfo>>;
 
-    /// Marks a claim used, durable on return: it now lives at least as long as the channel's
-    /// retention. Marking twice is marking once.
+    /// Marks a claim used, durable on return: from now on it lives at least as long as the channel's
+    /// retention. Marking again renews that.
     ///
     /// # Errors
     /// `Defect` if it does not exist, `Unavailable`.
@@ -97,6 +97,6 @@ pub struct ClaimInfo {
     pub sender: SenderName,
     /// When it was begun.
     pub created_at: Timestamp,
-    /// When it was first marked used.
+    /// When it was last marked used.
     pub used_at: Option<Timestamp>,
 }

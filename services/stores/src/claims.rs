@@ -110,9 +110,10 @@ impl ObjectClaims {
         claim: ClaimId,
         name: object_store::path::Path,
         mark: Bytes,
+        mode: PutMode,
     ) -> Result<()> {
         self.expect(claim).await?;
-        match self.store.put_opts(&name, PutPayload::from(mark), PutMode::Create.into()).await {
+        match self.store.put_opts(&name, PutPayload::from(mark), mode.into()).await {
             Ok(_) | Err(StoreError::AlreadyExists { .. }) => {}
             Err(error) => return Err(failure(error)),
         }
@@ -153,11 +154,11 @@ impl Claims for ObjectClaims {
     }
 
     async fn mark_used(&self, claim: ClaimId, now: Timestamp) -> Result<()> {
-        self.mark(claim, names::used(claim), json(&Used { at: now.0 })).await
+        self.mark(claim, names::used(claim), json(&Used { at: now.0 }), PutMode::Overwrite).await
     }
 
     async fn pin(&self, claim: ClaimId, ledger: &GroupId) -> Result<()> {
-        self.mark(claim, names::pin(claim, ledger), Bytes::new()).await
+        self.mark(claim, names::pin(claim, ledger), Bytes::new(), PutMode::Create).await
     }
 
     async fn unpin(&self, claim: ClaimId, ledger: &GroupId) -> Result<()> {

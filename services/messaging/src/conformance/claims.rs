@@ -17,7 +17,7 @@ pub async fn check(make: impl Fn() -> Arc<dyn Claims>) {
     equal_bytes_are_different_claims(&*make()).await;
     a_ticket_belongs_to_its_sender(&*make()).await;
     nothing_can_be_done_with_what_is_not_there(&*make()).await;
-    marking_twice_is_marking_once(&*make()).await;
+    marking_again_renews(&*make()).await;
     claims_nobody_uses_are_swept(&*make()).await;
     used_claims_live_longer(&*make()).await;
     pins_keep_claims_alive(&*make()).await;
@@ -68,12 +68,14 @@ async fn nothing_can_be_done_with_what_is_not_there(claims: &dyn Claims) {
     claims.unpin(claim, &ledger("a")).await.expect("unpinning nothing does nothing");
 }
 
-async fn marking_twice_is_marking_once(claims: &dyn Claims) {
+async fn marking_again_renews(claims: &dyn Claims) {
     let claim = write(claims, &body(10), Timestamp(1)).await.claim;
     claims.mark_used(claim, Timestamp(5)).await.expect("mark");
     claims.mark_used(claim, Timestamp(9)).await.expect("mark again");
     let info = claims.look_up(claim).await.expect("look up").expect("it is there");
-    assert_eq!(info.used_at, Some(Timestamp(5)), "the first time counts");
+    assert_eq!(info.used_at, Some(Timestamp(9)), "the last time counts");
+    assert_eq!(sweep(claims, 1_000, 9).await, 0, "it is as young as its last use");
+    assert!(is_there(claims, claim).await);
 }
 
 async fn claims_nobody_uses_are_swept(claims: &dyn Claims) {

@@ -54,7 +54,8 @@ pub(super) async fn sweep(
         let mut now = list(claims, &shard).await?;
         for (claim, then) in over {
             let now = now.remove(&claim).unwrap_or_default();
-            if now.marks().all(|mark| then.marks().any(|known| known == mark)) {
+            let is_marked = now.marks().any(|mark| then.marks().all(|known| known != mark));
+            if !is_marked && !was_renewed(claims, claim, used_before).await? {
                 remove(claims, &now).await?;
                 removed += 1;
             } else {
@@ -67,6 +68,16 @@ pub(super) async fn sweep(
         removed += tokio::task::spawn_blocking(hidden).await.unwrap_or_default();
     }
     Ok(removed)
+}
+
+/// Whether a mark that was there when the choice was made was set again since.
+async fn was_renewed(
+    claims: &ObjectClaims,
+    claim: ClaimId,
+    used_before: Timestamp,
+) -> Result<bool> {
+    let used = claims.get_json::<Used>(&names::used(claim)).await?;
+    Ok(used.is_some_and(|used| used_before.0 <= used.at))
 }
 
 /// The claims nobody needs. A tombstone that a crash left on one that is needed goes.
