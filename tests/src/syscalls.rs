@@ -69,15 +69,17 @@ pub fn read(trace: &str) -> Vec<Call> {
     calls
 }
 
-/// Judges the receipt of each of `ids`: its bytes leave through a socket of `port` only after a sync
-/// of the file that stores it. `is_store` says which files count.
+/// Judges each receipt, known by words that nothing else has: its bytes leave through a socket of
+/// `port` only after a sync of the file that stores it. `is_store` says which files count.
+///
+/// Several words, since one may be cut in two by the end of a page or of a write.
 #[must_use]
 pub fn judge(
     calls: &[Call],
-    ids: &[String],
+    receipts: &[Vec<String>],
     port: u16,
     is_store: impl Fn(&str) -> bool,
-) -> Vec<(String, Verdict)> {
+) -> Vec<Verdict> {
     let from = format!("127.0.0.1:{port}->");
     let is_answer = |call: &&Call| is_write(call) && call.target.contains(&from);
     let answers: Vec<&Call> = calls.iter().filter(is_answer).collect();
@@ -87,11 +89,12 @@ pub fn judge(
         .iter()
         .filter(|call| matches!(call.name.as_str(), "fsync" | "fdatasync") && call.is_ok)
         .collect();
-    let verdict = |id: &str| {
-        let Some(answer) = answers.iter().find(|call| call.arguments.contains(id)) else {
+    let verdict = |words: &Vec<String>| {
+        let tells = |call: &&&Call| words.iter().any(|word| call.arguments.contains(word));
+        let Some(answer) = answers.iter().find(tells) else {
             return Verdict::NotSent;
         };
-        let Some(write) = stored.iter().find(|call| call.arguments.contains(id)) else {
+        let Some(write) = stored.iter().find(tells) else {
             return Verdict::NotStored;
         };
         let covers = |sync: &&&Call| {
@@ -99,7 +102,7 @@ pub fn judge(
         };
         if synced.iter().any(|sync| covers(&sync)) { Verdict::Safe } else { Verdict::Early }
     };
-    ids.iter().map(|id| (id.clone(), verdict(id))).collect()
+    receipts.iter().map(verdict).collect()
 }
 
 fn is_write(call: &Call) -> bool {
