@@ -69,6 +69,15 @@ impl Kfz {
     }
 }
 
+/// A valid example of the standard for vehicle registration, as it is.
+#[must_use]
+pub fn example(name: &str) -> Bytes {
+    let examples = source::files_below(KFZ_EXAMPLES);
+    let example = examples.iter().find(|file| file.path.ends_with(&format!("/valid/{name}")));
+    let example = example.unwrap_or_else(|| panic!("no example {name} below {KFZ_EXAMPLES}"));
+    Bytes::from(example.text.clone())
+}
+
 /// The own id of a message, in which its case and its place in it can be read.
 #[must_use]
 pub fn own_id_of(case: u32, sequence: u32) -> Uuid {

@@ -4,6 +4,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
+use axum::body::Bytes;
 use tests::{
     configuration::{Configuration, System},
     documents::{self, Kfz},
@@ -15,8 +16,14 @@ use tests::{
 };
 use tonic::{Code, Request};
 use wire::{
-    intake::{SubmitRequest, SubmitStreamRequest, submit_stream_response::Answer},
-    status::{ApplicationStatus, CitizenStatus, WatchStatusRequest},
+    intake::{
+        AttachmentInfo, AttachmentReference, SubmitRequest, SubmitStreamRequest,
+        submit_stream_response::Answer,
+    },
+    status::{
+        ApplicationStatus, CitizenStatus, FetchReplyRequest, ListRepliesRequest,
+        WatchStatusRequest, list_replies_request,
+    },
 };
 
 const SOON: Duration = Duration::from_secs(30);
@@ -103,6 +110,87 @@ async fn the_same_id_with_other_bytes_is_never_delivered() {
     portal.receipt(other).await;
     until_told(&portal, &receipt.message_id, "conflict").await;
     assert_eq!(receiver.arrivals().len(), 1);
+}
+
+#[tokio::test]
+async fn attachments_arrive_beside_their_document() {
+    let configuration = Configuration::new().with_standard_route("kfz");
+    let folder = configuration.folder().join("files");
+    fs::create_dir_all(&folder).expect("a folder of ours");
+    let configuration = configuration.with_system(&System::directory("files", &folder));
+    let program = Program::start(&configuration).await;
+    let portal = Portal::new(program.gateway());
+    let document = documents::example("ausserbetriebsetzung-nordsachsen.xml");
+
+    // Without its file the document is refused; with it, both arrive.
+    let refusal = portal.submit(document.clone()).await.expect_err("a file is missing");
+    assert_eq!(portal::code(&refusal).as_deref(), Some("AB-1023"), "{}", portal::told(&refusal));
+    let media_type = "application/pdf".to_owned();
+    let info = AttachmentInfo { media_type: media_type.clone(), ..Default::default() };
+    let pieces: Vec<Bytes> = (0..40).map(|n| Bytes::from(vec![n; 50_000])).collect();
+    let file = pieces.concat();
+    let upload = portal.upload(info, pieces.into_iter()).await.expect("stored");
+    let attachment = AttachmentReference {
+        ticket: upload.ticket,
+        name: "verwertungsnachweis.pdf".to_owned(),
+        media_type,
+        sha256: upload.sha256,
+    };
+    let request = SubmitRequest {
+        document: document.clone(),
+        attachments: vec![attachment],
+        ..Default::default()
+    };
+    let response = portal.send(request).await.expect("accepted");
+    let receipt = response.receipt.expect("a receipt");
+    until_state(&portal, &receipt.message_id, "delivered").await;
+
+    assert_eq!(files_in(&folder), [document.to_vec()]);
+    let pdf = fs::read_dir(&folder).expect("a folder of ours").find_map(|entry| {
+        let path = entry.expect("an entry").path();
+        path.extension().is_some_and(|kind| kind == "pdf").then_some(path)
+    });
+    assert_eq!(fs::read(pdf.expect("the attachment")).expect("a file"), file);
+}
+
+#[tokio::test]
+async fn json_travels_like_xml() {
+    let receiver = Receiver::start().await;
+    let program = Program::start(&with_inbox(&receiver)).await;
+    let portal = Portal::new(program.gateway());
+    let document = documents::example("neuzulassung-nordsachsen.json");
+    let receipt = portal.receipt(document.clone()).await;
+    assert_eq!(receipt.standard, "amtsbote-kfz");
+    until_state(&portal, &receipt.message_id, "delivered").await;
+    assert_eq!(receiver.effects()[0].body, document, "the original bytes");
+}
+
+#[tokio::test]
+async fn a_systems_answer_reaches_the_portal() {
+    let receiver = Receiver::start().await;
+    let mut system = inbox(&receiver);
+    system.settings.push_str("\nreply = \"document\"");
+    let configuration = Configuration::new().with_standard_route("kfz").with_system(&system);
+    let program = Program::start(&configuration).await;
+    let portal = Portal::new(program.gateway());
+    let receipt = portal.receipt(Kfz::read().document(1, 0)).await;
+    let by = list_replies_request::By::MessageId(receipt.message_id.clone());
+    let request = ListRepliesRequest { by: Some(by), ..Default::default() };
+    let reply = wait::until("a reply", SOON, || async {
+        let listed = portal.status.clone().list_replies(request.clone()).await;
+        listed.expect("a list").into_inner().replies.pop()
+    })
+    .await;
+    assert_eq!((reply.endpoint.as_str(), reply.kind.as_str()), ("inbox", "document"));
+    let request = FetchReplyRequest { reply_id: reply.reply_id };
+    let fetched = portal.status.clone().fetch_reply(request).await;
+    let mut parts = fetched.expect("a stream").into_inner();
+    let mut body = Vec::new();
+    while let Some(part) = parts.message().await.expect("the stream ends in order") {
+        body.extend_from_slice(&part.chunk);
+    }
+    let key = &receiver.arrivals()[0].key;
+    assert_eq!(String::from_utf8_lossy(&body), format!("{{\"receipt\":\"AZ-{key}\"}}"));
 }
 
 #[tokio::test]
