@@ -34,6 +34,8 @@ pub(crate) const ROLE_ENDED: &str = "AB-5015";
 pub(crate) const SHUTDOWN_LATE: &str = "AB-5016";
 /// Logs or traces cannot be set up.
 pub(crate) const TELEMETRY_REFUSED: &str = "AB-5017";
+/// A route puts messages on a channel the dispatcher does not read.
+pub(crate) const ROUTE_UNREAD: &str = "AB-5018";
 /// A file given on the command line cannot be read.
 pub(crate) const DOCUMENT_UNREADABLE: &str = "AB-5020";
 /// The server cannot be reached, or did not answer.

@@ -124,7 +124,8 @@ pub(crate) struct Route {
 /// Who hands over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dispatcher {
-    /// `channels`: what it reads. Default: every channel a route names.
+    /// `channels`: what it reads, at least every channel a route names. Default: those. What else
+    /// lies on an embedded channel is read too, so that a renamed route strands nothing.
     pub(crate) channels: Option<Vec<ChannelName>>,
 }
 
@@ -180,7 +181,8 @@ pub(crate) struct Telemetry {
 pub(crate) struct Retention {
     /// `channel`: records everybody has read, `1h` to `400d`. Default `7d`.
     pub(crate) channel: Duration,
-    /// `claims_unused`: uploads nobody submitted, `1h` to `30d`. Default `24h`.
+    /// `claims_unused`: uploads nobody submitted, `24h`, as long as a ticket is valid, to `30d`.
+    /// Default `24h`.
     pub(crate) claims_unused: Duration,
     /// `claims_used`: claims no ledger needs any more; not shorter than `channel`. Default: as
     /// `channel`.

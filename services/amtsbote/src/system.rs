@@ -3,20 +3,22 @@
 
 mod housekeeping;
 mod open;
+#[cfg(test)]
+mod tests;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use channels::embedded::EmbeddedChannel;
 use messaging::{ChannelName, Claims, Clock, Result as RoleResult};
 use stores::{claims::ObjectClaims, journal::Journal, ledger::Ledger};
-use telemetry::{Metrics, Readiness};
+use telemetry::{Metrics, Readiness, names::field};
 use tokio::{
     net::TcpListener,
     task::{JoinError, JoinSet},
     time::{Instant, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::{
     codes,
@@ -33,6 +35,8 @@ pub(crate) struct System {
     console: TcpListener,
     addresses: Addresses,
     channel: Arc<EmbeddedChannel>,
+    /// Application channels that were there before, whoever named them then.
+    found: Vec<ChannelName>,
     claims: Arc<ObjectClaims>,
     ledger: Ledger,
     journal: Journal,
@@ -105,8 +109,7 @@ impl System {
 
     fn start(self) -> Roles {
         let channels = self.application_channels();
-        let dispatched =
-            self.config.dispatcher.channels.clone().unwrap_or_else(|| channels.clone());
+        self.tell_forgotten();
         let (producers, readers) = (CancellationToken::new(), CancellationToken::new());
         let mut tasks = JoinSet::new();
         let status = console::StatusServer::new(
@@ -114,7 +117,8 @@ impl System {
             self.channel.clone(),
             channels.clone(),
             self.clock.clone(),
-        );
+        )
+        .with_shutdown(producers.clone());
         let console = console::Parts {
             listener: self.console,
             journal: self.journal,
@@ -128,10 +132,10 @@ impl System {
         tasks.spawn(async move { ("console", console::run(console, token).await) });
 
         let dispatcher = dispatcher::Parts {
-            ledger: self.ledger,
+            ledger: self.ledger.clone(),
             channel: self.channel.clone(),
             claims: self.claims.clone(),
-            channels: dispatched,
+            channels: channels.clone(),
             endpoints: self.config.endpoints.iter().map(|e| e.spec.clone()).collect(),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
@@ -164,6 +168,7 @@ impl System {
         let keeper = housekeeping::Keeper {
             channel: self.channel,
             claims: self.claims as Arc<dyn Claims>,
+            admitted: Box::new(self.ledger),
             channels,
             retention: self.config.retention,
             clock: self.clock,
@@ -173,13 +178,31 @@ impl System {
         Roles { tasks, producers, readers }
     }
 
-    /// The routes' and the dispatcher's.
+    /// The routes', the dispatcher's, and what is there besides. All are read: what was accepted
+    /// before a route was renamed is delivered all the same.
     fn application_channels(&self) -> Vec<ChannelName> {
-        let mut channels = self.config.dispatcher.channels.clone().unwrap_or_default();
-        channels.extend(self.routes.iter().map(|route| route.channel.clone()));
+        let mut channels = self.named_channels();
+        channels.extend(self.found.iter().cloned());
         channels.sort();
         channels.dedup();
         channels
+    }
+
+    /// The routes' and the dispatcher's.
+    fn named_channels(&self) -> Vec<ChannelName> {
+        let mut channels = self.config.dispatcher.channels.clone().unwrap_or_default();
+        channels.extend(self.routes.iter().map(|route| route.channel.clone()));
+        channels
+    }
+
+    fn tell_forgotten(&self) {
+        let named = self.named_channels();
+        for channel in self.found.iter().filter(|channel| !named.contains(channel)) {
+            warn!(
+                { field::CHANNEL } = %channel,
+                "no route names this channel any more; it is read all the same"
+            );
+        }
     }
 }
 

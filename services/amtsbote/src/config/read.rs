@@ -82,6 +82,8 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
     let standards = sections::standards(&root);
     let routes: Vec<_> = root.sections("route").into_iter().filter_map(route).collect();
     let dispatcher = sections::dispatcher(&root);
+    refuse_unread(&root, &routes, dispatcher.channels.as_deref());
+    let routes = routes.into_iter().map(|(route, _)| route).collect();
     let endpoints = endpoints::read(&root, source.folder);
     let console = sections::console(&root);
     let telemetry = sections::telemetry(&root);
@@ -146,15 +148,30 @@ fn uri_reference(text: &str) -> Result<String, String> {
 }
 
 /// `None` only where faults were noted.
-fn route(section: Section<'_>) -> Option<Route> {
+fn route(section: Section<'_>) -> Option<(Route, Place)> {
     let domain: Option<Domain> = section.name("domain");
     let authority = section.text("authority").unwrap_or_default();
     let message_types = section.texts("message_types").unwrap_or_default();
     let test = section.flag("test").unwrap_or_default();
     let channel = channel(&section, domain.as_ref());
     let line = section.place().line;
+    // Where the channel comes from.
+    let keys = ["channel", "area", "domain"];
+    let key = keys.into_iter().find(|key| section.has(key)).unwrap_or("channel");
+    let place = section.place_of(key);
     section.close();
-    Some(Route { domain, authority, message_types, test, channel: channel?, line })
+    Some((Route { domain, authority, message_types, test, channel: channel?, line }, place))
+}
+
+/// Notes routes to channels the dispatcher was told not to read: what was accepted would lie there.
+fn refuse_unread(root: &Section<'_>, routes: &[(Route, Place)], read: Option<&[ChannelName]>) {
+    let Some(read) = read else { return };
+    for (Route { channel, .. }, place) in routes {
+        if !read.contains(channel) {
+            let what = format!("`{channel}` is not among `[dispatcher] channels`; nobody reads it");
+            root.fault_at(place, codes::ROUTE_UNREAD, what);
+        }
+    }
 }
 
 /// Named, or made of domain and area.

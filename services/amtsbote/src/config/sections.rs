@@ -27,6 +27,8 @@ const HOUR: Duration = Duration::from_secs(3_600);
 const DAY: Duration = Duration::from_secs(86_400);
 const CHANNEL_RETENTION: Duration = DAY.saturating_mul(7);
 const CHANNEL_RETENTION_MAX: Duration = DAY.saturating_mul(400);
+/// How long a ticket is promised to be valid: what it stands for must be there as long.
+const TICKET_TIME_MAX: Duration = DAY;
 const UNUSED_RETENTION_MAX: Duration = DAY.saturating_mul(30);
 const FOREVER: Duration = DAY.saturating_mul(36_500);
 
@@ -88,12 +90,16 @@ pub(super) fn standards(root: &Section<'_>) -> Standards {
 /// `[dispatcher]`.
 pub(super) fn dispatcher(root: &Section<'_>) -> Dispatcher {
     let section = root.section("dispatcher");
-    let channels = section.texts("channels").map(|texts| {
-        let mut channels = Vec::new();
+    let channels = section.texts("channels").and_then(|texts| {
+        let mut channels = Some(Vec::new());
         for text in texts {
             match ChannelName::new(&text) {
-                Ok(channel) if channel.is_application() => channels.push(channel),
+                Ok(channel) if channel.is_application() => {
+                    channels.iter_mut().for_each(|known| known.push(channel.clone()));
+                }
                 Ok(_) | Err(_) => {
+                    // What was meant is unknown, so nothing is told of what it lacks.
+                    channels = None;
                     let what = format!("`{text}` is not `application.<domain>[.<area>]`");
                     section.fault("channels", codes::VALUE_WRONG, what);
                 }
@@ -144,14 +150,14 @@ pub(super) fn retention(root: &Section<'_>) -> Retention {
     let section = root.section("retention");
     let channel = section.duration("channel", HOUR..=CHANNEL_RETENTION_MAX);
     let channel = channel.unwrap_or(CHANNEL_RETENTION);
-    let claims_unused = section.duration("claims_unused", HOUR..=UNUSED_RETENTION_MAX);
+    let claims_unused = section.duration("claims_unused", TICKET_TIME_MAX..=UNUSED_RETENTION_MAX);
     let claims_used = section.duration("claims_used", HOUR..=FOREVER).unwrap_or(channel);
     if claims_used < channel {
         let what = "is shorter than `channel`: a record could refer to a claim that is gone";
         section.fault("claims_used", codes::KEYS_CONTRADICT, what);
     }
     section.close();
-    Retention { channel, claims_unused: claims_unused.unwrap_or(DAY), claims_used }
+    Retention { channel, claims_unused: claims_unused.unwrap_or(TICKET_TIME_MAX), claims_used }
 }
 
 /// Numbers, `localhost` and names the system can resolve.

@@ -62,6 +62,10 @@ fn every_fault_is_told_with_line_and_key() {
     check_faults("[standards]\npaths = [\"/no/such\"]", &[(2, "standards.paths", "AB-5004")]);
     check_faults("[standards]\nworkers = 0", &[(2, "standards.workers", "AB-5004")]);
     check_faults(
+        "[retention]\nclaims_unused = \"23h\"",
+        &[(2, "retention.claims_unused", "AB-5004")],
+    );
+    check_faults(
         "[retention]\nchannel = \"7d\"\nclaims_used = \"1d\"",
         &[(3, "retention.claims_used", "AB-5008")],
     );
@@ -147,6 +151,20 @@ fn routes_name_one_channel() {
     );
     let config = read("[[route]]\ndomain = \"kfz\"\narea = \"harz\"").unwrap();
     assert_eq!(config.routes[0].channel.as_str(), "application.kfz.harz");
+}
+
+#[test]
+fn a_route_to_a_channel_nobody_reads_is_told() {
+    let dispatcher = "[dispatcher]\nchannels = [\"application.kfz\"]\n";
+    let routes = |one: &str| format!("{dispatcher}[[route]]\ndomain = \"kfz\"\n{one}");
+    check_faults(&routes(""), &[]);
+    check_faults(&routes("area = \"a\""), &[(5, "route[0].area", "AB-5018")]);
+    check_faults(
+        &routes("[[route]]\ndomain = \"melde\"\n[[route]]\nchannel = \"application.kfz.b\""),
+        &[(6, "route[1].domain", "AB-5018"), (8, "route[2].channel", "AB-5018")],
+    );
+    let unclear = "[dispatcher]\nchannels = [\"kfz\"]\n[[route]]\ndomain = \"kfz\"";
+    check_faults(unclear, &[(2, "dispatcher.channels", "AB-5004")]);
 }
 
 #[test]

@@ -54,6 +54,7 @@ impl System {
         let Stores { channel, claims, ledger, journal } = joined(stores)?;
         let standards = joined(standards)?;
         let routes = routes(&config, &standards);
+        let found = channel.application_channels();
         Ok(Self {
             config,
             clock,
@@ -61,6 +62,7 @@ impl System {
             console,
             addresses,
             channel,
+            found,
             claims,
             ledger,
             journal,
