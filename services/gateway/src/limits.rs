@@ -39,6 +39,8 @@ pub struct Limits {
     pub stream_window: usize,
     /// Connections at once; further ones wait to be accepted. Default 512.
     pub connections_max: usize,
+    /// How long a new connection may take to say that it speaks HTTP/2. Default 10 s.
+    pub preface_time_max: Duration,
     /// Requests of one connection at once. Default 128.
     pub streams_per_connection_max: u32,
     /// How long a client may pause in the middle of a message. Default 30 s.
@@ -87,6 +89,7 @@ impl Default for Limits {
             rate_burst: 10_000,
             stream_window: 256,
             connections_max: 512,
+            preface_time_max: Duration::from_secs(10),
             streams_per_connection_max: 128,
             idle_time_max: Duration::from_secs(30),
             message_time_max: Duration::from_secs(300),

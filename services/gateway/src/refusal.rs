@@ -236,9 +236,10 @@ impl Refusal {
         )
     }
 
-    /// Whether the same message may be taken when it is sent again.
+    /// Whether the same message may be taken when it is sent again soon. A fault on our side is
+    /// not: it is there at each repetition, and must not hold up what comes after it.
     pub(crate) fn is_of_the_moment(&self) -> bool {
-        self.retry_after.is_some() || self.status == Code::Internal
+        self.retry_after.is_some()
     }
 
     /// XÖV's word for it, where there is one.

@@ -157,7 +157,12 @@ async fn serve<S: StatusService>(
         .add_service(health_service)
         .add_service(reflection_v1()?)
         .add_service(reflection_v1alpha()?);
-    let connections = connections::incoming(listener, limits.connections_max, connections_end);
+    let connections = connections::incoming(
+        listener,
+        limits.connections_max,
+        limits.preface_time_max,
+        connections_end,
+    );
     let stop = shutdown.clone();
     let draining = async move {
         stop.cancelled_owned().await;

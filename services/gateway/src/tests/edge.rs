@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use messaging::{SenderName, identity};
+use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
 use tonic::{Code, Request};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_reflection::pb::v1::{
@@ -12,7 +13,7 @@ use tonic_reflection::pb::v1::{
 use tonic_types::StatusExt as _;
 use wire::status::{GetStatusRequest, status_service_client::StatusServiceClient};
 
-use super::world::{World, code, letter};
+use super::world::{PATIENCE, World, code, letter};
 use crate::Senders;
 
 #[tokio::test]
@@ -139,6 +140,24 @@ async fn health_says_when_the_gateway_drains() {
     world.shutdown.cancel();
     assert_eq!(watch.message().await.unwrap().unwrap().status, 2, "not serving");
     drop(watch);
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn connections_that_say_nothing_make_room() {
+    let world = World::with(|parts| {
+        parts.limits.connections_max = 2;
+        parts.limits.preface_time_max = Duration::from_millis(50);
+    })
+    .await;
+    let address = world.url.strip_prefix("http://").unwrap();
+    let mut silent = TcpStream::connect(address).await.unwrap();
+    let _also_silent = TcpStream::connect(address).await.unwrap();
+    let submitted = async { world.client().await.submit(letter("a", "")).await };
+    timeout(PATIENCE, submitted).await.expect("there is room again").unwrap();
+    let mut rest = Vec::new();
+    let ended = timeout(PATIENCE, silent.read_to_end(&mut rest)).await;
+    assert!(ended.is_ok(), "the silent connection was ended");
     world.stop().await;
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::{StreamExt as _, stream};
+use messaging::FailureKind;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Code;
@@ -92,7 +93,7 @@ async fn a_refusal_is_an_answer_and_does_not_end_the_stream() {
 #[tokio::test]
 async fn an_unknown_outcome_ends_the_stream_so_that_nothing_overtakes_it() {
     let world = World::start().await;
-    world.channel.set_broken(true);
+    world.channel.set_broken(Some(FailureKind::Unavailable));
     let (requests, receiver) = mpsc::channel(1);
     let mut answers = world
         .client()
@@ -106,9 +107,29 @@ async fn an_unknown_outcome_ends_the_stream_so_that_nothing_overtakes_it() {
     let Some(Answer::Refused(refused)) = answer.answer else { panic!("{answer:?}") };
     assert_eq!(refused.status, Code::Unavailable as i32);
     assert!(0 < refused.retry_after_ms);
-    world.channel.set_broken(false);
+    world.channel.set_broken(None);
     let status = answers.message().await.unwrap_err();
     assert_eq!((status.code(), code(&status).as_str()), (Code::Unavailable, "AB-2001"));
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn a_fault_on_our_side_refuses_one_message_and_does_not_end_the_stream() {
+    let world = World::start().await;
+    world.channel.set_broken(Some(FailureKind::Defect));
+    let (requests, receiver) = mpsc::channel(1);
+    let mut client = world.client().await;
+    let answers = client.submit_stream(ReceiverStream::new(receiver)).await.unwrap();
+    let mut answers = answers.into_inner();
+    requests.send(asked(1, letter("a", ""))).await.unwrap();
+    let answer = answers.message().await.unwrap().unwrap();
+    let Some(Answer::Refused(refused)) = answer.answer else { panic!("{answer:?}") };
+    assert_eq!(refused.status, Code::Internal as i32);
+    world.channel.set_broken(None);
+    requests.send(asked(2, letter("b", ""))).await.unwrap();
+    let answer = answers.message().await.unwrap().unwrap();
+    assert!(matches!(answer.answer, Some(Answer::Accepted(_))), "{answer:?}");
+    drop((requests, answers));
     world.stop().await;
 }
 

@@ -1,7 +1,7 @@
 //! Submitting one message, and submitting it again.
 
 use futures_util::future::join_all;
-use messaging::{Payload, identity};
+use messaging::{FailureKind, Payload, identity};
 use prost::Message as _;
 use tonic::{Code, Request};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -138,11 +138,11 @@ async fn a_cancelled_call_neither_loses_nor_doubles() {
 async fn a_channel_that_is_away_leaves_the_outcome_open_and_the_id_free() {
     let world = World::start().await;
     let mut client = world.client().await;
-    world.channel.set_broken(true);
+    world.channel.set_broken(Some(FailureKind::Unavailable));
     let status = client.submit(letter("a-1", "")).await.unwrap_err();
     assert_eq!((status.code(), code(&status).as_str()), (Code::Unavailable, "AB-2001"));
     assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
-    world.channel.set_broken(false);
+    world.channel.set_broken(None);
     client.submit(letter("a-1", "")).await.unwrap();
     world.stop().await;
 }

@@ -46,7 +46,7 @@ static STANDARDS: LazyLock<Standards> = LazyLock::new(|| {
 });
 
 /// For what must happen soon.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) const NOON: Timestamp = Timestamp(1_780_000_000_000_000);
 
@@ -67,7 +67,7 @@ pub(super) struct Valve {
     open: Arc<watch::Sender<bool>>,
     /// Appends that arrived.
     pub(super) arrived: Arc<Semaphore>,
-    broken: Arc<watch::Sender<bool>>,
+    broken: Arc<watch::Sender<Option<FailureKind>>>,
 }
 
 impl World {
@@ -185,7 +185,7 @@ impl Valve {
             inner,
             open: Arc::new(watch::Sender::new(true)),
             arrived: Arc::new(Semaphore::new(0)),
-            broken: Arc::new(watch::Sender::new(false)),
+            broken: Arc::new(watch::Sender::new(None)),
         }
     }
 
@@ -197,8 +197,8 @@ impl Valve {
         self.open.send_replace(true);
     }
 
-    pub(super) fn set_broken(&self, is_broken: bool) {
-        self.broken.send_replace(is_broken);
+    pub(super) fn set_broken(&self, kind: Option<FailureKind>) {
+        self.broken.send_replace(kind);
     }
 }
 
@@ -207,8 +207,8 @@ impl Channel for Valve {
     async fn append(&self, records: Vec<Record>) -> Result<Vec<Position>> {
         self.arrived.add_permits(1);
         self.open.subscribe().wait_for(|is_open| *is_open).await.unwrap();
-        if *self.broken.borrow() {
-            return Err(FailureKind::Unavailable.because("AB-2001", "the valve is broken"));
+        if let Some(kind) = *self.broken.borrow() {
+            return Err(kind.because("AB-2001", "the valve is broken"));
         }
         self.inner.append(records).await
     }
