@@ -264,7 +264,7 @@ impl Journal {
         self.read(move |connection| {
             let end = as_of.min(after.saturating_add(watch::WINDOW));
             let found = read::of_sender(connection, sender.as_str(), (after + 1, end))?.into_iter();
-            let steps = found.map(|application| watch::step(connection, application, None, as_of));
+            let steps = found.map(|application| watch::as_of(connection, application, as_of));
             Ok((steps.collect::<rusqlite::Result<_>>()?, end))
         })
         .await

@@ -193,6 +193,13 @@ pub(super) fn replies(
     connection.prepare_cached(&sql)?.query_map(params![of, after, rows_max], reply)?.collect()
 }
 
+/// Of the last reply that decides what a citizen is shown.
+pub(super) fn reply_kind(connection: &Connection, of: i64) -> rusqlite::Result<Option<String>> {
+    let sql = "SELECT kind FROM reply WHERE application = ?1 AND kind IN ('question', 'decision')
+               ORDER BY id DESC LIMIT 1";
+    connection.prepare_cached(sql)?.query_row([of], |row| row.get(0)).optional()
+}
+
 pub(super) fn reply_body(
     connection: &Connection,
     of: i64,

@@ -243,6 +243,54 @@ async fn a_step_shows_how_things_stood_then() {
 }
 
 #[tokio::test]
+async fn steps_are_the_same_one_by_one_and_all_at_once() {
+    let place = Place::new();
+    let journal = Journal::open(&place.file()).unwrap();
+    let head = head("portal", "a", None);
+    let answer = |kind| Projected::Reply(Box::new(reply(&head, kind, b"<x/>")));
+    // Two endpoints, told against the order of their names.
+    let mut elsewhere = event(&head, 1, DeliveryState::Waiting, EventKind::AttemptFailed);
+    elsewhere.id.push_str("-elsewhere");
+    elsewhere.delivery.as_mut().unwrap().endpoint = EndpointName::new("zwickau-kfz").unwrap();
+    let (mut one_by_one, mut after) = (Vec::new(), 0);
+    for entry in [
+        accepted(&head),
+        told(elsewhere),
+        failed(&head, 1),
+        answer("question"),
+        delivered(&head, 2),
+        answer("receipt"),
+    ] {
+        project(&journal, "status", vec![entry]).await;
+        let (steps, end) = journal.steps(&head.sender, after).await.unwrap();
+        one_by_one.extend(steps);
+        after = end;
+    }
+    let (at_once, _) = journal.steps(&head.sender, 0).await.unwrap();
+    assert_eq!(at_once.len(), 6);
+    assert_eq!(one_by_one, at_once);
+}
+
+#[tokio::test]
+async fn whoever_follows_reads_new_entries_alone() {
+    let place = Place::new();
+    let journal = Journal::open(&place.file()).unwrap();
+    let head = head("portal", "a", None);
+    let elsewhere = event(&head, 1, DeliveryState::Waiting, EventKind::AttemptFailed);
+    project(&journal, "status", vec![accepted(&head), told(elsewhere)]).await;
+    let (_, after) = journal.steps(&head.sender, 0).await.unwrap();
+    // Were the former entry read again, it would show in the step.
+    let connection = Connection::open(place.file()).unwrap();
+    let changed = connection.execute("UPDATE event SET endpoint = 'never-told'", []).unwrap();
+    assert_eq!(changed, 1);
+    project(&journal, "status", vec![delivered(&head, 2)]).await;
+    let (steps, _) = journal.steps(&head.sender, after).await.unwrap();
+    let [step] = &steps[..] else { panic!("one step") };
+    let endpoints: Vec<&str> = step.deliveries.iter().map(|it| it.endpoint.as_str()).collect();
+    assert_eq!(endpoints, ["nordsachsen-kfz"]);
+}
+
+#[tokio::test]
 async fn another_senders_message_is_not_there() {
     let place = Place::new();
     let journal = Journal::open(&place.file()).unwrap();

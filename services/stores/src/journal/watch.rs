@@ -1,5 +1,7 @@
 //! Steps of a watch: what happened after a cursor, each with how things stood right after it.
 
+use std::collections::BTreeMap;
+
 use messaging::{DeliveryState, Timestamp};
 use rusqlite::{Connection, Row, params};
 
@@ -23,7 +25,8 @@ pub(super) fn steps(
     after: i64,
 ) -> rusqlite::Result<(Vec<Step>, i64)> {
     let transaction = connection.transaction()?;
-    let end = read::progress(&transaction)?.sequence.min(after.saturating_add(WINDOW));
+    let last = read::progress(&transaction)?.sequence;
+    let end = last.min(after.saturating_add(WINDOW));
     let mut entries: Vec<(Entry, Application)> = Vec::new();
     for application in read::of_sender(&transaction, sender, (after + 1, end))? {
         entries.extend(read::accepted(&application).map(|entry| (entry, application)));
@@ -38,46 +41,108 @@ pub(super) fn steps(
         let mine = application.filter(|it| it.sender.as_deref() == Some(sender));
         entries.extend(mine.map(|application| (entry, application)));
     }
-    entries.sort_by_key(|(entry, _)| entry.sequence);
-    let mut steps = Vec::with_capacity(entries.len());
+    let mut of_each: BTreeMap<i64, (Application, Vec<Entry>)> = BTreeMap::new();
     for (entry, application) in entries {
-        let sequence = entry.sequence;
-        steps.push(step(&transaction, application, Some(entry), sequence)?);
+        of_each.entry(application.id).or_insert((application, Vec::new())).1.push(entry);
     }
+    let mut steps = Vec::new();
+    for (application, entries) in of_each.into_values() {
+        match <[Entry; 1]>::try_from(entries) {
+            // As the tables are is as it was right after the one entry that came last.
+            Ok([entry]) if end == last => steps.push(newest(&transaction, application, entry)?),
+            _ => steps.extend(past(&transaction, &application, (after, end))?),
+        }
+    }
+    steps.sort_by_key(|step| step.sequence);
     Ok((steps, end))
 }
 
-/// How the message stood after `sequence`.
-pub(super) fn step(
+/// The step to how the message stands now. What happened before is not read again: a watch that
+/// follows must not cost the more the longer a message has been under way.
+fn newest(
     connection: &Connection,
     application: Application,
-    entry: Option<Entry>,
+    entry: Entry,
+) -> rusqlite::Result<Step> {
+    let deliveries = read::deliveries(connection, application.id)?;
+    let reply_kind = read::reply_kind(connection, application.id)?;
+    Ok(Step { sequence: entry.sequence, application, entry: Some(entry), deliveries, reply_kind })
+}
+
+/// Every step of the message in a window, from one reading of what happened until its end.
+fn past(
+    connection: &Connection,
+    application: &Application,
+    (after, end): (i64, i64),
+) -> rusqlite::Result<Vec<Step>> {
+    let (mut stand, mut steps) = (Stand::of(application), Vec::new());
+    for entry in read::timeline(connection, application, end, u32::MAX)? {
+        stand.go_on(&entry);
+        if after < entry.sequence {
+            let sequence = entry.sequence;
+            steps.push(stand.clone().step(application.clone(), Some(entry), sequence));
+        }
+    }
+    Ok(steps)
+}
+
+/// How the message stood after `sequence`.
+pub(super) fn as_of(
+    connection: &Connection,
+    application: Application,
     sequence: i64,
 ) -> rusqlite::Result<Step> {
-    let mut deliveries: Vec<Delivery> = Vec::new();
-    let (mut verdict, mut reply_kind) = (None, None);
-    let mut has_head = application.is_fresh;
-    // A copy with other bytes is what it is from its first moment on.
-    if application.state == CONFLICT {
-        verdict = Some(CONFLICT);
+    let mut stand = Stand::of(&application);
+    for entry in read::timeline(connection, &application, sequence, u32::MAX)? {
+        stand.go_on(&entry);
     }
-    for past in read::timeline(connection, &application, sequence, u32::MAX)? {
-        match past.kind.as_str() {
-            "accepted" => has_head = true,
-            "unrouted" if verdict != Some(CONFLICT) => verdict = Some(state::UNROUTED),
-            "refused" => verdict = verdict.or(Some(state::REFUSED)),
+    Ok(stand.step(application, None, sequence))
+}
+
+/// What follows from what happened so far.
+#[derive(Clone)]
+struct Stand {
+    deliveries: Vec<Delivery>,
+    verdict: Option<&'static str>,
+    reply_kind: Option<String>,
+    has_head: bool,
+}
+
+impl Stand {
+    fn of(application: &Application) -> Self {
+        Self {
+            deliveries: Vec::new(),
+            // A copy with other bytes is what it is from its first moment on.
+            verdict: (application.state == CONFLICT).then_some(CONFLICT),
+            reply_kind: None,
+            has_head: application.is_fresh,
+        }
+    }
+
+    fn go_on(&mut self, entry: &Entry) {
+        match entry.kind.as_str() {
+            "accepted" => self.has_head = true,
+            "unrouted" if self.verdict != Some(CONFLICT) => self.verdict = Some(state::UNROUTED),
+            "refused" => self.verdict = self.verdict.or(Some(state::REFUSED)),
             _ => {}
         }
-        if matches!(past.reply_kind.as_deref(), Some("question" | "decision")) {
-            reply_kind = past.reply_kind;
+        if matches!(entry.reply_kind.as_deref(), Some("question" | "decision")) {
+            self.reply_kind.clone_from(&entry.reply_kind);
         }
-        if let Some(delivery) = past.delivery {
-            state::merge(&mut deliveries, delivery);
+        if let Some(delivery) = entry.delivery.clone() {
+            state::merge(&mut self.deliveries, delivery);
         }
     }
-    let state = state::state(&deliveries, verdict, has_head).to_owned();
-    let application = Application { state, has_head, ..application };
-    Ok(Step { sequence, application, entry, deliveries, reply_kind })
+
+    fn step(mut self, application: Application, entry: Option<Entry>, sequence: i64) -> Step {
+        let key = |of: &Delivery| (of.endpoint.clone(), of.ledger.clone(), of.number);
+        // As the table has them: the same answer, whichever way it was found.
+        self.deliveries.sort_by_cached_key(key);
+        let state = state::state(&self.deliveries, self.verdict, self.has_head).to_owned();
+        let application = Application { state, has_head: self.has_head, ..application };
+        let Self { deliveries, reply_kind, .. } = self;
+        Step { sequence, application, entry, deliveries, reply_kind }
+    }
 }
 
 /// Columns as [`ENTRY`] lists them.

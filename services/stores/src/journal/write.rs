@@ -109,6 +109,12 @@ impl Writing<'_> {
         }
     }
 
+    /// Of two records with one id and other bytes, the one that is read here first is shown as the
+    /// message, and the other as its conflict. The ledger decides by what it reads first. Both read
+    /// a partition in the same order, so they can differ only if the two lie in different ones: the
+    /// copy names another case, came by another channel, or after a change of the number of
+    /// partitions. Then the hash shown may be that of the copy the ledger put aside; the ledger's
+    /// `conflict` event in the timeline names the place of the record that lost.
     fn application(&mut self, head: &ApplicationHead) -> rusqlite::Result<()> {
         match self.find(head.message_id.0)? {
             None => {
