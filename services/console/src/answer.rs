@@ -47,6 +47,12 @@ pub(crate) fn too_many_watches() -> Status {
     refusal(Code::ResourceExhausted, codes::TOO_MANY_WATCHES, text, Some(RETRY_WAIT))
 }
 
+/// The stream goes on at its last cursor, wherever the service is served next.
+pub(crate) fn shutting_down() -> Status {
+    let text = "The service is shutting down; resume with the last cursor.";
+    refusal(Code::Unavailable, codes::SHUTTING_DOWN, text, Some(RETRY_WAIT))
+}
+
 /// A store or a channel failed.
 pub(crate) fn failed(failure: &Failure) -> Status {
     match failure.kind() {

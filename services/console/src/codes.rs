@@ -14,3 +14,9 @@ pub(crate) const TOO_MANY_WATCHES: &str = "AB-1404";
 pub(crate) const UNDECODABLE: &str = "AB-1405";
 /// The listener failed.
 pub(crate) const LISTENER: &str = "AB-1406";
+/// The projecting of channels has ended.
+pub(crate) const PROJECTING_ENDED: &str = "AB-1407";
+/// A channel is not projected any more.
+pub(crate) const SET_ASIDE: &str = "AB-1408";
+/// The process is shutting down.
+pub(crate) const SHUTTING_DOWN: &str = "AB-1409";

@@ -1,11 +1,14 @@
 //! The role that shows: projects the channels into the journal, and serves status, pages and
 //! operations from it.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
-use messaging::{Channel, ChannelName, Clock, Result};
+use messaging::{Channel, ChannelName, Clock, Failure, FailureKind, Result};
 use stores::journal::Journal;
-use tokio::{net::TcpListener, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    task::{JoinError, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 mod answer;
@@ -47,21 +50,48 @@ pub struct Parts {
 /// Runs the console until `shutdown`.
 ///
 /// # Errors
-/// When the listener fails.
+/// `Unavailable` when the listener fails, `Defect` when the projecting ends before `shutdown`.
 pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<()> {
+    let check = parts.ready.add("journal");
     let projector = Projector {
         journal: parts.journal.clone(),
         channel: parts.channel,
         application_channels: parts.application_channels,
         clock: parts.clock,
         metrics: parts.metrics.clone(),
-        check: parts.ready.add("journal"),
+        ready: parts.ready.clone(),
     };
     let mut tasks = JoinSet::new();
-    tasks.spawn(projector.run(shutdown.clone()));
+    tasks.spawn(projector.run(check.clone(), shutdown.clone()));
     let router = serve::router(parts.journal, parts.metrics, parts.ready);
-    let served = serve::serve(parts.listener, router, shutdown.clone()).await;
+    let mut serving = pin!(serve::serve(parts.listener, router, shutdown.clone()));
+    let first = tokio::select! {
+        served = &mut serving => Ok(served),
+        ended = tasks.join_next() => Err(ended),
+    };
+    let served = match first {
+        Ok(served) => served,
+        // A shutdown ends both; open requests may go on for a while.
+        Err(Some(Ok(()))) if shutdown.is_cancelled() => serving.await,
+        Err(ended) => Err(projecting_ended(ended, &check)),
+    };
     shutdown.cancel();
     while tasks.join_next().await.is_some() {}
     served
+}
+
+/// Nothing new is shown from now on, which nobody could tell from the pages.
+fn projecting_ended(
+    ended: Option<std::result::Result<(), JoinError>>,
+    check: &telemetry::Check,
+) -> Failure {
+    let code = codes::PROJECTING_ENDED;
+    // What it said when it panicked is in the log already, and may be about anything.
+    let cause = match ended {
+        Some(Err(error)) if error.is_panic() => "the projecting panicked",
+        _ => "the projecting ended by itself",
+    };
+    tracing::error!(code, cause, "the console ends");
+    check.not_ready(format!("{code}: {cause}"));
+    FailureKind::Defect.because(code, cause)
 }

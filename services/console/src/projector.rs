@@ -1,14 +1,15 @@
 //! Reads the channels into the journal: the one writer of it.
 
-use std::{sync::Arc, time::Duration};
+use std::{slice, sync::Arc, time::Duration};
 
 use channels::codec::{self, Undecodable};
+use futures_util::future::join_all;
 use messaging::{
     Batch, Channel, ChannelName, Clock, Failure, FailureKind, Record, Result, Subscription,
     Timestamp,
 };
 use stores::journal::{Journal, Projected, Projection};
-use telemetry::{Check, Metrics};
+use telemetry::{Check, Metrics, Readiness};
 use tokio_util::sync::CancellationToken;
 
 use crate::codes;
@@ -33,46 +34,77 @@ pub(crate) struct Projector {
     pub(crate) application_channels: Vec<ChannelName>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
-    pub(crate) check: Check,
+    pub(crate) ready: Readiness,
 }
 
 impl Projector {
-    /// Projects until `shutdown`. A defect ends the projecting, not the console: what is known is
-    /// still shown, and `/readyz` says why nothing new comes.
-    pub(crate) async fn run(self, shutdown: CancellationToken) {
+    /// Projects until `shutdown`; `check` says how it is. A defect ends the projecting of the
+    /// channel it is in, not the console: what is known is still shown, what other channels carry
+    /// is projected, and `/readyz` says what is missing.
+    pub(crate) async fn run(self, check: Check, shutdown: CancellationToken) {
+        let mut channels = vec![ChannelName::status(), ChannelName::reply()];
+        channels.extend(self.application_channels.iter().cloned());
+        channels.sort();
+        channels.dedup();
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            // Dropping it between commit and report repeats nothing: positions are stored.
+            () = self.project_all(&channels, &check) => shutdown.cancelled().await,
+        }
+    }
+
+    /// With one reader as long as nothing is damaged, and with one for each channel then, so that
+    /// the damage is shut in where it is. Ends when every channel is set aside.
+    async fn project_all(&self, channels: &[ChannelName], check: &Check) {
+        let failure = self.keep_projecting(channels, check).await;
+        let (code, cause) = (failure.code(), failure.report());
+        tracing::warn!(code, cause, "projecting goes on channel by channel");
+        // From now on each channel says how it is.
+        check.ready();
+        join_all(channels.iter().map(|channel| self.project_alone(channel))).await;
+        check.not_ready(format!("{}: every channel is set aside", codes::SET_ASIDE));
+    }
+
+    /// Ends when `channel` is set aside.
+    async fn project_alone(&self, channel: &ChannelName) {
+        let check = self.ready.add(format!("journal of {channel}"));
+        let failure = self.keep_projecting(slice::from_ref(channel), &check).await;
+        let code = codes::SET_ASIDE;
+        let cause = format!("{}: {}", failure.code(), failure.report());
+        check.not_ready(format!("{code}: set aside: {cause}"));
+        tracing::error!(code, %channel, cause, "the channel is set aside");
+    }
+
+    /// Projects until there is a defect; whatever else fails passes.
+    async fn keep_projecting(&self, channels: &[ChannelName], check: &Check) -> Failure {
         let mut pause = PAUSE_MIN;
         loop {
-            let failure = tokio::select! {
-                () = shutdown.cancelled() => return,
-                // Dropping it between commit and report repeats nothing: positions are stored.
-                failure = self.project(&mut pause) => failure,
-            };
+            let failure = self.project(channels, check, &mut pause).await;
             let (code, cause) = (failure.code(), failure.report());
-            self.check.not_ready(format!("projecting: {cause}"));
+            check.not_ready(format!("projecting: {cause}"));
             if failure.kind() == FailureKind::Defect {
-                tracing::error!(code, cause, "projecting has ended");
-                shutdown.cancelled().await;
-                return;
+                return failure;
             }
             tracing::warn!(code, cause, "projecting pauses");
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(pause) => pause = PAUSE_MAX.min(pause * 2),
-            }
+            tokio::time::sleep(pause).await;
+            pause = PAUSE_MAX.min(pause * 2);
         }
     }
 
     /// Reads on from the stored positions until something fails.
-    async fn project(&self, pause: &mut Duration) -> Failure {
-        let mut channels = vec![ChannelName::status(), ChannelName::reply()];
-        channels.extend(self.application_channels.iter().cloned());
+    async fn project(
+        &self,
+        channels: &[ChannelName],
+        check: &Check,
+        pause: &mut Duration,
+    ) -> Failure {
         let positions = Box::new(self.journal.clone());
         let group = self.journal.group();
-        let mut subscription = match self.channel.subscribe(&group, &channels, positions).await {
+        let mut subscription = match self.channel.subscribe(&group, channels, positions).await {
             Ok(subscription) => subscription,
             Err(failure) => return failure,
         };
-        self.check.ready();
+        check.ready();
         loop {
             match self.step(subscription.as_mut()).await {
                 Ok(()) => *pause = PAUSE_MIN,

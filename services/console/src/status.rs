@@ -1,17 +1,14 @@
 //! `StatusService`: where a portal learns what became of its applications. A sender sees its own
 //! messages only; another's message is as unknown as one that never was.
 
-use std::{
-    pin::Pin,
-    sync::{Arc, atomic::AtomicUsize},
-    time::Duration,
-};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream};
 use messaging::{
     CaseId, Channel, ChannelName, Clock, MessageId, OwnId, Partition, Position, SenderName, Sha256,
 };
 use stores::journal::{Journal, Progress};
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 use wire::status::{
     ApplicationStatus, CitizenStatus, FetchReplyRequest, FetchReplyResponse, GetStatusRequest,
@@ -42,7 +39,8 @@ pub struct StatusServer {
     journal: Journal,
     channel: Arc<dyn Channel>,
     application_channels: Arc<[ChannelName]>,
-    watches: Arc<AtomicUsize>,
+    watches: Arc<watch::Watches>,
+    shutdown: CancellationToken,
     catch_up_wait_max: Duration,
 }
 
@@ -68,8 +66,15 @@ impl StatusServer {
             channel,
             application_channels,
             watches: Arc::default(),
+            shutdown: CancellationToken::new(),
             catch_up_wait_max: CATCH_UP_WAIT_MAX,
         }
+    }
+
+    /// The same, ending its watches when `shutdown` begins: they would end never otherwise.
+    #[must_use]
+    pub fn with_shutdown(self, shutdown: CancellationToken) -> Self {
+        Self { shutdown, ..self }
     }
 
     /// The same with another patience.

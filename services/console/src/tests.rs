@@ -16,6 +16,7 @@ use tonic::Request;
 
 use crate::{Parts, StatusServer};
 
+mod faults;
 mod pages;
 mod portal;
 

@@ -1,17 +1,15 @@
 //! A watch: first what is known, then what happens, without a gap between them.
 
 use std::{
-    collections::{HashSet, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use futures_util::{Stream, stream};
 use messaging::SenderName;
 use stores::journal::{Journal, Progress, Step};
 use tokio::sync::watch::Receiver;
+use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use uuid::Uuid;
 use wire::status::{WatchStatusRequest, WatchStatusResponse};
@@ -24,6 +22,9 @@ use crate::{
 
 /// Streams open at a time.
 const WATCHES_MAX: usize = 1_000;
+
+/// Of one sender, so that none can keep the others out.
+const WATCHES_OF_SENDER_MAX: usize = 100;
 
 /// Ids in one request.
 const IDS_MAX: usize = 1_000;
@@ -38,25 +39,47 @@ pub(super) struct Watch {
     place: Place,
     is_restart: bool,
     ready: VecDeque<WatchStatusResponse>,
+    shutdown: CancellationToken,
     _open: Open,
 }
 
-/// Counts while it lives.
-struct Open(Arc<AtomicUsize>);
+/// How many streams each sender has open.
+#[derive(Debug, Default)]
+pub(super) struct Watches(Mutex<HashMap<SenderName, usize>>);
 
-impl Open {
-    fn new(watches: &Arc<AtomicUsize>) -> Result<Self, Status> {
-        let one_more = |open: usize| (open < WATCHES_MAX).then_some(open + 1);
-        watches
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more)
-            .map_err(|_| answer::too_many_watches())?;
-        Ok(Self(watches.clone()))
+/// Counts while it lives.
+struct Open {
+    watches: Arc<Watches>,
+    sender: SenderName,
+}
+
+impl Watches {
+    fn open(watches: &Arc<Self>, sender: &SenderName) -> Result<Open, Status> {
+        let mut open = watches.lock();
+        let of_all: usize = open.values().sum();
+        let of_sender = open.get(sender).copied().unwrap_or_default();
+        if WATCHES_MAX <= of_all || WATCHES_OF_SENDER_MAX <= of_sender {
+            return Err(answer::too_many_watches());
+        }
+        open.insert(sender.clone(), of_sender + 1);
+        Ok(Open { watches: watches.clone(), sender: sender.clone() })
+    }
+
+    /// No panic leaves it half changed.
+    fn lock(&self) -> MutexGuard<'_, HashMap<SenderName, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        let mut open = self.watches.lock();
+        if let Some(of_sender) = open.get_mut(&self.sender) {
+            *of_sender -= 1;
+            if *of_sender == 0 {
+                open.remove(&self.sender);
+            }
+        }
     }
 }
 
@@ -66,6 +89,7 @@ impl Watch {
         sender: SenderName,
         request: WatchStatusRequest,
     ) -> Result<Self, Status> {
+        let open = Watches::open(&server.watches, &sender)?;
         let journal = server.journal.clone();
         let progress = journal.progress();
         let last = progress.borrow().sequence;
@@ -91,14 +115,21 @@ impl Watch {
             place,
             is_restart,
             ready: VecDeque::new(),
-            _open: Open::new(&server.watches)?,
+            shutdown: server.shutdown.clone(),
+            _open: open,
         })
     }
 
     pub(super) fn answers(self) -> impl Stream<Item = Result<WatchStatusResponse, Status>> {
         stream::unfold(Some(self), |watch| async {
             let mut watch = watch?;
-            match watch.next().await {
+            let shutdown = watch.shutdown.clone();
+            let next = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => Err(answer::shutting_down()),
+                next = watch.next() => next,
+            };
+            match next {
                 Ok(Some(answer)) => Some((Ok(answer), Some(watch))),
                 Ok(None) => None,
                 Err(status) => Some((Err(status), None)),

@@ -169,3 +169,35 @@ async fn a_cursor_of_another_journal_starts_anew() {
     let status = console.status.watch_status(from("portal", request)).await.err().unwrap();
     assert_eq!(status.code(), Code::InvalidArgument);
 }
+
+#[tokio::test]
+async fn a_shutdown_ends_every_watch_and_says_why() {
+    let console = Console::new();
+    let status = console.status.clone().with_shutdown(console.shutdown.clone());
+    let watch = status.watch_status(from("portal", WatchStatusRequest::default())).await.unwrap();
+    let mut answers = watch.into_inner();
+    console.shutdown.cancel();
+    let ended = tokio::time::timeout(Duration::from_secs(10), answers.next()).await;
+    let status = ended.expect("it ends").unwrap().unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+    assert_eq!(status.get_details_error_info().unwrap().reason, "AB-1409");
+    assert!(answers.next().await.is_none());
+}
+
+#[tokio::test]
+async fn one_senders_watches_do_not_keep_others_out() {
+    let console = Console::new();
+    let open = |sender: &'static str| {
+        console.status.watch_status(from(sender, WatchStatusRequest::default()))
+    };
+    let mut watches = Vec::new();
+    for _ in 0..100 {
+        watches.push(open("portal").await.unwrap());
+    }
+    let refused = open("portal").await.err().unwrap();
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert_eq!(refused.get_details_error_info().unwrap().reason, "AB-1404");
+    open("other").await.unwrap();
+    watches.pop();
+    open("portal").await.unwrap();
+}
