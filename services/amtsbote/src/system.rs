@@ -117,7 +117,8 @@ impl System {
             self.channel.clone(),
             channels.clone(),
             self.clock.clone(),
-        );
+        )
+        .with_shutdown(producers.clone());
         let console = console::Parts {
             listener: self.console,
             journal: self.journal,
