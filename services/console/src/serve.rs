@@ -45,6 +45,8 @@ pub(crate) fn router(journal: Journal, metrics: Metrics, ready: Readiness) -> Ro
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        // So that generic clients can show the details of an error.
+        .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .with_service_name(SERVICE_NAME)
         .with_service_name("grpc.health.v1.Health")
         .build_v1();

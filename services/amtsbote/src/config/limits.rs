@@ -34,6 +34,7 @@ pub(super) fn read(gateway: &Section<'_>) -> Limits {
     set(&mut limits.connections_max, count(&section, "connections_max", COUNTS));
     let streams = section.number("streams_per_connection_max", 1..=100_000);
     set(&mut limits.streams_per_connection_max, streams);
+    set(&mut limits.preface_time_max, section.duration("preface_time_max", TIMES));
     set(&mut limits.idle_time_max, section.duration("idle_time_max", TIMES));
     set(&mut limits.message_time_max, section.duration("message_time_max", TIMES));
     set(&mut limits.stream_idle_time_max, section.duration("stream_idle_time_max", TIMES));
@@ -78,6 +79,7 @@ pub(super) fn write(limits: &Limits) -> Table {
     let mut time = |key: &str, value: Duration| {
         table.insert(key.to_owned(), words::duration_text(value).into());
     };
+    time("preface_time_max", limits.preface_time_max);
     time("idle_time_max", limits.idle_time_max);
     time("message_time_max", limits.message_time_max);
     time("stream_idle_time_max", limits.stream_idle_time_max);
