@@ -14,6 +14,7 @@ pub mod chance;
 pub mod configuration;
 pub mod crash;
 pub mod documents;
+pub mod kafka;
 pub mod machine;
 pub mod portal;
 pub mod process;

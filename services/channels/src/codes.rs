@@ -26,3 +26,13 @@ pub const RECORD_DAMAGED: &str = "AB-2013";
 pub const POSITION_UNKNOWN: &str = "AB-2014";
 /// A record cannot be decoded.
 pub const UNDECODABLE: &str = "AB-2020";
+/// Kafka does not answer, or has not acknowledged in time.
+pub const KAFKA_UNAVAILABLE: &str = "AB-2101";
+/// A topic has another number of partitions than configured.
+pub const KAFKA_PARTITIONS: &str = "AB-2102";
+/// A topic is missing, and making topics is forbidden.
+pub const KAFKA_TOPIC_MISSING: &str = "AB-2103";
+/// Kafka refuses for good.
+pub const KAFKA_REFUSED: &str = "AB-2104";
+/// The Kafka client refuses its settings.
+pub const KAFKA_SETTINGS: &str = "AB-2105";

@@ -1,8 +1,10 @@
-//! Message channels: what lies on them ([`codec`]) and what keeps it ([`memory`], [`embedded`]).
+//! Message channels: what lies on them ([`codec`]) and what keeps it ([`memory`], [`embedded`],
+//! [`kafka`]).
 
 pub mod codec;
 pub mod codes;
 pub mod embedded;
+pub mod kafka;
 pub mod memory;
 mod reader;
 

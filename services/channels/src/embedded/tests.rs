@@ -27,7 +27,7 @@ fn site() -> Site {
         let channel: Arc<dyn Channel> = EmbeddedChannel::open(dir.path(), clock.clone()).unwrap();
         Box::pin(async { channel })
     };
-    Site { open: Box::new(open), now, trims: true }
+    Site { open: Box::new(open), now, trims: true, reads_at_once: true }
 }
 
 #[tokio::test]

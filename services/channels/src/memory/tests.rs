@@ -16,7 +16,7 @@ fn site(partitions: u32) -> Site {
         let channel: Arc<dyn Channel> = Arc::new(channel.clone());
         Box::pin(async { channel })
     };
-    Site { open: Box::new(open), now, trims: true }
+    Site { open: Box::new(open), now, trims: true, reads_at_once: true }
 }
 
 #[tokio::test]

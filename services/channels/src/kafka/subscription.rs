@@ -1,0 +1,403 @@
+//! One reader of a group: positions from its own store, batches by partition, and a new connection
+//! whenever the old one is of no use.
+
+use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use backoff::{ExponentialBackoff, backoff::Backoff as _};
+use messaging::{
+    Batch, ChannelName, Failure, FailureKind, GroupId, Partition, Result, StoredPositions,
+    Subscription,
+};
+use rdkafka::{
+    Offset, TopicPartitionList,
+    config::FromClientConfigAndContext,
+    consumer::{CommitMode, Consumer as _, StreamConsumer},
+    error::{KafkaError, RDKafkaErrorCode as Code},
+};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tracing::{debug, info, warn};
+
+use super::{
+    Settings, client,
+    client::OffRuntime,
+    lanes::Lanes,
+    rebalance::{Place, Rebalances},
+    topics::{Topics, number},
+};
+use crate::{BATCH_BYTES_MAX, codes, reader::contradiction};
+
+mod message;
+
+/// What is taken from the client at once; it has more ready (see [`FETCHED_KILOBYTES_MAX`]).
+const TAKEN_RECORDS_MAX: usize = 1_000;
+const FETCHED_KILOBYTES_MAX: usize = 16 << 10;
+/// A reader not heard of for so long has lost its partitions to others.
+const SESSION_TIME: Duration = Duration::from_secs(15);
+/// Between two comparisons of what was fetched with what the log holds.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
+/// A log that seems to end too early is looked at again: a new leader learns its end late.
+const LOOKS_MAX: u32 = 4;
+const LOOK_PAUSE: Duration = Duration::from_millis(500);
+/// Pauses before a new connection.
+const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(100);
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(10);
+
+pub(super) struct Reader {
+    settings: Settings,
+    topics: Arc<Topics>,
+    group: GroupId,
+    channels: HashMap<String, ChannelName>,
+    positions: Box<dyn StoredPositions>,
+    /// `None`: to be connected again, not before `connect_at`.
+    connection: Option<Connection>,
+    connect_at: Instant,
+    pauses: ExponentialBackoff,
+    lanes: Lanes,
+    check_at: Instant,
+}
+
+/// A consumer that knows its way out.
+struct Connection(OffRuntime<StreamConsumer<Rebalances>>);
+
+impl Reader {
+    pub(super) fn open(
+        settings: Settings,
+        topics: Arc<Topics>,
+        group: GroupId,
+        channels: Vec<ChannelName>,
+        positions: Box<dyn StoredPositions>,
+    ) -> Result<Self> {
+        let channels = channels.into_iter().map(|channel| (topics.name(&channel), channel));
+        let channels: HashMap<String, ChannelName> = channels.collect();
+        let connection = Some(Connection::open(&settings, &group, &channels)?);
+        let pauses = ExponentialBackoff {
+            current_interval: RECONNECT_PAUSE_MIN,
+            initial_interval: RECONNECT_PAUSE_MIN,
+            max_interval: RECONNECT_PAUSE_MAX,
+            // Its own default gives up silently after a quarter of an hour.
+            max_elapsed_time: None,
+            ..ExponentialBackoff::default()
+        };
+        Ok(Self {
+            settings,
+            topics,
+            group,
+            channels,
+            positions,
+            connection,
+            connect_at: Instant::now(),
+            pauses,
+            lanes: Lanes::default(),
+            check_at: Instant::now() + CHECK_EVERY,
+        })
+    }
+
+    /// Everything between two batches. Nothing is changed before an await that its repetition
+    /// would miss.
+    async fn step(&mut self, end: Instant) -> Result<()> {
+        if self.connection.is_none() {
+            if end < self.connect_at {
+                sleep_until(end).await;
+                return Ok(());
+            }
+            sleep_until(self.connect_at).await;
+            self.connect().await?;
+        }
+        self.hand_back()?;
+        self.take_given().await?;
+        if self.check_at <= Instant::now() {
+            self.check().await?;
+            self.check_at = Instant::now() + CHECK_EVERY;
+        }
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let fetched = timeout_at(end, connection.fetch(&self.channels, &mut self.lanes)).await;
+        match fetched {
+            Err(_) | Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => self.disturbed(&error),
+        }
+    }
+
+    /// A topic that went away meanwhile is made anew, so that the gap it left is told by the check.
+    async fn connect(&mut self) -> Result<()> {
+        let pause = self.pauses.next_backoff().unwrap_or(RECONNECT_PAUSE_MAX);
+        self.connect_at = Instant::now() + pause;
+        let channels: Vec<ChannelName> = self.channels.values().cloned().collect();
+        self.topics.make(&channels).await?;
+        self.connection = Some(Connection::open(&self.settings, &self.group, &self.channels)?);
+        info!(group = %self.group, "reading from Kafka begins anew");
+        Ok(())
+    }
+
+    /// Forgets what was fetched of partitions that others read now.
+    fn hand_back(&mut self) -> Result<()> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let (taken, failed) = {
+            let mut decided = connection.0.context().decided();
+            (std::mem::take(&mut decided.taken), decided.failed.take())
+        };
+        for place in taken {
+            if let Some(partition) = partition(&self.channels, &place) {
+                self.lanes.close(&partition);
+            }
+        }
+        failed.map_or(Ok(()), |error| self.disconnect(&error))
+    }
+
+    /// Looks up where to begin with partitions the group gives, and only then takes them: nothing
+    /// is fetched from anywhere else. Asked again if the store or the broker does not answer.
+    async fn take_given(&mut self) -> Result<()> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let Some(given) = connection.0.context().decided().given.clone() else { return Ok(()) };
+        let named = given.iter().map(|place| partition(&self.channels, place));
+        let Some(partitions) = named.collect::<Option<Vec<Partition>>>() else {
+            return self.disconnect(&KafkaError::Rebalance(Code::UnknownPartition));
+        };
+        for partition in &partitions {
+            if self.settings.partitions <= partition.number {
+                self.topics.check_partitions(&partition.channel, partition.number + 1)?;
+            }
+        }
+        let mut begins = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let stored = self.positions.next_offset(&partition).await?;
+            begins.push((partition, stored));
+        }
+        let begins = agree(&self.topics, begins).await?;
+        let mut list = TopicPartitionList::new();
+        for (partition, next) in &begins {
+            add(&mut list, &self.topics, partition, *next)?;
+        }
+        // From here on without an await: what was taken is in a lane.
+        let context = connection.0.context();
+        if context.decided().given.as_ref() != Some(&given) {
+            return Ok(());
+        }
+        context.decided().given = None;
+        if let Err(error) = connection.0.incremental_assign(&list) {
+            return self.disconnect(&error);
+        }
+        for (partition, next) in begins {
+            self.lanes.open(partition, next);
+        }
+        Ok(())
+    }
+
+    /// Whether the log still holds what it did: a topic made anew would just be silent.
+    async fn check(&self) -> Result<()> {
+        let fetched = self.lanes.fetched().into_iter().map(|(at, next)| (at, Some(next)));
+        match agree(&self.topics, fetched.collect()).await {
+            Err(failure) if failure.kind() == FailureKind::Defect => Err(failure),
+            Err(failure) => {
+                debug!(cause = failure.report(), "not compared now");
+                Ok(())
+            }
+            Ok(_) => Ok(()),
+        }
+    }
+
+    /// What an error between reader and broker asks for.
+    fn disturbed(&mut self, error: &KafkaError) -> Result<()> {
+        match error.rdkafka_error_code() {
+            // The client connects again by itself, or joins the group again with its next turn.
+            Some(Code::BrokerTransportFailure | Code::PollExceeded | Code::OperationTimedOut) => {
+                debug!(%error, "disturbed");
+                Ok(())
+            }
+            Some(Code::AllBrokersDown | Code::Resolve) => Err(self.failure(error)),
+            // Not an error yet: the store's positions decide when they are compared again.
+            Some(Code::AutoOffsetReset | Code::OffsetOutOfRange) => {
+                warn!(%error, "fetching went beyond the log");
+                self.drop_connection();
+                Ok(())
+            }
+            _ => {
+                for channel in self.channels.values() {
+                    self.topics.forget(channel);
+                }
+                self.disconnect(error)
+            }
+        }
+    }
+
+    fn disconnect(&mut self, error: &KafkaError) -> Result<()> {
+        self.drop_connection();
+        Err(self.failure(error))
+    }
+
+    fn drop_connection(&mut self) {
+        self.connection = None;
+        self.lanes = Lanes::default();
+    }
+
+    fn failure(&self, error: &KafkaError) -> Failure {
+        client::failure(&format!("group `{}` reads", self.group), error)
+    }
+}
+
+impl Connection {
+    fn open(
+        settings: &Settings,
+        group: &GroupId,
+        channels: &HashMap<String, ChannelName>,
+    ) -> Result<Self> {
+        let mut config = client::config(settings);
+        config
+            .set("group.id", group.to_string())
+            .set("partition.assignment.strategy", "cooperative-sticky")
+            .set("session.timeout.ms", SESSION_TIME.as_millis().to_string())
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("auto.offset.reset", "error")
+            .set("allow.auto.create.topics", "false")
+            .set("queued.max.messages.kbytes", FETCHED_KILOBYTES_MAX.to_string())
+            .set("fetch.queue.backoff.ms", "5");
+        if settings.sole_reader {
+            config.set("group.instance.id", group.to_string());
+        }
+        let what = format!("group `{group}`");
+        let consumer = StreamConsumer::from_config_and_context(&config, Rebalances::default())
+            .map_err(|error| client::failure(&what, &error))?;
+        let topics: Vec<&str> = channels.keys().map(String::as_str).collect();
+        consumer.subscribe(&topics).map_err(|error| client::failure(&what, &error))?;
+        Ok(Self(OffRuntime::new(consumer)))
+    }
+
+    /// Waits for the first record or a decision of the group, then takes what is there.
+    ///
+    /// Cancel safe: a record leaves the client without an await before it is in its lane.
+    async fn fetch(
+        &self,
+        channels: &HashMap<String, ChannelName>,
+        lanes: &mut Lanes,
+    ) -> std::result::Result<(), KafkaError> {
+        let mut bytes = 0;
+        tokio::select! {
+            biased;
+            received = self.0.recv() => bytes += message::take(&received?, channels, lanes),
+            () = self.0.context().changed.notified() => return Ok(()),
+        }
+        for _ in 1..TAKEN_RECORDS_MAX {
+            if BATCH_BYTES_MAX <= bytes {
+                break;
+            }
+            tokio::select! {
+                biased;
+                received = self.0.recv() => bytes += message::take(&received?, channels, lanes),
+                () = std::future::ready(()) => break,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Connection {
+    /// The group waits for an answer to what it gave last, even from one who leaves.
+    fn drop(&mut self) {
+        let given = {
+            let mut decided = self.0.context().decided();
+            decided.is_closing = true;
+            decided.given.take()
+        };
+        let Some(given) = given else { return };
+        let mut list = TopicPartitionList::new();
+        for (topic, number) in &given {
+            list.add_partition(topic, *number);
+        }
+        if let Err(error) = self.0.incremental_assign(&list) {
+            debug!(%error, "a last answer to the group failed");
+        }
+    }
+}
+
+#[async_trait]
+impl Subscription for Reader {
+    async fn receive(&mut self, records_max: usize, wait: Duration) -> Result<Option<Batch>> {
+        let end = Instant::now() + wait;
+        loop {
+            self.hand_back()?;
+            if let Some(batch) = self.lanes.pop(records_max.max(1)) {
+                self.pauses.reset();
+                return Ok(Some(batch));
+            }
+            // One look is taken even without any wait.
+            self.step(end).await?;
+            if end <= Instant::now() {
+                return Ok(self.lanes.pop(records_max.max(1)));
+            }
+        }
+    }
+
+    /// For Kafka's own tools; nothing here reads it.
+    async fn report_progress(&mut self, partition: &Partition, next_offset: u64) -> Result<()> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        if !self.lanes.has(partition) {
+            return Ok(());
+        }
+        let mut list = TopicPartitionList::new();
+        add(&mut list, &self.topics, partition, next_offset)?;
+        if let Err(error) = connection.0.commit(&list, CommitMode::Async) {
+            debug!(%error, %partition, "progress was not told");
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("group", &self.group).finish_non_exhaustive()
+    }
+}
+
+/// Where to begin, partition by partition, if log and store agree.
+async fn agree(
+    topics: &Topics,
+    begins: Vec<(Partition, Option<u64>)>,
+) -> Result<Vec<(Partition, u64)>> {
+    let mut looks = 1;
+    loop {
+        let partitions = begins.iter().map(|(partition, _)| partition.clone()).collect();
+        let offsets = topics.offsets(partitions).await?;
+        let pairs = begins.iter().zip(&offsets);
+        let agreed = pairs.map(|((partition, stored), (_, there))| {
+            let from = stored.unwrap_or(there.start);
+            if is_within(from, there) {
+                Ok((partition.clone(), from))
+            } else {
+                Err(contradiction(partition, from, there))
+            }
+        });
+        match agreed.collect::<Result<Vec<_>>>() {
+            Err(_) if looks < LOOKS_MAX => {
+                looks += 1;
+                sleep(LOOK_PAUSE).await;
+            }
+            agreed => return agreed,
+        }
+    }
+}
+
+/// Its end is a good position too: that of the next record.
+fn is_within(position: u64, there: &Range<u64>) -> bool {
+    there.start <= position && position <= there.end
+}
+
+fn partition(channels: &HashMap<String, ChannelName>, place: &Place) -> Option<Partition> {
+    let (topic, number) = place;
+    let channel = channels.get(topic)?.clone();
+    Some(Partition { channel, number: u32::try_from(*number).ok()? })
+}
+
+fn add(
+    list: &mut TopicPartitionList,
+    topics: &Topics,
+    partition: &Partition,
+    next: u64,
+) -> Result<()> {
+    let topic = topics.name(&partition.channel);
+    let offset = i64::try_from(next).map_err(|error| {
+        FailureKind::Defect.because(codes::POSITION_UNKNOWN, format!("`{partition}`: {error}"))
+    })?;
+    list.add_partition_offset(&topic, number(partition)?, Offset::Offset(offset))
+        .map_err(|error| client::failure(&format!("`{partition}`"), &error))
+}

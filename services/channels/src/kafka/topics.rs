@@ -1,0 +1,257 @@
+//! Topics: made as configured, compared with what is there, and asked for their offsets.
+
+use std::{
+    collections::BTreeMap,
+    ops::Range,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use messaging::{ChannelName, FailureKind, Partition, Position, Result};
+use rdkafka::{
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    config::FromClientConfigAndContext,
+    error::{KafkaError, RDKafkaErrorCode as Code},
+    producer::{FutureProducer, Producer as _},
+};
+use tokio::time::sleep;
+
+use super::{
+    Settings,
+    client::{
+        ANSWER_TIME_MAX, MESSAGE_BYTES_MAX, OffRuntime, Quiet, code_failure, config, failure,
+    },
+    producer::Producer,
+};
+use crate::{CHANNELS_MAX, codes};
+
+/// How often a topic just made is looked for, and how long in between.
+const LOOKS_MAX: usize = 100;
+const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// With as many copies, two must have a record before it is acknowledged.
+const COPIES_FOR_TWO_IN_SYNC: u16 = 3;
+
+/// The topics of this installation.
+pub(super) struct Topics {
+    settings: Settings,
+    producer: Arc<Producer>,
+    /// Seen to have the configured number of partitions.
+    known: Mutex<BTreeMap<ChannelName, u32>>,
+}
+
+impl Topics {
+    pub(super) fn new(settings: Settings, producer: Arc<Producer>) -> Self {
+        Self { settings, producer, known: Mutex::default() }
+    }
+
+    /// The topic of `channel`.
+    pub(super) fn name(&self, channel: &ChannelName) -> String {
+        format!("{}{channel}", self.settings.topic_prefix)
+    }
+
+    /// Makes what is missing; refuses what has another number of partitions.
+    pub(super) async fn make(&self, channels: &[ChannelName]) -> Result<()> {
+        for channel in channels {
+            if self.known().contains_key(channel) {
+                continue;
+            }
+            if CHANNELS_MAX <= self.known().len() {
+                let cause = format!("`{channel}` would be one channel more than {CHANNELS_MAX}");
+                return Err(FailureKind::Defect.because(codes::TOO_MANY_CHANNELS, cause));
+            }
+            let partitions = match self.look(channel).await? {
+                Some(partitions) => partitions,
+                None => self.make_one(channel).await?,
+            };
+            self.check_partitions(channel, partitions)?;
+            self.known().insert(channel.clone(), partitions);
+        }
+        Ok(())
+    }
+
+    /// Looks again before the next append if records came to partitions nobody configured.
+    pub(super) fn doubt(&self, positions: &[Position]) {
+        for Position { partition, .. } in positions {
+            if self.settings.partitions <= partition.number {
+                self.forget(&partition.channel);
+            }
+        }
+    }
+
+    /// Looks again before the next use.
+    pub(super) fn forget(&self, channel: &ChannelName) {
+        self.known().remove(channel);
+    }
+
+    /// Where each partition ends; nothing for a topic that is not there.
+    pub(super) async fn ends(&self, channel: &ChannelName) -> Result<Vec<Position>> {
+        let known = self.known().get(channel).copied();
+        let partitions = match known {
+            Some(partitions) => partitions,
+            None => self.look(channel).await?.unwrap_or(0),
+        };
+        let partition = |number| Partition { channel: channel.clone(), number };
+        let partitions: Vec<Partition> = (0..partitions).map(partition).collect();
+        let offsets = self.offsets(partitions).await?;
+        let end = |(partition, offsets): (Partition, Range<u64>)| Position {
+            partition,
+            offset: offsets.end,
+        };
+        Ok(offsets.into_iter().map(end).collect())
+    }
+
+    /// The offsets that are there. A topic just made has no leader for a moment, and neither has
+    /// one whose broker has ended.
+    pub(super) async fn offsets(
+        &self,
+        partitions: Vec<Partition>,
+    ) -> Result<Vec<(Partition, Range<u64>)>> {
+        let named = |partition: Partition| {
+            let number = number(&partition)?;
+            Ok((self.name(&partition.channel), number, partition))
+        };
+        let named: Vec<Named> = partitions.into_iter().map(named).collect::<Result<_>>()?;
+        let mut looks = 1;
+        loop {
+            let (client, asked) = (self.producer.client(), named.clone());
+            let answer = blocking(move || Ok(watermarks(&client, asked))).await?;
+            match answer {
+                Err((_, error)) if looks < LOOKS_MAX && is_settling(&error) => {
+                    looks += 1;
+                    sleep(LOOK_PAUSE).await;
+                }
+                answer => {
+                    return answer.map_err(|(partition, error)| {
+                        failure(&format!("offsets of `{partition}`"), &error)
+                    });
+                }
+            }
+        }
+    }
+
+    /// Refuses what the configuration does not say: cases would change their partitions.
+    pub(super) fn check_partitions(&self, channel: &ChannelName, partitions: u32) -> Result<()> {
+        let wanted = self.settings.partitions;
+        if partitions == wanted {
+            return Ok(());
+        }
+        let topic = self.name(channel);
+        let cause = format!("topic `{topic}` has {partitions} partitions, configured are {wanted}");
+        Err(FailureKind::Defect.because(codes::KAFKA_PARTITIONS, cause))
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<ChannelName, u32>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many partitions the topic has. Asks for all topics: a question for one by its name would
+    /// make it on brokers that make topics by themselves.
+    async fn look(&self, channel: &ChannelName) -> Result<Option<u32>> {
+        let client = self.producer.client();
+        let topic = self.name(channel);
+        blocking(move || {
+            let metadata = client
+                .client()
+                .fetch_metadata(None, ANSWER_TIME_MAX)
+                .map_err(|error| failure("look for topics", &error))?;
+            let found = metadata.topics().iter().find(|found| found.name() == topic);
+            let partitions = found.map(|found| found.partitions().len()).filter(|n| 0 < *n);
+            Ok(partitions.map(|count| u32::try_from(count).unwrap_or(u32::MAX)))
+        })
+        .await
+    }
+
+    async fn make_one(&self, channel: &ChannelName) -> Result<u32> {
+        let topic = self.name(channel);
+        if !self.settings.makes_topics {
+            let cause = format!("topic `{topic}` is missing, and making topics is forbidden");
+            return Err(FailureKind::Defect.because(codes::KAFKA_TOPIC_MISSING, cause));
+        }
+        self.create(&topic).await?;
+        for _ in 0..LOOKS_MAX {
+            if let Some(partitions) = self.look(channel).await? {
+                return Ok(partitions);
+            }
+            sleep(LOOK_PAUSE).await;
+        }
+        let cause = format!("topic `{topic}` was made and is not seen yet");
+        Err(FailureKind::Unavailable.because(codes::KAFKA_UNAVAILABLE, cause))
+    }
+
+    /// Another process may be quicker; then its topic is as good.
+    async fn create(&self, topic: &str) -> Result<()> {
+        let Settings { partitions, replication, retention, .. } = &self.settings;
+        let (retention, message) =
+            (retention.as_millis().to_string(), MESSAGE_BYTES_MAX.to_string());
+        let copies = replication.map_or(-1, i32::from);
+        let partitions = i32::try_from(*partitions).unwrap_or(i32::MAX);
+        let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(copies))
+            .set("cleanup.policy", "delete")
+            .set("retention.ms", &retention)
+            .set("max.message.bytes", &message);
+        if replication.is_some_and(|copies| COPIES_FOR_TWO_IN_SYNC <= copies) {
+            new = new.set("min.insync.replicas", "2");
+        }
+        let what = format!("make topic `{topic}`");
+        let admin = AdminClient::from_config_and_context(&config(&self.settings), Quiet)
+            .map_err(|error| failure(&what, &error))?;
+        let admin = OffRuntime::new(admin);
+        let options = AdminOptions::new()
+            .request_timeout(Some(ANSWER_TIME_MAX))
+            .operation_timeout(Some(ANSWER_TIME_MAX));
+        let answers =
+            admin.create_topics([&new], &options).await.map_err(|error| failure(&what, &error))?;
+        for answer in answers {
+            match answer {
+                Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
+                Err((_, code)) => {
+                    return Err(code_failure(Some(code), format!("{what}: {code}")));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A partition with the names Kafka has for it.
+type Named = (String, i32, Partition);
+
+fn watermarks(
+    client: &OffRuntime<FutureProducer<Quiet>>,
+    partitions: Vec<Named>,
+) -> std::result::Result<Vec<(Partition, Range<u64>)>, (Partition, KafkaError)> {
+    let ask = |(topic, number, partition): Named| {
+        let offset = |offset: i64| u64::try_from(offset).unwrap_or(0);
+        match client.client().fetch_watermarks(&topic, number, ANSWER_TIME_MAX) {
+            Ok((start, end)) => Ok((partition, offset(start)..offset(end))),
+            Err(error) => Err((partition, error)),
+        }
+    };
+    partitions.into_iter().map(ask).collect()
+}
+
+fn is_settling(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            Code::NotLeaderForPartition | Code::LeaderNotAvailable | Code::UnknownTopicOrPartition
+        )
+    )
+}
+
+/// The number as the client writes it.
+pub(super) fn number(partition: &Partition) -> Result<i32> {
+    i32::try_from(partition.number).map_err(|error| {
+        let cause = format!("`{partition}`: {error}");
+        FailureKind::Defect.because(codes::KAFKA_PARTITIONS, cause)
+    })
+}
+
+/// The client's questions block; dropping the answer loses nothing.
+async fn blocking<T: Send + 'static>(
+    ask: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(ask).await.unwrap_or_else(|error| {
+        Err(FailureKind::Unavailable.because(codes::KAFKA_UNAVAILABLE, error))
+    })
+}
