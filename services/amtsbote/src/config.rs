@@ -2,6 +2,7 @@
 //!
 //! `docs/configuration.md` is this page for operators; a test holds both together.
 
+mod broker;
 mod effective;
 mod endpoints;
 mod fault;
@@ -14,6 +15,7 @@ mod words;
 
 use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
+use channels::kafka;
 use messaging::{ChannelName, Domain, SenderName, Sha256};
 
 pub(crate) use self::{
@@ -26,8 +28,9 @@ pub(crate) use self::{
 pub(crate) struct Config {
     /// `data`: the folder where everything lies that no other key puts elsewhere. Default `./data`.
     pub(crate) data: PathBuf,
-    /// `channel`: where messages travel. `embedded:DIR`. Default: embedded in `data`.
-    pub(crate) channel: Backend,
+    /// `channel`: where messages travel. `embedded:DIR` or `kafka://HOST:PORT[,HOST:PORT]…`.
+    /// Default: embedded in `data`.
+    pub(crate) channel: ChannelBackend,
     /// `store`: where ledger and journal lie. `embedded:DIR`. Default: embedded in `data`.
     pub(crate) store: Backend,
     /// `claims`: where large bodies and attachments lie. `embedded:DIR`. Default: embedded in
@@ -57,6 +60,15 @@ pub(crate) struct Config {
     pub(crate) telemetry: Telemetry,
     /// `[retention]`.
     pub(crate) retention: Retention,
+}
+
+/// Where messages travel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ChannelBackend {
+    /// `embedded:DIR`: as the other backends.
+    Embedded(Backend),
+    /// `kafka://HOST:PORT[,HOST:PORT]…?prefix=…&partitions=…&replication=…&make_topics=…`.
+    Kafka(Box<kafka::Settings>),
 }
 
 /// What a backend URL names.
@@ -187,6 +199,15 @@ pub(crate) struct Retention {
     /// `claims_used`: claims no ledger needs any more; not shorter than `channel`. Default: as
     /// `channel`.
     pub(crate) claims_used: Duration,
+}
+
+impl fmt::Display for ChannelBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Embedded(backend) => backend.fmt(f),
+            Self::Kafka(settings) => f.write_str(&broker::url(settings)),
+        }
+    }
 }
 
 impl Backend {

@@ -10,7 +10,7 @@ use crate::{
     check,
     cli::{Role, Run},
     codes,
-    config::{Backend, Config, Telemetry},
+    config::{Config, Telemetry},
     exit::{Exit, Stop},
     output::Output,
     system::{Addresses, System},
@@ -108,14 +108,13 @@ fn tell_ready(addresses: &Addresses, output: &Output) {
     ));
 }
 
-/// One process must hold all that meets on embedded files.
+/// One process must hold all that meets on embedded files: the channel, or ledger and journal.
 fn check_roles(roles: &[Role], config: &Config) -> Result<(), Stop> {
-    let Backend::Embedded(_) = &config.channel;
     let is_missing = |role: &Role| !roles.contains(role);
     let all = [Role::Gateway, Role::Dispatcher, Role::Console];
     if roles.is_empty() || !all.iter().any(is_missing) {
         return Ok(());
     }
-    let what = format!("`{}` is for one process with all roles; name none", config.channel);
+    let what = format!("`{}` is for one process with all roles; name none", config.store);
     Err(Stop::usage(codes::ROLES_APART, what))
 }

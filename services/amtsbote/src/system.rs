@@ -8,8 +8,8 @@ mod tests;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use channels::embedded::EmbeddedChannel;
-use messaging::{ChannelName, Claims, Clock, Result as RoleResult};
+use channels::embedded::DirectoryLock;
+use messaging::{Channel, ChannelName, Claims, Clock, Result as RoleResult};
 use stores::{claims::ObjectClaims, journal::Journal, ledger::Ledger};
 use telemetry::{Metrics, Readiness, names::field};
 use tokio::{
@@ -34,9 +34,11 @@ pub(crate) struct System {
     gateway: TcpListener,
     console: TcpListener,
     addresses: Addresses,
-    channel: Arc<EmbeddedChannel>,
+    channel: Arc<dyn Channel>,
     /// Application channels that were there before, whoever named them then.
     found: Vec<ChannelName>,
+    /// Keeps a second process away from the files of a store beside Kafka.
+    lock: Option<DirectoryLock>,
     claims: Arc<ObjectClaims>,
     ledger: Ledger,
     journal: Journal,
@@ -80,8 +82,9 @@ impl System {
     /// Serves until `shutdown`, then ends what was begun. A role that ends before is the end of all.
     ///
     /// Dropping it loses nothing that has a receipt; deliveries under way become uncertain.
-    pub(crate) async fn serve(self, shutdown: CancellationToken) -> Result<(), Stop> {
+    pub(crate) async fn serve(mut self, shutdown: CancellationToken) -> Result<(), Stop> {
         let time_max = self.config.shutdown_time_max;
+        let lock = self.lock.take();
         let mut roles = self.start();
         let first = tokio::select! {
             biased;
@@ -101,6 +104,7 @@ impl System {
             info!("shutting down");
         }
         let ended = roles.end(Instant::now() + time_max).await;
+        drop(lock);
         match failed {
             Some(stop) => Err(stop),
             None => ended,

@@ -23,10 +23,11 @@ use messaging::{
 use rusqlite::Connection;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
+pub use self::file::DirectoryLock;
 use crate::{
     BATCH_BYTES_MAX, CHANNELS_MAX, check_size, codec, codes,
     embedded::{
-        file::{DirectoryLock, failure},
+        file::failure,
         state::Shared,
         writer::{Command, Writer},
     },

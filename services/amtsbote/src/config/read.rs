@@ -6,7 +6,7 @@ use messaging::{ChannelName, Domain};
 use toml::de::DeTable;
 
 use super::{
-    Backend, Config, Fault, Faults, Route, endpoints,
+    Backend, ChannelBackend, Config, Fault, Faults, Retention, Route, broker, endpoints,
     section::{Place, Section, Source},
     sections,
 };
@@ -71,7 +71,7 @@ pub(crate) fn read_text(
 fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
     let root = Section::root(source, table);
     let data = root.path("data").unwrap_or_else(|| source.folder.join("data"));
-    let channel = backend(&root, "channel", &["kafka"], &data);
+    let channel = channel_backend(&root, &data);
     let store = backend(&root, "store", &["postgres", "postgresql"], &data);
     let claims = backend(&root, "claims", &["file", "s3"], &data);
     let shutdown_times = SHUTDOWN_TIME_MIN..=SHUTDOWN_TIME_MAX;
@@ -91,7 +91,7 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
     root.close();
     Some(Config {
         data,
-        channel: channel?,
+        channel: kept(channel?, &retention),
         store: store?,
         claims: claims?,
         source: source_name.unwrap_or_else(|| SOURCE.to_owned()),
@@ -106,6 +106,29 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
         telemetry,
         retention,
     })
+}
+
+/// `kafka://…`, or as the others.
+fn channel_backend(root: &Section<'_>, data: &Path) -> Option<ChannelBackend> {
+    let url = if root.has("channel") { root.text("channel")? } else { String::new() };
+    let Some(rest) = url.strip_prefix("kafka:") else {
+        return backend(root, "channel", &[], data).map(ChannelBackend::Embedded);
+    };
+    match broker::settings(rest) {
+        Ok(settings) => Some(ChannelBackend::Kafka(Box::new(settings))),
+        Err(what) => {
+            root.fault("channel", codes::BACKEND_UNSUPPORTED, what);
+            None
+        }
+    }
+}
+
+/// Kafka keeps the records itself.
+fn kept(mut channel: ChannelBackend, retention: &Retention) -> ChannelBackend {
+    if let ChannelBackend::Kafka(settings) = &mut channel {
+        settings.retention = retention.channel;
+    }
+    channel
 }
 
 /// `embedded:DIR`; `planned` schemes are named as what they are.

@@ -31,7 +31,7 @@ fn nothing_written_is_a_configuration() {
     assert_eq!(config.gateway.listen.to_string(), "127.0.0.1:7001");
     assert_eq!(config.console.listen.to_string(), "127.0.0.1:7080");
     assert!(config.data.ends_with("data"));
-    assert_eq!(config.channel.folder(), config.data);
+    assert_eq!(config.channel.to_string(), format!("embedded:{}", config.data.display()));
 }
 
 #[test]

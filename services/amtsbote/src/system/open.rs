@@ -2,8 +2,11 @@
 
 use std::{collections::BTreeSet, fs, net::SocketAddr, path::Path, sync::Arc};
 
-use channels::embedded::{Durability, EmbeddedChannel};
-use messaging::{ChannelName, Clock, Domain, Failure};
+use channels::{
+    embedded::{DirectoryLock, Durability, EmbeddedChannel},
+    kafka::KafkaChannel,
+};
+use messaging::{Channel, ChannelName, Clock, Domain, Failure};
 use standards::Standards;
 use stores::{claims::ObjectClaims, journal::Journal, ledger::Ledger};
 use telemetry::{Metrics, Readiness};
@@ -12,7 +15,7 @@ use tokio::net::TcpListener;
 use super::{Addresses, System};
 use crate::{
     codes,
-    config::Config,
+    config::{ChannelBackend, Config},
     exit::{Exit, Stop},
     standard,
 };
@@ -24,7 +27,10 @@ const CLAIMS_FOLDER: &str = "claims";
 
 /// What lies on disk.
 struct Stores {
-    channel: Arc<EmbeddedChannel>,
+    channel: Arc<dyn Channel>,
+    /// Application channels that were there before.
+    found: Vec<ChannelName>,
+    lock: Option<DirectoryLock>,
     claims: Arc<ObjectClaims>,
     ledger: Ledger,
     journal: Journal,
@@ -42,19 +48,18 @@ impl System {
             ..standards::Options::default()
         };
         let loading = tokio::task::spawn_blocking(move || standard::load(options));
-        let folders = [&config.channel, &config.store, &config.claims];
-        let folders = folders.map(|backend| backend.folder().to_owned());
+        let channel = config.channel.clone();
+        let [store, claims] =
+            [&config.store, &config.claims].map(|backend| backend.folder().to_owned());
         let stores_clock = clock.clone();
         let opening = tokio::task::spawn_blocking(move || {
-            let [channel, store, claims] = &folders;
-            open_stores(channel, store, claims, stores_clock)
+            open_stores(&channel, &store, &claims, stores_clock)
         });
         let (standards, stores) = tokio::join!(loading, opening);
         // Of two faults the stores' is told, as it is the more urgent one.
-        let Stores { channel, claims, ledger, journal } = joined(stores)?;
+        let Stores { channel, found, lock, claims, ledger, journal } = joined(stores)?;
         let standards = joined(standards)?;
         let routes = routes(&config, &standards);
-        let found = channel.application_channels();
         Ok(Self {
             config,
             clock,
@@ -63,6 +68,7 @@ impl System {
             addresses,
             channel,
             found,
+            lock,
             claims,
             ledger,
             journal,
@@ -74,17 +80,37 @@ impl System {
     }
 }
 
-/// The channel first: its lock keeps a second process away from everything else.
-fn open_stores(channel: &Path, store: &Path, claims: &Path, clock: Clock) -> Result<Stores, Stop> {
-    for folder in BTreeSet::from([channel, store, claims]) {
+/// The channel first: its lock, or one in its place, keeps a second process away from everything.
+fn open_stores(
+    channel: &ChannelBackend,
+    store: &Path,
+    claims: &Path,
+    clock: Clock,
+) -> Result<Stores, Stop> {
+    let mut folders = BTreeSet::from([store, claims]);
+    if let ChannelBackend::Embedded(backend) = channel {
+        folders.insert(backend.folder());
+    }
+    for folder in folders {
         check_writable(folder)?;
     }
     let opened = || {
-        let channel = EmbeddedChannel::open_with(channel, clock, durability())?;
+        let (channel, found, lock): (Arc<dyn Channel>, _, _) = match channel {
+            ChannelBackend::Embedded(backend) => {
+                let channel = EmbeddedChannel::open_with(backend.folder(), clock, durability())?;
+                let found = channel.application_channels();
+                (channel, found, None)
+            }
+            ChannelBackend::Kafka(settings) => {
+                let lock = DirectoryLock::take(store)?;
+                // Topics outlive what names them; those that nobody names are left to their owner.
+                (KafkaChannel::open((**settings).clone(), clock)?, Vec::new(), Some(lock))
+            }
+        };
         let claims = ObjectClaims::open(&claims.join(CLAIMS_FOLDER))?;
         let ledger = Ledger::open(&store.join(LEDGER_FILE))?;
         let journal = Journal::open(&store.join(JOURNAL_FILE))?;
-        Ok(Stores { channel, claims, ledger, journal })
+        Ok(Stores { channel, found, lock, claims, ledger, journal })
     };
     opened().map_err(|failure: Failure| Stop::at_start(&failure))
 }

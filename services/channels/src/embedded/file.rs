@@ -50,14 +50,17 @@ const SCHEMA: &str = "
 /// Keeps other processes off a data directory. Its file holds the process id while it works, so
 /// that an unclean end can be told from a clean one.
 #[derive(Debug)]
-pub(super) struct DirectoryLock {
+pub struct DirectoryLock {
     file: File,
     was_unclean: bool,
 }
 
 impl DirectoryLock {
     /// Takes the lock of `dir`, which is made if it is not there.
-    pub(super) fn take(dir: &Path) -> Result<Self> {
+    ///
+    /// # Errors
+    /// `Defect`: another process has it. `Unavailable`: the folder cannot be used.
+    pub fn take(dir: &Path) -> Result<Self> {
         let unusable = |error: io::Error| {
             let cause = format!("data directory `{}`: {error}", dir.display());
             FailureKind::Unavailable.because(codes::DIRECTORY_UNUSABLE, cause)

@@ -1,0 +1,56 @@
+//! The main job with the real program on a real Kafka broker, all roles in one process.
+
+#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use tests::{
+    configuration::{Configuration, System},
+    documents::Kfz,
+    kafka::Broker,
+    portal::Portal,
+    process::Program,
+    receiver::Receiver,
+    wait,
+};
+
+const SOON: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn an_application_goes_its_way_through_kafka_and_a_killed_program_goes_on() {
+    let Some(broker) = Broker::start("the real program on Kafka") else { return };
+    let receiver = Receiver::start().await;
+    let channel = format!(
+        "channel = \"kafka://{}?prefix=e2e.&partitions=3&replication=1\"",
+        broker.address()
+    );
+    let inbox = System::http("inbox", &receiver.url("inbox"), "deduplicates");
+    let configuration =
+        Configuration::new().with_head(&channel).with_standard_route("kfz").with_system(&inbox);
+    let kfz = Kfz::read();
+
+    let program = Program::start(&configuration).await;
+    let portal = Portal::new(program.gateway());
+    for case in 1..=5 {
+        let receipt = portal.receipt(kfz.document(case, 0)).await;
+        until_delivered(&portal, &receipt.message_id).await;
+    }
+    let refused = Program::refuse(&configuration, "a ledger in use").await;
+    assert!(refused.1.contains("AB-2001"), "one program on one ledger: {}", refused.1);
+    program.kill().await;
+
+    let program = Program::start(&configuration).await;
+    let portal = Portal::new(program.gateway());
+    let receipt = portal.receipt(kfz.document(6, 0)).await;
+    until_delivered(&portal, &receipt.message_id).await;
+    assert_eq!(receiver.arrivals().len(), 6, "each application once");
+    assert!(program.end().await.success());
+}
+
+async fn until_delivered(portal: &Portal, message_id: &str) {
+    wait::until(&format!("{message_id} to be delivered"), SOON, || async {
+        let status = portal.status(message_id).await.expect("a message with a receipt is known");
+        (status.state == "delivered").then_some(())
+    })
+    .await;
+}
