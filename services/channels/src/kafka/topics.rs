@@ -116,12 +116,13 @@ impl Topics {
             let (client, asked) = (self.producer.client(), named.clone());
             let answer = blocking(move || Ok(watermarks(&client, asked))).await?;
             match answer {
-                Err((_, error)) if looks < LOOKS_MAX && is_settling(&error) => {
+                Err(refused) if looks < LOOKS_MAX && is_settling(&refused.1) => {
                     looks += 1;
                     sleep(LOOK_PAUSE).await;
                 }
                 answer => {
-                    return answer.map_err(|(partition, error)| {
+                    return answer.map_err(|refused| {
+                        let (partition, error) = *refused;
                         failure(&format!("offsets of `{partition}`"), &error)
                     });
                 }
@@ -216,15 +217,15 @@ impl Topics {
 /// A partition with the names Kafka has for it.
 type Named = (String, i32, Partition);
 
-fn watermarks(
-    client: &OffRuntime<FutureProducer<Quiet>>,
-    partitions: Vec<Named>,
-) -> std::result::Result<Vec<(Partition, Range<u64>)>, (Partition, KafkaError)> {
+/// Start and end of each, or which one could not be asked and why.
+type Watermarks = std::result::Result<Vec<(Partition, Range<u64>)>, Box<(Partition, KafkaError)>>;
+
+fn watermarks(client: &OffRuntime<FutureProducer<Quiet>>, partitions: Vec<Named>) -> Watermarks {
     let ask = |(topic, number, partition): Named| {
         let offset = |offset: i64| u64::try_from(offset).unwrap_or(0);
         match client.client().fetch_watermarks(&topic, number, ANSWER_TIME_MAX) {
             Ok((start, end)) => Ok((partition, offset(start)..offset(end))),
-            Err(error) => Err((partition, error)),
+            Err(error) => Err(Box::new((partition, error))),
         }
     };
     partitions.into_iter().map(ask).collect()
