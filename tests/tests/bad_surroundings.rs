@@ -44,9 +44,9 @@ async fn a_wrong_configuration_is_refused_with_its_place() {
         ),
         (
             "a URL of a later version",
-            Configuration::new().with_head("channel = \"kafka://127.0.0.1:9092\""),
+            Configuration::new().with_head("claims = \"s3://bucket\""),
             "AB-5006",
-            "channel",
+            "claims",
         ),
         (
             "a missing secret",

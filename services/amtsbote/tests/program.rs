@@ -222,7 +222,7 @@ fn a_start_that_cannot_be_is_refused_before_anything_listens() {
         (format!("data = \"amtsbote.toml\"\n{ports}"), "AB-5014"),
         (format!("data = \"/proc/none\"\n{ports}"), "AB-5014"),
         (format!("dta = \"x\"\n{ports}"), "AB-5003"),
-        (format!("channel = \"kafka://broker:9092\"\n{ports}"), "AB-5006"),
+        (format!("store = \"postgres://db\"\n{ports}"), "AB-5006"),
         (format!("{ports}[[sender]]\nname = \"p\"\ntoken_file = \"no\"\n"), "AB-5007"),
         (format!("{ports}[telemetry]\nfilter = \"info,,=\"\n"), "AB-5017"),
         (format!("{ports}[standards]\npaths = [\"broken\"]\n"), "AB-4900"),
