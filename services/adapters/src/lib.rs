@@ -40,6 +40,8 @@ pub struct BuildContext {
     pub endpoint: EndpointName,
     /// Relative paths in the configuration start here: the folder of the configuration file.
     pub base: PathBuf,
+    /// Attempts under way at once, at most.
+    pub concurrency: usize,
 }
 
 /// The kind called `name`.

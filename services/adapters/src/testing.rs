@@ -14,7 +14,7 @@ use crate::{BuildContext, find};
 
 /// Where an adapter of tests is built.
 pub(crate) fn context(base: &Path) -> BuildContext {
-    BuildContext { endpoint: endpoint(), base: base.to_owned() }
+    BuildContext { endpoint: endpoint(), base: base.to_owned(), concurrency: 4 }
 }
 
 /// The adapter `kind` with `config`.

@@ -30,6 +30,11 @@ use crate::{
     output::Output,
 };
 
+/// A message is some two thousand small allocations on several threads, which the system's allocator
+/// makes a third of its whole cost (`docs/performance.md`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.json);

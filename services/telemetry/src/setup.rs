@@ -84,7 +84,7 @@ pub fn init(options: Options) -> anyhow::Result<Guard> {
         .with_tracer(provider.tracer("amtsbote"))
         .with_location(false)
         .with_threads(false)
-        .with_filter(filter_fn(is_traced));
+        .with_filter(filter_fn(is_traced).with_max_level_hint(Level::INFO));
     tracing_subscriber::registry()
         .with(lines(options.format).with_filter(filter))
         .with(traces)

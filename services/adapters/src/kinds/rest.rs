@@ -52,7 +52,7 @@ pub(crate) const KIND: AdapterKind = AdapterKind {
     "#,
     build: |config, context| {
         let settings: settings::Settings = config.try_into().context("read the rest settings")?;
-        let settings = settings.check(&context.base)?;
+        let settings = settings.check(context)?;
         let connection = Connection::open(&settings)?;
         Ok(Arc::new(Rest { settings, connection }))
     },

@@ -39,19 +39,20 @@ pub(super) fn read(root: &Section<'_>, folder: &Path) -> Vec<Endpoint> {
 fn endpoint(section: Section<'_>, folder: &Path) -> Option<Endpoint> {
     let name: Option<EndpointName> = section.required("name", section.name("name"));
     let kind = section.required("adapter", section.parsed("adapter", kind));
+    let concurrency = section.number("concurrency", 1..=CONCURRENCY_MAX).unwrap_or(CONCURRENCY);
+    let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX);
     let settings = section.foreign("settings");
     // The settings' faults are told whatever is wrong with the name.
     let named = name.clone().or_else(|| EndpointName::new("unnamed").ok());
     let adapter = match (kind, named, &settings) {
         (Some(kind), Some(endpoint), Some(settings)) => {
-            let context = BuildContext { endpoint, base: folder.to_owned() };
+            let context = BuildContext { endpoint, base: folder.to_owned(), concurrency };
             build(&section, kind, settings, &context)
         }
         _ => None,
     };
     let subscribe = subscribe(&section);
     let retry = retry(section.section("retry"));
-    let concurrency = section.number("concurrency", 1..=CONCURRENCY_MAX).unwrap_or(CONCURRENCY);
     let timeout = section.duration("timeout", TIMEOUT_MIN..=TIMEOUT_MAX).unwrap_or(TIMEOUT);
     let after_dead_letter = section.parsed("after_dead_letter", |text| match text {
         "hold" => Ok(AfterDeadLetter::Hold),
@@ -66,7 +67,7 @@ fn endpoint(section: Section<'_>, folder: &Path) -> Option<Endpoint> {
         adapter: adapter?,
         interests: subscribe,
         policy: retry,
-        concurrency: usize::try_from(concurrency).unwrap_or(usize::MAX),
+        concurrency,
         timeout,
         after_dead_letter: after_dead_letter.unwrap_or_default(),
     };

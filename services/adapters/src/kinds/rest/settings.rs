@@ -16,7 +16,7 @@ use super::{
     outcome::{Conflict, Place, RejectedIf, Rules},
     request::Template,
 };
-use crate::{content::Content, duration};
+use crate::{BuildContext, content::Content, duration};
 
 /// Headers that a request has anyway.
 const OWN_HEADERS: [HeaderName; 9] = [
@@ -77,9 +77,9 @@ pub(super) struct Settings {
     /// Default `5s`.
     #[serde(default = "default_connect_timeout", deserialize_with = "duration::human")]
     connect_timeout: Duration,
-    /// Idle connections kept. Default 8.
-    #[serde(default = "default_idle_connections_max")]
-    idle_connections_max: usize,
+    /// Idle connections kept. Default: as many as there are attempts at once, so that an endpoint
+    /// under load opens none per message.
+    idle_connections_max: Option<usize>,
     basic: Option<Basic>,
     bearer_file: Option<PathBuf>,
     client_cert_file: Option<PathBuf>,
@@ -192,13 +192,13 @@ pub(super) struct Secrets {
 }
 
 impl Settings {
-    pub(super) fn check(self, base: &Path) -> anyhow::Result<Checked> {
+    pub(super) fn check(self, context: &BuildContext) -> anyhow::Result<Checked> {
         let url = Template::new(&self.url).context("`url`")?;
         let rules = self.rules()?;
         let look_up = self.look_up()?;
         let probe = self.probe(&url)?;
         let headers = self.headers()?;
-        let secrets = self.secrets(base, &url)?;
+        let secrets = self.secrets(&context.base, &url)?;
         let key_header = header_name(&self.key_header).context("`key_header`")?;
         let contract = match (self.contract, &self.look_up) {
             (Contract::CanLookUp, Some(look_up)) => {
@@ -231,7 +231,7 @@ impl Settings {
             // used again.
             idle_connections_max: match contract {
                 EffectContract::None => 0,
-                _ => self.idle_connections_max,
+                _ => self.idle_connections_max.unwrap_or(context.concurrency),
             },
             secrets,
         })
@@ -431,8 +431,4 @@ fn default_absent() -> Vec<u16> {
 
 fn default_connect_timeout() -> Duration {
     Duration::from_secs(5)
-}
-
-fn default_idle_connections_max() -> usize {
-    8
 }
