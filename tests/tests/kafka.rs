@@ -9,8 +9,14 @@ use std::{
 
 use channels::kafka::{KafkaChannel, Settings};
 use messaging::{
-    Channel, ChannelName, Clock, FailureKind, GroupId, Record, Timestamp,
+    Channel, ChannelName, Clock, FailureKind, GroupId, Record, Subscription, Timestamp,
     conformance::channel::{Positions, Site, check},
+};
+use rdkafka::{
+    ClientConfig,
+    admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
+    client::DefaultClientContext,
+    error::RDKafkaErrorCode,
 };
 use tests::kafka::Broker;
 use tokio::time::Instant;
@@ -99,6 +105,88 @@ async fn a_topic_made_anew_is_a_loud_defect() {
     let failure = reader.receive(10, Duration::from_secs(30)).await.expect_err("a gap");
     assert_eq!((failure.kind(), failure.code()), (FailureKind::Defect, "AB-2014"));
     assert!(failure.report().contains("1..10"), "the gap is named: {}", failure.report());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_anew_under_a_running_reader_is_a_loud_defect_for_that_partition_alone() {
+    let Some(broker) = Broker::start("a Kafka topic made anew while it is read") else { return };
+    let compared_every = Duration::from_millis(200);
+    let settings = Settings { compared_every, ..settings(broker.address(), 1) };
+    let other = ChannelName::new("reply").expect("a name");
+    let of_other = |value| Record { channel: other.clone(), ..record(value) };
+    let channel = open(&settings);
+    let appended = channel.append((0..5).map(record).collect()).await.expect("append");
+    let positions = Positions::default();
+    let channels = [ChannelName::status(), other.clone()];
+    let mut reader = channel
+        .subscribe(&group("running"), &channels, Box::new(positions.clone()))
+        .await
+        .expect("subscribe");
+    channel.append(vec![of_other(1)]).await.expect("append");
+    let mut read = Vec::new();
+    while read.len() < 6 {
+        read.extend(values(&receive(&mut *reader).await.expect("both are sound")));
+    }
+    let last = appended.last().expect("five were appended");
+    positions.take(last, record(4));
+    // Long enough for a comparison to have seen what is there.
+    let quiet = reader.receive(10, compared_every * 5).await.expect("nothing contradicts");
+    assert_eq!(quiet, None);
+
+    // Longer than what was read, so that no position is beyond its end.
+    make_anew(&settings, &format!("{}status", settings.topic_prefix)).await;
+    append_all_at_last(&*open(&settings), (20..40).map(record).collect()).await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let failure = loop {
+        assert!(Instant::now() < deadline, "nobody notices");
+        match reader.receive(10, Duration::from_secs(1)).await {
+            Err(failure) if failure.kind() == FailureKind::Defect => break failure,
+            _ => {}
+        }
+    };
+    assert_eq!(failure.code(), "AB-2014", "{}", failure.report());
+    assert!(failure.report().contains("status"), "{}", failure.report());
+
+    append_all_at_last(&*channel, vec![of_other(2)]).await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        assert!(Instant::now() < deadline, "the other partition is read on");
+        match reader.receive(10, Duration::from_secs(1)).await {
+            Ok(Some(batch)) if batch.partition.channel == other => break,
+            Ok(Some(batch)) => panic!("read on in {} is skipping", batch.partition),
+            _ => {}
+        }
+    }
+}
+
+/// Deletes the topic, and makes it again as an operator would, who does not know what was there.
+async fn make_anew(settings: &Settings, topic: &str) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", &settings.brokers).create().expect("admin");
+    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
+    let deleted = admin.delete_topics(&[topic], &options).await.expect("delete");
+    assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
+    let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    // A reader that misses the topic may be quicker; then it made it.
+    loop {
+        let made = admin.create_topics([&new], &options).await.expect("create");
+        match made.as_slice() {
+            [Ok(_)] | [Err((_, RDKafkaErrorCode::TopicAlreadyExists))] => return,
+            other => assert!(Instant::now() < deadline, "{other:?}"),
+        }
+    }
+}
+
+async fn receive(reader: &mut dyn Subscription) -> messaging::Result<messaging::Batch> {
+    Ok(reader.receive(10, Duration::from_secs(30)).await?.expect("there is one"))
+}
+
+async fn append_all_at_last(channel: &dyn Channel, records: Vec<Record>) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while let Err(failure) = channel.append(records.clone()).await {
+        assert!(Instant::now() < deadline, "the topic is there: {}", failure.report());
+    }
 }
 
 async fn append_at_last(channel: &dyn Channel, value: u8) {

@@ -30,8 +30,8 @@ use crate::{
     output::Output,
 };
 
-/// A message is some two thousand small allocations on several threads, which the system's allocator
-/// makes a third of its whole cost (`docs/performance.md`).
+/// A message is very many small allocations on several threads, a fifth of its whole cost with the
+/// system's allocator (`docs/performance.md`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

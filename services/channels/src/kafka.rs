@@ -2,8 +2,11 @@
 //!
 //! Positions live in the reader's own store; what is committed to Kafka is for its tools only.
 
+mod agreement;
 mod client;
 mod lanes;
+mod lookup;
+mod message;
 mod producer;
 mod rebalance;
 mod subscription;
@@ -37,6 +40,9 @@ pub struct Settings {
     pub makes_topics: bool,
     /// How long an append may take before it is given up as `Unavailable`.
     pub delivery_time_max: Duration,
+    /// Between two comparisons of what was read with what the log holds: for so long, a topic that
+    /// was made anew under a running reader may go unnoticed.
+    pub compared_every: Duration,
     /// Whether each group has one reader only (a ledger on SQLite): then it comes back to its
     /// partitions at once after a crash, instead of waiting until the group has forgotten it.
     pub sole_reader: bool,
@@ -54,6 +60,7 @@ impl Settings {
             retention: Duration::from_secs(7 * 24 * 3600),
             makes_topics: true,
             delivery_time_max: Duration::from_secs(10),
+            compared_every: Duration::from_secs(30),
             sole_reader: false,
         }
     }

@@ -4,8 +4,8 @@ use std::{fmt, ops::Range, time::Duration};
 
 use async_trait::async_trait;
 use messaging::{
-    Batch, ChannelName, Failure, FailureKind, GroupId, Partition, Record, Result, StoredPositions,
-    Subscription, Timestamp,
+    Batch, ChannelName, Failure, FailureKind, GroupId, Partition, Position, Record, Result,
+    StoredPositions, Subscription, Timestamp,
 };
 use tokio::sync::watch;
 
@@ -95,6 +95,9 @@ async fn read(
     if from < offsets.start || offsets.end < from {
         return Err(contradiction(partition, from, &offsets));
     }
+    if next.is_none() {
+        check_last(log, positions, partition, &offsets).await?;
+    }
     *next = Some(from);
     if from == offsets.end {
         return Ok(None);
@@ -105,6 +108,25 @@ async fn read(
     let records = log.read(partition, from, records_max.min(told)).await?;
     let end = records.last().map_or(from, |(offset, ..)| offset + 1);
     Ok(Some(Batch { partition: partition.clone(), from, next: end, records }))
+}
+
+/// Compares the last record the store took with what lies there now. One that was trimmed since is
+/// normal.
+async fn check_last(
+    log: &impl Log,
+    positions: &dyn StoredPositions,
+    partition: &Partition,
+    offsets: &Range<u64>,
+) -> Result<()> {
+    let last = positions.last_offset(partition).await?;
+    let Some(offset) = last.filter(|last| offsets.contains(last)) else { return Ok(()) };
+    let position = Position { partition: partition.clone(), offset };
+    for (_, _, record) in log.read(partition, offset, 1).await? {
+        if !positions.is_known(&position, &record).await? {
+            return Err(replaced(&position));
+        }
+    }
+    Ok(())
 }
 
 /// Whether what `groups` have read of `channel` may ever go: an application is accepted, and only a
@@ -126,6 +148,17 @@ pub(crate) fn contradiction(partition: &Partition, stored: u64, offsets: &Range<
     };
     let cause = format!(
         "`{partition}` holds offsets {start}..{end}, the stored position is {stored}: {gap}"
+    );
+    FailureKind::Defect.because(codes::POSITION_UNKNOWN, cause)
+}
+
+/// The failure of a log that holds another record where one was taken before.
+pub(crate) fn replaced(position: &Position) -> Failure {
+    let Position { partition, offset } = position;
+    let cause = format!(
+        "`{partition}` holds another record at offset {offset} than the one admitted there: it was \
+         made anew, and whatever it holds below offset {} was never read",
+        offset + 1
     );
     FailureKind::Defect.because(codes::POSITION_UNKNOWN, cause)
 }

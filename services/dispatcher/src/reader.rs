@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use channels::codec;
 use messaging::{
-    Batch, Channel, ChannelName, Claims, Envelope, Failure, FailureKind, Partition, Record, Result,
-    StoredPositions, Subscription,
+    Batch, Channel, ChannelName, Claims, Envelope, Failure, FailureKind, Partition, Position,
+    Record, Result, StoredPositions, Subscription,
 };
 use stores::ledger::Ledger;
 use telemetry::readiness::Check;
@@ -90,6 +90,20 @@ impl StoredPositions for Positions {
     async fn next_offset(&self, partition: &Partition) -> Result<Option<u64>> {
         let admitted = self.ledger.next_offset(partition).await?;
         Ok(admitted.max(self.handed.get(partition)))
+    }
+
+    async fn last_offset(&self, partition: &Partition) -> Result<Option<u64>> {
+        Ok(self.ledger.last_admitted(partition).await?.map(|last| last.offset))
+    }
+
+    /// A later batch may have been admitted since; then this position is asked for again next time.
+    async fn is_known(&self, position: &Position, record: &Record) -> Result<bool> {
+        let last = self.ledger.last_admitted(&position.partition).await?;
+        let Some(last) = last.filter(|last| last.offset == position.offset) else {
+            return Ok(true);
+        };
+        let head = codec::decode_head(record);
+        Ok(head.is_ok_and(|h| (h.message_id, h.sha256) == (last.message_id, last.sha256)))
     }
 }
 

@@ -61,13 +61,32 @@ pub trait StoredPositions: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Unavailable`.
     async fn next_offset(&self, partition: &Partition) -> Result<Option<u64>>;
+
+    /// The offset of the last record the store took of `partition`, if it can tell that record from
+    /// another. What lies there now is shown to [`StoredPositions::is_known`], so that a log that
+    /// was made anew, and has grown beyond the position since, is noticed. `None`: nothing to tell.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn last_offset(&self, _partition: &Partition) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// Whether `record`, which lies at `position` now, is the one the store took there.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn is_known(&self, _position: &Position, _record: &Record) -> Result<bool> {
+        Ok(true)
+    }
 }
 
 /// One reader of a group.
 #[async_trait]
 pub trait Subscription: fmt::Debug + Send + 'static {
     /// Waits for records, at most `wait`; `None` when none came. At most `records_max` records of
-    /// one partition, in order, never a gap between one batch and the next.
+    /// one partition, in order, never a gap between one batch and the next. A partition that
+    /// contradicts the stored position is told as a failure now and then, and the others are read.
     ///
     /// Cancel safe: what a dropped call would have returned is returned by the next.
     ///

@@ -3,3 +3,4 @@
 pub mod adapter;
 pub mod channel;
 pub mod claims;
+mod positions;

@@ -20,8 +20,8 @@ use rusqlite::Connection;
 
 pub use types::{
     Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, EndpointSpec, IntentRow,
-    LedgerIdentity, Loaded, MessageIdentity, MessageRow, NewDelivery, OpenDelivery, OutboxEntry,
-    PartitionBatch, Settlement, Transaction, UnroutedMessage, VerdictKind, VerdictRow,
+    LastAdmitted, LedgerIdentity, Loaded, MessageIdentity, MessageRow, NewDelivery, OpenDelivery,
+    OutboxEntry, PartitionBatch, Settlement, Transaction, UnroutedMessage, VerdictKind, VerdictRow,
 };
 
 use crate::sqlite::Database;
@@ -132,6 +132,15 @@ impl Ledger {
     /// As [`Ledger::load`].
     pub async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxEntry>> {
         self.database.call(move |connection| read::outbox(connection, after, limit)).await
+    }
+
+    /// The last message admitted from `partition`; `None` before the first.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    pub async fn last_admitted(&self, partition: &Partition) -> Result<Option<LastAdmitted>> {
+        let partition = partition.clone();
+        self.database.call(move |connection| read::last_admitted(connection, &partition)).await
     }
 
     /// The ledger's id as a reader of channels.

@@ -7,6 +7,7 @@ use messaging::{Failure, FailureKind};
 use rdkafka::{
     ClientConfig, ClientContext,
     config::RDKafkaLogLevel,
+    consumer::ConsumerContext,
     error::{KafkaError, RDKafkaErrorCode as Code},
 };
 use tracing::{debug, warn};
@@ -46,6 +47,8 @@ impl ClientContext for Quiet {
         debug!(%error, reason, "kafka client");
     }
 }
+
+impl ConsumerContext for Quiet {}
 
 /// Only what is about to fail is worth a warning; the rest is repeated by failures.
 pub(super) fn told(level: RDKafkaLogLevel, facility: &str, message: &str) {

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use messaging::{Batch, Partition, Record, Timestamp};
 
+use super::agreement::{Landmark, checksum};
 use crate::BATCH_BYTES_MAX;
 
 /// The partitions this reader has, read in turn.
@@ -20,13 +21,15 @@ struct Lane {
     /// The position after the last batch.
     next: u64,
     records: VecDeque<(u64, Timestamp, Record)>,
+    /// The record fetched last, to be found there again.
+    last: Option<Landmark>,
 }
 
 impl Lanes {
     /// Begins to read `partition` at `next`.
     pub(super) fn open(&mut self, partition: Partition, next: u64) {
         self.close(&partition);
-        self.lanes.push(Lane { partition, next, records: VecDeque::new() });
+        self.lanes.push(Lane { partition, next, records: VecDeque::new(), last: None });
     }
 
     /// Forgets what was fetched of `partition`: its next reader fetches it again.
@@ -38,6 +41,7 @@ impl Lanes {
     pub(super) fn push(&mut self, partition: &Partition, entry: (u64, Timestamp, Record)) {
         let lane = self.lanes.iter_mut().find(|lane| lane.partition == *partition);
         if let Some(lane) = lane.filter(|lane| lane.next <= entry.0) {
+            lane.last = Some((entry.0, checksum(&entry.2)));
             lane.records.push_back(entry);
         }
     }
@@ -60,6 +64,11 @@ impl Lanes {
     pub(super) fn fetched(&self) -> Vec<(Partition, u64)> {
         let fetched = |lane: &Lane| lane.records.back().map_or(lane.next, |(at, ..)| at + 1);
         self.lanes.iter().map(|lane| (lane.partition.clone(), fetched(lane))).collect()
+    }
+
+    /// Per partition, the record fetched last.
+    pub(super) fn landmarks(&self) -> impl Iterator<Item = (Partition, Landmark)> {
+        self.lanes.iter().filter_map(|lane| Some((lane.partition.clone(), lane.last?)))
     }
 
     /// Whether `partition` is read here.

@@ -1,7 +1,11 @@
 //! One reader of a group: positions from its own store, batches by partition, and a new connection
 //! whenever the old one is of no use.
 
-use std::{collections::HashMap, ops::Range, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use backoff::{ExponentialBackoff, backoff::Backoff as _};
@@ -15,30 +19,26 @@ use rdkafka::{
     consumer::{CommitMode, Consumer as _, StreamConsumer},
     error::{KafkaError, RDKafkaErrorCode as Code},
 };
-use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::{
-    Settings, client,
+    Settings,
+    agreement::{self, Landmark},
+    client,
     client::OffRuntime,
     lanes::Lanes,
+    message,
     rebalance::{Place, Rebalances},
     topics::{Topics, number},
 };
-use crate::{BATCH_BYTES_MAX, codes, reader::contradiction};
-
-mod message;
+use crate::{BATCH_BYTES_MAX, codes};
 
 /// What is taken from the client at once; it has more ready (see [`FETCHED_KILOBYTES_MAX`]).
 const TAKEN_RECORDS_MAX: usize = 1_000;
 const FETCHED_KILOBYTES_MAX: usize = 16 << 10;
 /// A reader not heard of for so long has lost its partitions to others.
 const SESSION_TIME: Duration = Duration::from_secs(15);
-/// Between two comparisons of what was fetched with what the log holds.
-const CHECK_EVERY: Duration = Duration::from_secs(30);
-/// A log that seems to end too early is looked at again: a new leader learns its end late.
-const LOOKS_MAX: u32 = 4;
-const LOOK_PAUSE: Duration = Duration::from_millis(500);
 /// Pauses before a new connection.
 const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(100);
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(10);
@@ -54,6 +54,10 @@ pub(super) struct Reader {
     connect_at: Instant,
     pauses: ExponentialBackoff,
     lanes: Lanes,
+    /// Per partition, a record seen at the last comparison.
+    landmarks: HashMap<Partition, Landmark>,
+    /// Contradictions nobody was told of yet.
+    contradictions: VecDeque<Failure>,
     check_at: Instant,
 }
 
@@ -89,7 +93,9 @@ impl Reader {
             connect_at: Instant::now(),
             pauses,
             lanes: Lanes::default(),
-            check_at: Instant::now() + CHECK_EVERY,
+            landmarks: HashMap::new(),
+            contradictions: VecDeque::new(),
+            check_at: Instant::now(),
         })
     }
 
@@ -107,8 +113,11 @@ impl Reader {
         self.hand_back()?;
         self.take_given().await?;
         if self.check_at <= Instant::now() {
+            self.check_at = Instant::now() + self.settings.compared_every;
             self.check().await?;
-            self.check_at = Instant::now() + CHECK_EVERY;
+        }
+        if !self.contradictions.is_empty() {
+            return Ok(());
         }
         let Some(connection) = &self.connection else { return Ok(()) };
         let fetched = timeout_at(end, connection.fetch(&self.channels, &mut self.lanes)).await;
@@ -158,15 +167,17 @@ impl Reader {
                 self.topics.check_partitions(&partition.channel, partition.number + 1)?;
             }
         }
-        let mut begins = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            let stored = self.positions.next_offset(&partition).await?;
-            begins.push((partition, stored));
-        }
-        let begins = agree(&self.topics, begins).await?;
-        let mut list = TopicPartitionList::new();
-        for (partition, next) in &begins {
-            add(&mut list, &self.topics, partition, *next)?;
+        let begins = agreement::begins(&self.topics, &*self.positions, partitions).await?;
+        let (mut list, mut stuck) = (TopicPartitionList::new(), TopicPartitionList::new());
+        for (partition, begin) in &begins {
+            let offset = match begin {
+                Ok(next) => offset(partition, *next)?,
+                Err(_) => Offset::End,
+            };
+            add(&mut list, &self.topics, partition, offset)?;
+            if begin.is_err() {
+                add(&mut stuck, &self.topics, partition, Offset::Invalid)?;
+            }
         }
         // From here on without an await: what was taken is in a lane.
         let context = connection.0.context();
@@ -174,25 +185,45 @@ impl Reader {
             return Ok(());
         }
         context.decided().given = None;
-        if let Err(error) = connection.0.incremental_assign(&list) {
+        // All are taken, as the group must have an answer; nothing is fetched of those in doubt.
+        let taken = connection.0.incremental_assign(&list).err();
+        if let Some(error) = taken.or_else(|| connection.0.pause(&stuck).err()) {
             return self.disconnect(&error);
         }
-        for (partition, next) in begins {
-            self.lanes.open(partition, next);
+        for (partition, begin) in begins {
+            self.landmarks.remove(&partition);
+            match begin {
+                Ok(next) => self.lanes.open(partition, next),
+                Err(contradiction) => self.contradictions.push_back(contradiction),
+            }
         }
         Ok(())
     }
 
-    /// Whether the log still holds what it did: a topic made anew would just be silent.
-    async fn check(&self) -> Result<()> {
-        let fetched = self.lanes.fetched().into_iter().map(|(at, next)| (at, Some(next)));
-        match agree(&self.topics, fetched.collect()).await {
-            Err(failure) if failure.kind() == FailureKind::Defect => Err(failure),
+    /// Whether the log still holds what it did: a topic made anew would just be silent, or go on
+    /// with other records.
+    async fn check(&mut self) -> Result<()> {
+        let fetched = self.lanes.fetched();
+        let begins = match agreement::still(&self.topics, fetched, &self.landmarks).await {
+            Err(failure) if failure.kind() == FailureKind::Defect => return Err(failure),
             Err(failure) => {
                 debug!(cause = failure.report(), "not compared now");
-                Ok(())
+                return Ok(());
             }
-            Ok(_) => Ok(()),
+            Ok(begins) => begins,
+        };
+        let mut stuck = TopicPartitionList::new();
+        for (partition, begin) in begins {
+            let Err(contradiction) = begin else { continue };
+            add(&mut stuck, &self.topics, &partition, Offset::Invalid)?;
+            self.lanes.close(&partition);
+            self.contradictions.push_back(contradiction);
+        }
+        self.landmarks = self.lanes.landmarks().collect();
+        let Some(connection) = &self.connection else { return Ok(()) };
+        match connection.0.pause(&stuck) {
+            Err(error) if 0 < stuck.count() => self.disconnect(&error),
+            _ => Ok(()),
         }
     }
 
@@ -316,13 +347,16 @@ impl Subscription for Reader {
         let end = Instant::now() + wait;
         loop {
             self.hand_back()?;
+            if let Some(contradiction) = self.contradictions.pop_front() {
+                return Err(contradiction);
+            }
             if let Some(batch) = self.lanes.pop(records_max.max(1)) {
                 self.pauses.reset();
                 return Ok(Some(batch));
             }
             // One look is taken even without any wait.
             self.step(end).await?;
-            if end <= Instant::now() {
+            if end <= Instant::now() && self.contradictions.is_empty() {
                 return Ok(self.lanes.pop(records_max.max(1)));
             }
         }
@@ -335,7 +369,7 @@ impl Subscription for Reader {
             return Ok(());
         }
         let mut list = TopicPartitionList::new();
-        add(&mut list, &self.topics, partition, next_offset)?;
+        add(&mut list, &self.topics, partition, offset(partition, next_offset)?)?;
         if let Err(error) = connection.0.commit(&list, CommitMode::Async) {
             debug!(%error, %partition, "progress was not told");
         }
@@ -349,55 +383,29 @@ impl std::fmt::Debug for Reader {
     }
 }
 
-/// Where to begin, partition by partition, if log and store agree.
-async fn agree(
-    topics: &Topics,
-    begins: Vec<(Partition, Option<u64>)>,
-) -> Result<Vec<(Partition, u64)>> {
-    let mut looks = 1;
-    loop {
-        let partitions = begins.iter().map(|(partition, _)| partition.clone()).collect();
-        let offsets = topics.offsets(partitions).await?;
-        let pairs = begins.iter().zip(&offsets);
-        let agreed = pairs.map(|((partition, stored), (_, there))| {
-            let from = stored.unwrap_or(there.start);
-            if is_within(from, there) {
-                Ok((partition.clone(), from))
-            } else {
-                Err(contradiction(partition, from, there))
-            }
-        });
-        match agreed.collect::<Result<Vec<_>>>() {
-            Err(_) if looks < LOOKS_MAX => {
-                looks += 1;
-                sleep(LOOK_PAUSE).await;
-            }
-            agreed => return agreed,
-        }
-    }
-}
-
-/// Its end is a good position too: that of the next record.
-fn is_within(position: u64, there: &Range<u64>) -> bool {
-    there.start <= position && position <= there.end
-}
-
-fn partition(channels: &HashMap<String, ChannelName>, place: &Place) -> Option<Partition> {
+/// The partition at `place`, if it is of a channel that is read.
+pub(super) fn partition(
+    channels: &HashMap<String, ChannelName>,
+    place: &Place,
+) -> Option<Partition> {
     let (topic, number) = place;
     let channel = channels.get(topic)?.clone();
     Some(Partition { channel, number: u32::try_from(*number).ok()? })
+}
+
+fn offset(partition: &Partition, next: u64) -> Result<Offset> {
+    i64::try_from(next).map(Offset::Offset).map_err(|error| {
+        FailureKind::Defect.because(codes::POSITION_UNKNOWN, format!("`{partition}`: {error}"))
+    })
 }
 
 fn add(
     list: &mut TopicPartitionList,
     topics: &Topics,
     partition: &Partition,
-    next: u64,
+    offset: Offset,
 ) -> Result<()> {
     let topic = topics.name(&partition.channel);
-    let offset = i64::try_from(next).map_err(|error| {
-        FailureKind::Defect.because(codes::POSITION_UNKNOWN, format!("`{partition}`: {error}"))
-    })?;
-    list.add_partition_offset(&topic, number(partition)?, Offset::Offset(offset))
+    list.add_partition_offset(&topic, number(partition)?, offset)
         .map_err(|error| client::failure(&format!("`{partition}`"), &error))
 }

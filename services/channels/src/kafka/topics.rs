@@ -9,6 +9,7 @@ use std::{
 
 use messaging::{ChannelName, FailureKind, Partition, Position, Result};
 use rdkafka::{
+    ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     config::FromClientConfigAndContext,
     error::{KafkaError, RDKafkaErrorCode as Code},
@@ -47,6 +48,11 @@ impl Topics {
     /// The topic of `channel`.
     pub(super) fn name(&self, channel: &ChannelName) -> String {
         format!("{}{channel}", self.settings.topic_prefix)
+    }
+
+    /// How a client of these topics is set up.
+    pub(super) fn config(&self) -> ClientConfig {
+        config(&self.settings)
     }
 
     /// Makes what is missing; refuses what has another number of partitions.
@@ -249,7 +255,7 @@ pub(super) fn number(partition: &Partition) -> Result<i32> {
 }
 
 /// The client's questions block; dropping the answer loses nothing.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     ask: impl FnOnce() -> Result<T> + Send + 'static,
 ) -> Result<T> {
     tokio::task::spawn_blocking(ask).await.unwrap_or_else(|error| {

@@ -285,6 +285,26 @@ async fn what_waits_for_a_person_is_not_sent_because_something_came_before_it() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_log_that_was_made_anew_is_not_read_on() {
+    let mut world = World::new();
+    let system = System::new(Contract::Deduplicates, &[]);
+    world.submit("a1", "a").await;
+    let kfz = || vec![endpoint("kfz", &system)];
+    world.dispatch_until(kfz(), || system.took_effect().len() == 1).await;
+
+    // Longer than what was read, so that the position lies within it.
+    world.replace_channel();
+    for own_id in ["b1", "b2", "b3"] {
+        world.submit(own_id, "b").await;
+    }
+    tokio::select! {
+        () = world.dispatch(kfz(), CancellationToken::new()) => unreachable!(),
+        () = tokio::time::sleep(Duration::from_secs(600)) => {}
+    }
+    assert_eq!(system.arrived(), ["a1"], "b1 would be skipped without a word");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_is_no_time_in_which_to_give_up() {
     let world = World::new();
     let script = [Act::Fail(FailureKind::Unavailable), Act::Fail(FailureKind::Transient)];

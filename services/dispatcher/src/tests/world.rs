@@ -13,8 +13,8 @@ use channels::{codec, memory::MemoryChannel};
 use messaging::{
     Accepted, Adapter, ApplicationHead, Attempt, Authority, Channel as _, ChannelName, Clock,
     DeliveryKey, Domain, EffectContract, EndpointName, Envelope, Event, FailureKind, Found,
-    GroupId, Partition, Payload, ProcedureName, Record, Result, RetryPolicy, SenderName,
-    StoredPositions, Timestamp, identity,
+    GroupId, Payload, ProcedureName, Record, Result, RetryPolicy, SenderName, Timestamp,
+    conformance::channel::Positions, identity,
 };
 use stores::{claims::MemoryClaims, ledger::Ledger};
 use telemetry::{Metrics, Readiness};
@@ -174,6 +174,11 @@ impl World {
         }
     }
 
+    /// As somebody who deletes the log and makes it again.
+    pub(super) fn replace_channel(&mut self) {
+        self.channel = MemoryChannel::new(clock());
+    }
+
     /// A dispatcher that works until it is dropped or told to stop.
     pub(super) async fn dispatch(&self, endpoints: Vec<Endpoint>, stop: CancellationToken) {
         let ledger = Ledger::open_inline(&self.folder.join("ledger.sqlite")).unwrap();
@@ -218,8 +223,11 @@ impl World {
     /// Everything told on `channel` so far.
     pub(super) async fn told(&self, channel: ChannelName) -> Vec<Record> {
         let group = GroupId::new("test").unwrap();
-        let mut subscription =
-            self.channel.subscribe(&group, &[channel], Box::new(FromTheStart)).await.unwrap();
+        let mut subscription = self
+            .channel
+            .subscribe(&group, &[channel], Box::new(Positions::default()))
+            .await
+            .unwrap();
         let mut records = Vec::new();
         while let Some(batch) = subscription.receive(1_000, Duration::from_millis(1)).await.unwrap()
         {
@@ -246,16 +254,6 @@ impl World {
 impl Drop for World {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.folder).ok();
-    }
-}
-
-#[derive(Debug)]
-struct FromTheStart;
-
-#[async_trait]
-impl StoredPositions for FromTheStart {
-    async fn next_offset(&self, _: &Partition) -> Result<Option<u64>> {
-        Ok(None)
     }
 }
 

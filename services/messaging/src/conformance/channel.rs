@@ -4,19 +4,19 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
 };
 
-use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, join_all};
 
+pub use super::positions::Positions;
 use crate::{
-    Channel, ChannelName, Clock, FailureKind, GroupId, Partition, Position, Record, Result,
-    StoredPositions, Subscription, Timestamp,
+    Channel, ChannelName, Clock, FailureKind, GroupId, Partition, Position, Record, Subscription,
+    Timestamp,
 };
 
 /// Longer than any answer takes, so that a broken channel fails instead of hanging.
@@ -69,6 +69,7 @@ pub async fn check(make: impl Fn() -> Site) {
     several_channels_are_read_by_one_reader(&make()).await;
     a_large_record_is_kept(&make()).await;
     a_position_beyond_the_end_is_a_defect(&make()).await;
+    another_record_at_the_stored_position_is_a_defect(&make()).await;
     what_was_appended_survives_a_restart(&make()).await;
     if make().trims {
         trimming_keeps_what_is_young_or_unread(&make()).await;
@@ -269,6 +270,20 @@ async fn a_position_beyond_the_end_is_a_defect(site: &Site) {
     check_gap(&*channel, &positions, last.offset + 1..last.offset + 18).await;
 }
 
+async fn another_record_at_the_stored_position_is_a_defect(site: &Site) {
+    let channel = site.open().await;
+    // One key, so that all lie in one partition.
+    let batch: Vec<Record> = (0..3).map(|n| record("status", 1, n)).collect();
+    let appended = append(&*channel, batch).await;
+    let (second, positions) = (nth(&appended, 1), Positions::default());
+    positions.take(second, record("status", 1, 77));
+    check_gap(&*channel, &positions, second.offset..second.offset + 1).await;
+    positions.take(second, record("status", 1, 1));
+    let mut reader = subscribe(&*channel, "b", &["status"], &positions).await;
+    let read = drain(&mut *reader, 1, 10).await;
+    assert_eq!(read.first().map(|(_, _, read)| number(read)), Some(2), "what is known goes on");
+}
+
 async fn a_position_before_the_start_is_a_defect(site: &Site) {
     let channel = site.open().await;
     let batch = (0..10).map(|n| record("status", 1, n)).collect();
@@ -389,26 +404,6 @@ async fn check_gap(channel: &dyn Channel, positions: &Positions, gap: std::ops::
     let report = failure.report();
     for end in [gap.start, gap.end] {
         assert!(report.contains(&end.to_string()), "the failure names {gap:?}: {report}");
-    }
-}
-
-/// Positions as a store would keep them.
-#[derive(Clone, Debug, Default)]
-pub struct Positions(Arc<Mutex<HashMap<Partition, u64>>>);
-
-impl Positions {
-    /// Stores the next offset to read.
-    pub fn set(&self, partition: &Partition, next_offset: u64) {
-        let mut positions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        positions.insert(partition.clone(), next_offset);
-    }
-}
-
-#[async_trait]
-impl StoredPositions for Positions {
-    async fn next_offset(&self, partition: &Partition) -> Result<Option<u64>> {
-        let positions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(positions.get(partition).copied())
     }
 }
 

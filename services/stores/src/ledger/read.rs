@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     load::damaged,
-    types::{MessageIdentity, MessageRow, OutboxEntry, UnroutedMessage},
+    types::{LastAdmitted, MessageIdentity, MessageRow, OutboxEntry, UnroutedMessage},
 };
 
 pub(super) fn records(
@@ -98,6 +98,26 @@ pub(super) fn outbox(
         Ok(OutboxEntry { sequence: row.get::<_, i64>(0)?.unsigned_abs(), record: record.into() })
     })?;
     rows.collect()
+}
+
+/// The last message admitted from `partition`, as it was then.
+pub(super) fn last_admitted(
+    connection: &mut Connection,
+    partition: &Partition,
+) -> rusqlite::Result<Option<LastAdmitted>> {
+    connection
+        .prepare_cached(
+            "SELECT last_offset, last_message_id, last_sha256 FROM partition
+             WHERE channel = ?1 AND number = ?2 AND last_offset IS NOT NULL",
+        )?
+        .query_row(params![partition.channel.as_str(), partition.number], |row| {
+            Ok(LastAdmitted {
+                offset: row.get::<_, i64>(0)?.unsigned_abs(),
+                message_id: MessageId(Uuid::from_bytes(row.get(1)?)),
+                sha256: Sha256(row.get(2)?),
+            })
+        })
+        .optional()
 }
 
 pub(super) fn next_offset(

@@ -103,6 +103,10 @@ async fn what_was_committed_is_there_after_a_restart() {
     assert_eq!(loaded.fingerprints.len(), 3);
     assert_eq!(loaded.delivery_last, DeliveryId(3));
     assert_eq!(ledger.next_offset(&partition()).await.unwrap(), Some(3));
+    let last = ledger.last_admitted(&partition()).await.unwrap().unwrap();
+    let Admission::Message(third) = message(3, None) else { unreachable!("as it was made") };
+    let expected = (third.offset, third.message_id, third.sha256);
+    assert_eq!((last.offset, last.message_id, last.sha256), expected);
     assert_eq!(ledger.outbox(0, 10).await.unwrap().len(), 1);
     let records = ledger.records(vec![MessageRow(2)]).await.unwrap();
     assert_eq!(records, [(MessageRow(2), Bytes::from_static(b"record"))]);

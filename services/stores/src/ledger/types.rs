@@ -297,6 +297,17 @@ pub struct UnroutedMessage {
     pub record: Bytes,
 }
 
+/// The last message a ledger took of a partition: what must still lie there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastAdmitted {
+    /// Where.
+    pub offset: u64,
+    /// Its id.
+    pub message_id: MessageId,
+    /// The hash of its document and attachments.
+    pub sha256: Sha256,
+}
+
 /// An event to be told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OutboxEntry {

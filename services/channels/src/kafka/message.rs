@@ -10,7 +10,7 @@ use bytes::Bytes;
 use messaging::{ChannelName, Record, Timestamp};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
-use super::{Lanes, partition};
+use super::{lanes::Lanes, subscription::partition};
 
 /// Puts `message` into its lane, and tells its bytes.
 pub(super) fn take(
@@ -22,17 +22,22 @@ pub(super) fn take(
     let offset = u64::try_from(message.offset());
     // The client gives what it was told to fetch: topics subscribed to, offsets from 0.
     let (Some(partition), Ok(offset)) = (partition(channels, &place), offset) else { return 0 };
-    let copied = |bytes: Option<&[u8]>| bytes.map_or_else(Bytes::new, Bytes::copy_from_slice);
-    let record = Record {
-        channel: partition.channel.clone(),
-        key: copied(message.key()),
-        headers: headers(message),
-        value: copied(message.payload()),
-    };
+    let record = record(message, partition.channel.clone());
     let bytes = record.len();
     let milliseconds = message.timestamp().to_millis().unwrap_or(0);
     lanes.push(&partition, (offset, Timestamp(milliseconds.saturating_mul(1_000)), record));
     bytes
+}
+
+/// What `message` holds, as a record of `channel`.
+pub(super) fn record(message: &BorrowedMessage<'_>, channel: ChannelName) -> Record {
+    let copied = |bytes: Option<&[u8]>| bytes.map_or_else(Bytes::new, Bytes::copy_from_slice);
+    Record {
+        channel,
+        key: copied(message.key()),
+        headers: headers(message),
+        value: copied(message.payload()),
+    }
 }
 
 /// The client panics on a name that is not UTF-8, which anybody may write; such a record goes on
