@@ -48,6 +48,18 @@ impl Broker {
         self.child.wait().expect("a child of ours");
     }
 
+    /// Ends it in the middle of whatever it does; its log stays.
+    ///
+    /// # Panics
+    /// When it is not there to be killed.
+    pub fn kill(&mut self) {
+        let pid = std::fs::read_to_string(self.folder.join("broker.pid")).expect("it runs");
+        let killed = Command::new("kill").args(["-KILL", pid.trim()]).status();
+        assert!(killed.expect("kill is there").success(), "no process {pid}");
+        // The script sees it within a second, and ends too.
+        self.child.wait().expect("a child of ours");
+    }
+
     /// Starts it again where it was, on what it had.
     ///
     /// # Panics

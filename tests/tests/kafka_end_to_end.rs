@@ -1,6 +1,7 @@
 //! The main job with the real program on a real Kafka broker, all roles in one process.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, reason = "it says how long it took")]
 
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tests::{
     receiver::Receiver,
     wait,
 };
+use tokio::time::Instant;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -39,10 +41,12 @@ async fn an_application_goes_its_way_through_kafka_and_a_killed_program_goes_on(
     assert!(refused.1.contains("AB-2001"), "one program on one ledger: {}", refused.1);
     program.kill().await;
 
+    let begun = Instant::now();
     let program = Program::start(&configuration).await;
     let portal = Portal::new(program.gateway());
     let receipt = portal.receipt(kfz.document(6, 0)).await;
     until_delivered(&portal, &receipt.message_id).await;
+    eprintln!("a new message is read and delivered {:?} after the start", begun.elapsed());
     assert_eq!(receiver.arrivals().len(), 6, "each application once");
     assert!(program.end().await.success());
 }
