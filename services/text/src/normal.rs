@@ -28,13 +28,24 @@ pub fn normalise_xml(text: &str) -> Option<String> {
     (normal != resolved).then_some(normal)
 }
 
-/// The JSON document in NFC; `None` if it is already. Escapes are left as they are.
+/// The JSON document in NFC; `None` if it is already. Escapes are left as they are, whatever follows
+/// them: the `n` of `\n` is no letter that could bear a mark.
 #[must_use]
 pub fn normalise_json(text: &str) -> Option<String> {
     if is_nfc(text) {
         return None;
     }
-    let normal = by_pieces(text);
+    let mut normal = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, escape)) = rest.find('\\').map(|at| rest.split_at(at)) {
+        normal.push_str(&by_pieces(before));
+        let chars = if escape.starts_with("\\u") { 6 } else { 2 };
+        let end = escape.char_indices().nth(chars).map_or(escape.len(), |(at, _)| at);
+        let (escape, after) = escape.split_at(end);
+        normal.push_str(escape);
+        rest = after;
+    }
+    normal.push_str(&by_pieces(rest));
     (normal != text).then_some(normal)
 }
 
@@ -93,10 +104,10 @@ fn literal_end(text: &str) -> usize {
 
 fn character(reference: &str) -> Option<char> {
     let number = reference.strip_prefix("&#")?.strip_suffix(';')?;
-    let number = match number.strip_prefix('x') {
-        Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-        None => number.parse().ok()?,
-    };
+    let (digits, radix) = number.strip_prefix('x').map_or((number, 10), |hex| (hex, 16));
+    // The parser would take a sign.
+    let number = digits.chars().all(|digit| digit.is_digit(radix)).then_some(digits)?;
+    let number = u32::from_str_radix(number, radix).ok()?;
     char::from_u32(number).filter(|character| !character.is_ascii() && *character >= '\u{A0}')
 }
 
@@ -124,6 +135,22 @@ mod tests {
         check("<a>Lo&#x308;bau &lt;</a>", Some("<a>Löbau &lt;</a>"));
         check("<a>Lo&#776;bau</a>", Some("<a>Löbau</a>"));
         check("<a><![CDATA[o&#x308;]]></a>", None);
+    }
+
+    #[test]
+    fn a_mark_after_an_escape_leaves_the_escape_as_it_is() {
+        for text in [r#"{"a":"x\n~"}"#, r#"{"a":"\u0041~"}"#, r#"{"a":"\\~"}"#, r#"{"a":"\"#] {
+            let text = text.replace('~', "\u{303}");
+            assert_eq!(normalise_json(&text), None, "{text}");
+        }
+        let both = "{\"a\":\"o\u{308}\\n\u{303}o\u{308}\"}";
+        let normal = "{\"a\":\"ö\\n\u{303}ö\"}";
+        assert_eq!(normalise_json(both).as_deref(), Some(normal));
+    }
+
+    #[test]
+    fn what_is_no_reference_is_not_resolved() {
+        check("<a>o&#x+308;o&#+776;</a>", None);
     }
 
     #[test]
