@@ -19,6 +19,8 @@ use wire::{
     },
 };
 
+use crate::wait;
+
 /// How long one call may take before its outcome counts as unknown.
 const CALL_TIME_MAX: Duration = Duration::from_secs(60);
 
@@ -79,6 +81,18 @@ impl Portal {
         let request = GetStatusRequest { by: Some(by), position: None };
         let mut response = self.status.clone().get_status(request).await?.into_inner();
         response.applications.pop().ok_or_else(|| Status::internal("no application in the answer"))
+    }
+
+    /// Waits until a message with a receipt is in `state`.
+    ///
+    /// # Panics
+    /// When it is not within `bound`, or not known.
+    pub async fn until(&self, message_id: &str, state: &str, bound: Duration) -> ApplicationStatus {
+        wait::until(&format!("{message_id} to be {state}"), bound, || async {
+            let status = self.status(message_id).await.expect("a message with a receipt is known");
+            (status.state == state).then_some(status)
+        })
+        .await
     }
 
     /// Uploads a file in pieces.

@@ -360,11 +360,7 @@ fn with_both(receiver: &Receiver) -> Configuration {
 }
 
 async fn until_state(portal: &Portal, message_id: &str, state: &str) -> ApplicationStatus {
-    wait::until(&format!("{message_id} to be {state}"), SOON, || async {
-        let status = portal.status(message_id).await.expect("a message with a receipt is known");
-        (status.state == state).then_some(status)
-    })
-    .await
+    portal.until(message_id, state, SOON).await
 }
 
 async fn until_told(portal: &Portal, message_id: &str, kind: &str) -> ApplicationStatus {

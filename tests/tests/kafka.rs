@@ -76,7 +76,7 @@ async fn a_broker_that_is_down_is_unavailable_in_time_and_all_goes_on_after() {
 
     broker.go_on();
     // Unavailable means unknown, so the record may be there twice, but never not at all.
-    append_at_last(&*channel, 3).await;
+    append_at_last(&*channel, vec![record(3)]).await;
     let mut seen = Vec::new();
     while !seen.contains(&3) {
         assert!(begun.elapsed() < Duration::from_secs(90), "nothing comes any more: {seen:?}");
@@ -135,7 +135,66 @@ async fn a_topic_made_anew_under_a_running_reader_is_a_loud_defect_for_that_part
 
     // Longer than what was read, so that no position is beyond its end.
     make_anew(&settings, &format!("{}status", settings.topic_prefix)).await;
-    append_all_at_last(&*open(&settings), (20..40).map(record).collect()).await;
+    append_at_last(&*open(&settings), (20..40).map(record).collect()).await;
+    until_contradicted(&mut *reader).await;
+
+    append_at_last(&*channel, vec![of_other(2)]).await;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        assert!(Instant::now() < deadline, "the other partition is read on");
+        match reader.receive(10, Duration::from_secs(1)).await {
+            Ok(Some(batch)) if batch.partition.channel == other => break,
+            Ok(Some(batch)) => panic!("read on in {} is skipping", batch.partition),
+            _ => {}
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_made_anew_is_noticed_where_nothing_came_since_reading_began() {
+    let Some(broker) = Broker::start("a quiet Kafka topic made anew") else { return };
+    let compared_every = Duration::from_millis(200);
+    let settings = Settings { compared_every, ..settings(broker.address(), 1) };
+    let channel = open(&settings);
+    let appended = channel.append((0..5).map(record).collect()).await.expect("append");
+    let positions = Positions::default();
+    positions.take(appended.last().expect("five were appended"), record(4));
+    let channels = [ChannelName::status()];
+    let mut reader = channel
+        .subscribe(&group("quiet"), &channels, Box::new(positions.clone()))
+        .await
+        .expect("subscribe");
+    let quiet = reader.receive(10, compared_every * 5).await.expect("nothing contradicts");
+    assert_eq!(quiet, None);
+    make_anew(&settings, &format!("{}status", settings.topic_prefix)).await;
+    append_at_last(&*open(&settings), (20..40).map(record).collect()).await;
+    until_contradicted(&mut *reader).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn channels_of_one_group_can_be_read_apart() {
+    let Some(broker) = Broker::start("two Kafka readers of one group") else { return };
+    let settings = Settings { sole_reader: true, ..settings(broker.address(), 1) };
+    let channel = open(&settings);
+    let other = ChannelName::new("reply").expect("a name");
+    let mut readers = Vec::new();
+    for name in [ChannelName::status(), other.clone()] {
+        let positions = Box::new(Positions::default());
+        readers.push(channel.subscribe(&group("apart"), &[name], positions).await.expect("both"));
+    }
+    let [status, reply] = &mut readers[..] else { panic!("two were opened") };
+    for round in 1..=3 {
+        let of_other = Record { channel: other.clone(), ..record(round) };
+        channel.append(vec![record(round), of_other]).await.expect("append");
+        // At once, as the group gives nothing to one before both have answered.
+        let (status, reply) = tokio::join!(receive(&mut **status), receive(&mut **reply));
+        assert_eq!(values(&status.expect("sound")), [round]);
+        assert_eq!(values(&reply.expect("sound")), [round]);
+    }
+}
+
+/// Reads until the channel `status` is told to contradict.
+async fn until_contradicted(reader: &mut dyn Subscription) {
     let deadline = Instant::now() + Duration::from_secs(60);
     let failure = loop {
         assert!(Instant::now() < deadline, "nobody notices");
@@ -146,17 +205,6 @@ async fn a_topic_made_anew_under_a_running_reader_is_a_loud_defect_for_that_part
     };
     assert_eq!(failure.code(), "AB-2014", "{}", failure.report());
     assert!(failure.report().contains("status"), "{}", failure.report());
-
-    append_all_at_last(&*channel, vec![of_other(2)]).await;
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        assert!(Instant::now() < deadline, "the other partition is read on");
-        match reader.receive(10, Duration::from_secs(1)).await {
-            Ok(Some(batch)) if batch.partition.channel == other => break,
-            Ok(Some(batch)) => panic!("read on in {} is skipping", batch.partition),
-            _ => {}
-        }
-    }
 }
 
 /// Deletes the topic, and makes it again as an operator would, who does not know what was there.
@@ -182,18 +230,11 @@ async fn receive(reader: &mut dyn Subscription) -> messaging::Result<messaging::
     Ok(reader.receive(10, Duration::from_secs(30)).await?.expect("there is one"))
 }
 
-async fn append_all_at_last(channel: &dyn Channel, records: Vec<Record>) {
+async fn append_at_last(channel: &dyn Channel, records: Vec<Record>) {
     let deadline = Instant::now() + Duration::from_secs(60);
     while let Err(failure) = channel.append(records.clone()).await {
-        assert!(Instant::now() < deadline, "the topic is there: {}", failure.report());
-    }
-}
-
-async fn append_at_last(channel: &dyn Channel, value: u8) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while let Err(failure) = channel.append(vec![record(value)]).await {
         assert_eq!(failure.kind(), FailureKind::Unavailable, "{failure:?}");
-        assert!(Instant::now() < deadline, "the broker is back: {}", failure.report());
+        assert!(Instant::now() < deadline, "nothing is taken: {}", failure.report());
     }
 }
 

@@ -12,7 +12,6 @@ use tests::{
     portal::Portal,
     process::Program,
     receiver::Receiver,
-    wait,
 };
 use tokio::time::Instant;
 
@@ -35,7 +34,7 @@ async fn an_application_goes_its_way_through_kafka_and_a_killed_program_goes_on(
     let portal = Portal::new(program.gateway());
     for case in 1..=5 {
         let receipt = portal.receipt(kfz.document(case, 0)).await;
-        until_delivered(&portal, &receipt.message_id).await;
+        portal.until(&receipt.message_id, "delivered", SOON).await;
     }
     let refused = Program::refuse(&configuration, "a ledger in use").await;
     assert!(refused.1.contains("AB-2001"), "one program on one ledger: {}", refused.1);
@@ -45,16 +44,8 @@ async fn an_application_goes_its_way_through_kafka_and_a_killed_program_goes_on(
     let program = Program::start(&configuration).await;
     let portal = Portal::new(program.gateway());
     let receipt = portal.receipt(kfz.document(6, 0)).await;
-    until_delivered(&portal, &receipt.message_id).await;
+    portal.until(&receipt.message_id, "delivered", SOON).await;
     eprintln!("a new message is read and delivered {:?} after the start", begun.elapsed());
     assert_eq!(receiver.arrivals().len(), 6, "each application once");
     assert!(program.end().await.success());
-}
-
-async fn until_delivered(portal: &Portal, message_id: &str) {
-    wait::until(&format!("{message_id} to be delivered"), SOON, || async {
-        let status = portal.status(message_id).await.expect("a message with a receipt is known");
-        (status.state == "delivered").then_some(())
-    })
-    .await;
 }

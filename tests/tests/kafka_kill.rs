@@ -9,7 +9,7 @@ use std::{env, sync::Arc, time::Duration};
 use tests::{
     chance::Chance,
     configuration::{Configuration, System},
-    crash::{Load, Oracle, Promise, Sent},
+    crash::{self, Load, Oracle, Promise},
     kafka::Broker,
     portal::Portal,
     process::Program,
@@ -46,8 +46,8 @@ async fn a_receipt_is_one_delivery_whoever_is_killed_and_however_often_its_sende
     let (address, gateway) = watch::channel(None);
     let mut load = Load::new(gateway);
     let mut oracle = Oracle::default();
-    let (counting, is_ahead) = (Arc::clone(&receiver), AHEAD_MAX);
-    load.send_to(AUTHORITY, SENDERS, move |sent| counting.count(NAME) + is_ahead < sent);
+    let counting = Arc::clone(&receiver);
+    load.send_to(AUTHORITY, SENDERS, move |sent| counting.count(NAME) + AHEAD_MAX < sent);
 
     let mut program = Program::start(&configuration).await;
     address.send_replace(Some(program.gateway()));
@@ -57,14 +57,8 @@ async fn a_receipt_is_one_delivery_whoever_is_killed_and_however_often_its_sende
         program.kill().await;
         address.send_replace(None);
         oracle.killed(receiver.sequence());
-        let (begun, arrived) = (Instant::now(), receiver.count(NAME));
         program = Program::start(&configuration).await;
         address.send_replace(Some(program.gateway()));
-        wait::until("a delivery", GOES_ON_WITHIN, || async {
-            (arrived < receiver.count(NAME)).then_some(())
-        })
-        .await;
-        eprintln!("round {round}: delivery goes on {:?} after the start", begun.elapsed());
 
         flows(&load, &receiver).await;
         tokio::time::sleep(chance.within(MOMENT_MAX)).await;
@@ -84,7 +78,10 @@ async fn a_receipt_is_one_delivery_whoever_is_killed_and_however_often_its_sende
     flows(&load, &receiver).await;
     load.finish().await;
     let sent = load.sent();
-    until_delivered(&Portal::new(program.gateway()), &sent).await;
+    let portal = Portal::new(program.gateway());
+    for sent in &sent {
+        portal.until(&sent.message_id, "delivered", DONE_WITHIN).await;
+    }
     assert!(program.end().await.success(), "it ends in order");
 
     let (arrivals, effects) = (receiver.arrivals(), receiver.effects_of(NAME));
@@ -96,9 +93,7 @@ async fn a_receipt_is_one_delivery_whoever_is_killed_and_however_often_its_sende
         arrivals.len()
     );
     assert_eq!(effects.len(), sent.len(), "one delivery for each id");
-    let faults = oracle.faults();
-    let shown = faults.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
-    assert!(faults.is_empty(), "{} broken promises, first:\n{shown}", faults.len());
+    crash::no_promise_is_broken(oracle.faults());
 }
 
 fn configuration(broker: &Broker, receiver: &Receiver) -> Configuration {
@@ -123,14 +118,4 @@ async fn flows(load: &Load, receiver: &Receiver) {
     })
     .await;
     eprintln!("{PROGRESS} receipts and {PROGRESS} arrivals more within {:?}", begun.elapsed());
-}
-
-async fn until_delivered(portal: &Portal, sent: &[Sent]) {
-    for sent in sent {
-        wait::until(&format!("{} to be delivered", sent.message_id), DONE_WITHIN, || async {
-            let status = portal.status(&sent.message_id).await.expect("it has a receipt");
-            (status.state == "delivered").then_some(())
-        })
-        .await;
-    }
 }

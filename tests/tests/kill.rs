@@ -14,7 +14,7 @@ use std::{collections::BTreeSet, env, fs, net::SocketAddr, path::Path, sync::Arc
 use tests::{
     chance::Chance,
     configuration::{Configuration, System},
-    crash::{Load, Oracle, Promise, Sent},
+    crash::{self, Load, Oracle, Promise, Sent},
     portal::Portal,
     process::Program,
     receiver::{Manner, Receiver},
@@ -131,8 +131,7 @@ async fn nothing_is_lost_and_nothing_needless_is_repeated_when_the_program_is_ki
     faults.extend(missing_files(&configuration, &of(&sent, FILES_AUTHORITY)));
     faults.extend(questions(&receiver, &sent, &statuses, rounds));
     assert!(0 < receiver.look_ups(), "nobody was asked, so nothing was shown");
-    let shown = faults.iter().take(20).cloned().collect::<Vec<_>>().join("\n");
-    assert!(faults.is_empty(), "{} broken promises, first:\n{shown}", faults.len());
+    crash::no_promise_is_broken(&faults);
 }
 
 fn configuration(receiver: &Receiver) -> Configuration {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messaging::{Position, Record, Result};
+use messaging::{GroupId, Position, Record, Result};
 use rdkafka::{
     Offset, TopicPartitionList,
     config::FromClientConfigAndContext,
@@ -12,8 +12,9 @@ use rdkafka::{
 use tokio::time::Instant;
 
 use super::{
-    client::{ANSWER_TIME_MAX, Quiet, failure},
+    client::{ANSWER_TIME_MAX, Quiet, code_failure, failure},
     message,
+    rebalance::Place,
     topics::{Topics, blocking, number},
 };
 
@@ -27,6 +28,7 @@ const POLL_TIME: Duration = Duration::from_millis(100);
 /// `Unavailable`: the broker does not answer now, or not about all of them.
 pub(super) async fn records_at(
     topics: &Topics,
+    group: &GroupId,
     positions: Vec<Position>,
 ) -> Result<Vec<(Position, Option<Record>)>> {
     if positions.is_empty() {
@@ -34,8 +36,8 @@ pub(super) async fn records_at(
     }
     let mut config = topics.config();
     config
-        // It never joins; a consumer without a group is refused by some brokers' rules.
-        .set("group.id", "amtsbote-look")
+        // It never joins. The client wants a name all the same, and only this one is surely allowed.
+        .set("group.id", group.to_string())
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("auto.offset.reset", "error")
@@ -43,19 +45,18 @@ pub(super) async fn records_at(
         // One batch each is enough.
         .set("fetch.message.max.bytes", "1");
     let mut list = TopicPartitionList::new();
-    for position in &positions {
+    let mut wanted = Vec::with_capacity(positions.len());
+    for position in positions {
         let offset = i64::try_from(position.offset).unwrap_or(i64::MAX);
-        let topic = topics.name(&position.partition.channel);
-        list.add_partition_offset(&topic, number(&position.partition)?, Offset::Offset(offset))
+        let place = (topics.name(&position.partition.channel), number(&position.partition)?);
+        list.add_partition_offset(&place.0, place.1, Offset::Offset(offset))
             .map_err(|error| failure("look up records", &error))?;
+        wanted.push((place, position));
     }
-    let names: Vec<String> =
-        positions.iter().map(|position| topics.name(&position.partition.channel)).collect();
     blocking(move || {
         let consumer: BaseConsumer<Quiet> = BaseConsumer::from_config_and_context(&config, Quiet)
             .map_err(|error| failure("look up records", &error))?;
         consumer.assign(&list).map_err(|error| failure("look up records", &error))?;
-        let wanted = positions.into_iter().zip(names).collect();
         look(&consumer, wanted)
     })
     .await
@@ -63,26 +64,23 @@ pub(super) async fn records_at(
 
 fn look(
     consumer: &BaseConsumer<Quiet>,
-    mut wanted: Vec<(Position, String)>,
+    mut wanted: Vec<(Place, Position)>,
 ) -> Result<Vec<(Position, Option<Record>)>> {
     let until = Instant::now() + ANSWER_TIME_MAX;
     let mut found = Vec::with_capacity(wanted.len());
     while !wanted.is_empty() {
         if until <= Instant::now() {
-            return Err(super::client::code_failure(
-                None,
-                format!("{} records could not be looked up in time", wanted.len()),
-            ));
+            let cause = format!("{} records could not be looked up in time", wanted.len());
+            return Err(code_failure(None, cause));
         }
         let Some(polled) = consumer.poll(POLL_TIME) else { continue };
         let message = polled.map_err(|error| failure("look up records", &error))?;
-        let is_it = |(position, topic): &(Position, String)| {
-            topic == message.topic()
-                && number(&position.partition).ok() == Some(message.partition())
+        let is_it = |((topic, number), _): &(Place, Position)| {
+            topic == message.topic() && *number == message.partition()
         };
         // More of a partition comes after the one that was wanted.
         let Some(at) = wanted.iter().position(is_it) else { continue };
-        let (position, _) = wanted.swap_remove(at);
+        let (_, position) = wanted.swap_remove(at);
         let is_there = u64::try_from(message.offset()).ok() == Some(position.offset);
         let record =
             is_there.then(|| message::record(&message, position.partition.channel.clone()));

@@ -24,7 +24,7 @@ use tracing::{debug, info, warn};
 
 use super::{
     Settings,
-    agreement::{self, Landmark},
+    agreement::{Agreement, Landmark, Verdict},
     client,
     client::OffRuntime,
     lanes::Lanes,
@@ -54,7 +54,7 @@ pub(super) struct Reader {
     connect_at: Instant,
     pauses: ExponentialBackoff,
     lanes: Lanes,
-    /// Per partition, a record seen at the last comparison.
+    /// Per partition, a record seen at the last comparison; kept whatever becomes of the connection.
     landmarks: HashMap<Partition, Landmark>,
     /// Contradictions nobody was told of yet.
     contradictions: VecDeque<Failure>,
@@ -113,8 +113,9 @@ impl Reader {
         self.hand_back()?;
         self.take_given().await?;
         if self.check_at <= Instant::now() {
+            let checked = self.check().await;
             self.check_at = Instant::now() + self.settings.compared_every;
-            self.check().await?;
+            checked?;
         }
         if !self.contradictions.is_empty() {
             return Ok(());
@@ -167,9 +168,14 @@ impl Reader {
                 self.topics.check_partitions(&partition.channel, partition.number + 1)?;
             }
         }
-        let begins = agreement::begins(&self.topics, &*self.positions, partitions).await?;
+        let mut stored = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let next = self.positions.next_offset(&partition).await?;
+            stored.push((partition, next));
+        }
+        let verdicts = self.agreement().judge(stored).await?;
         let (mut list, mut stuck) = (TopicPartitionList::new(), TopicPartitionList::new());
-        for (partition, begin) in &begins {
+        for Verdict { partition, begin, .. } in &verdicts {
             let offset = match begin {
                 Ok(next) => offset(partition, *next)?,
                 Err(_) => Offset::End,
@@ -190,8 +196,8 @@ impl Reader {
         if let Some(error) = taken.or_else(|| connection.0.pause(&stuck).err()) {
             return self.disconnect(&error);
         }
-        for (partition, begin) in begins {
-            self.landmarks.remove(&partition);
+        for Verdict { partition, begin, landmark } in verdicts {
+            self.landmarks.extend(landmark.map(|landmark| (partition.clone(), landmark)));
             match begin {
                 Ok(next) => self.lanes.open(partition, next),
                 Err(contradiction) => self.contradictions.push_back(contradiction),
@@ -201,29 +207,40 @@ impl Reader {
     }
 
     /// Whether the log still holds what it did: a topic made anew would just be silent, or go on
-    /// with other records.
+    /// with other records. What contradicts is read no further, and its landmark stays: it
+    /// contradicts a new connection too.
     async fn check(&mut self) -> Result<()> {
-        let fetched = self.lanes.fetched();
-        let begins = match agreement::still(&self.topics, fetched, &self.landmarks).await {
+        let fetched = self.lanes.fetched().into_iter().map(|(at, next)| (at, Some(next)));
+        let verdicts = match self.agreement().judge(fetched.collect()).await {
             Err(failure) if failure.kind() == FailureKind::Defect => return Err(failure),
             Err(failure) => {
                 debug!(cause = failure.report(), "not compared now");
                 return Ok(());
             }
-            Ok(begins) => begins,
+            Ok(verdicts) => verdicts,
         };
         let mut stuck = TopicPartitionList::new();
-        for (partition, begin) in begins {
+        for Verdict { partition, begin, landmark } in verdicts {
+            self.landmarks.extend(landmark.map(|landmark| (partition.clone(), landmark)));
             let Err(contradiction) = begin else { continue };
             add(&mut stuck, &self.topics, &partition, Offset::Invalid)?;
             self.lanes.close(&partition);
             self.contradictions.push_back(contradiction);
         }
-        self.landmarks = self.lanes.landmarks().collect();
+        self.landmarks.extend(self.lanes.landmarks());
         let Some(connection) = &self.connection else { return Ok(()) };
         match connection.0.pause(&stuck) {
             Err(error) if 0 < stuck.count() => self.disconnect(&error),
             _ => Ok(()),
+        }
+    }
+
+    fn agreement(&self) -> Agreement<'_> {
+        Agreement {
+            topics: &self.topics,
+            group: &self.group,
+            positions: &*self.positions,
+            landmarks: &self.landmarks,
         }
     }
 
@@ -283,13 +300,16 @@ impl Connection {
             .set("allow.auto.create.topics", "false")
             .set("queued.max.messages.kbytes", FETCHED_KILOBYTES_MAX.to_string())
             .set("fetch.queue.backoff.ms", "5");
+        let mut topics: Vec<&str> = channels.keys().map(String::as_str).collect();
+        topics.sort_unstable();
         if settings.sole_reader {
-            config.set("group.instance.id", group.to_string());
+            // One name for each set of channels: a group may read its channels apart.
+            let set = crc32fast::hash(topics.join(",").as_bytes());
+            config.set("group.instance.id", format!("{group}-{set:08x}"));
         }
         let what = format!("group `{group}`");
         let consumer = StreamConsumer::from_config_and_context(&config, Rebalances::default())
             .map_err(|error| client::failure(&what, &error))?;
-        let topics: Vec<&str> = channels.keys().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(|error| client::failure(&what, &error))?;
         Ok(Self(OffRuntime::new(consumer)))
     }

@@ -15,7 +15,8 @@ use channels::{codec, memory::MemoryChannel};
 use futures_util::Stream;
 use messaging::{
     Authority, Channel, ChannelName, Claims, Clock, Domain, Envelope, Event, FailureKind, GroupId,
-    Partition, Position, Record, Result, StoredPositions, Subscription, Timestamp,
+    Position, Record, Result, StoredPositions, Subscription, Timestamp,
+    conformance::channel::Positions,
 };
 use standards::{Options, Standards};
 use stores::claims::MemoryClaims;
@@ -159,7 +160,8 @@ async fn read(channel: &MemoryChannel, name: &str) -> Vec<Record> {
     let ends = channel.ends(&name).await.unwrap();
     let mut missing: u64 = ends.iter().map(|end| end.offset).sum();
     let group = GroupId::new("test").unwrap();
-    let mut reader = channel.subscribe(&group, &[name], Box::new(FromStart)).await.unwrap();
+    let positions = Box::new(Positions::default());
+    let mut reader = channel.subscribe(&group, &[name], positions).await.unwrap();
     let mut records = Vec::new();
     while 0 < missing {
         let batch = reader.receive(1_000, Duration::from_secs(5)).await.unwrap().unwrap();
@@ -167,16 +169,6 @@ async fn read(channel: &MemoryChannel, name: &str) -> Vec<Record> {
         records.extend(batch.records.into_iter().map(|(_, _, record)| record));
     }
     records
-}
-
-#[derive(Debug)]
-struct FromStart;
-
-#[async_trait]
-impl StoredPositions for FromStart {
-    async fn next_offset(&self, _: &Partition) -> Result<Option<u64>> {
-        Ok(None)
-    }
 }
 
 impl Valve {

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use crate::testing::{build, fault};
+use super::super::settings::Settings;
+use crate::testing::{build, context, fault};
 
 #[test]
 fn settings_that_cannot_work_are_refused_by_name() {
@@ -57,6 +58,21 @@ fn credentials_travel_neither_in_plain_text_nor_to_others() {
     check(&format!("url = 'https://x/'\nprobe = 'https://y/'\n{base}"), "credentials");
     check("url = 'https://u:p@x/'\ncontract = 'deduplicates'", "use `basic`");
     check("url = 'http://x/'\ncontract = 'deduplicates'\nca_file = 'c'", "https");
+}
+
+#[test]
+fn a_connection_is_kept_for_each_attempt_that_may_reuse_one() {
+    let check = |more: &str, expected| {
+        let config = format!("url = 'http://x/'\nconflict = 'rejected'\n{more}");
+        let settings: Settings = toml::from_str(&config).unwrap();
+        let checked = settings.check(&context(Path::new("/nowhere"))).unwrap();
+        assert_eq!(checked.idle_connections_max, expected, "{more}");
+    };
+    let concurrency = context(Path::new("/nowhere")).concurrency;
+    check("contract = 'deduplicates'", concurrency);
+    check("contract = 'deduplicates'\nidle_connections_max = 1", 1);
+    check("contract = 'none'", 0);
+    check("contract = 'none'\nidle_connections_max = 1", 0);
 }
 
 #[test]
