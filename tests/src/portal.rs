@@ -83,14 +83,19 @@ impl Portal {
         response.applications.pop().ok_or_else(|| Status::internal("no application in the answer"))
     }
 
-    /// Waits until a message with a receipt is in `state`.
+    /// Waits until a message with a receipt is in `state`, asking again when told to.
     ///
     /// # Panics
     /// When it is not within `bound`, or not known.
     pub async fn until(&self, message_id: &str, state: &str, bound: Duration) -> ApplicationStatus {
         wait::until(&format!("{message_id} to be {state}"), bound, || async {
-            let status = self.status(message_id).await.expect("a message with a receipt is known");
-            (status.state == state).then_some(status)
+            match self.status(message_id).await {
+                Ok(status) => (status.state == state).then_some(status),
+                // A console that has just begun to read a topic says so after a while, and when to
+                // ask again; that it does not know the message would be a lie.
+                Err(answer) if is_to_ask_again(&answer) => None,
+                Err(answer) => panic!("a message with a receipt is known: {}", told(&answer)),
+            }
         })
         .await
     }
@@ -141,6 +146,14 @@ pub fn is_unknown(status: &Status) -> bool {
             | Code::Unknown
             | Code::Internal
     )
+}
+
+/// Whether the status is only not up to date yet, with a time to ask again.
+#[must_use]
+pub fn is_to_ask_again(status: &Status) -> bool {
+    status.code() == Code::Unavailable
+        && code(status).as_deref() == Some("AB-1403")
+        && status.get_details_retry_info().is_some()
 }
 
 /// Whether the caller was only told to come again.
