@@ -5,6 +5,7 @@
 
 mod application;
 mod blob;
+mod command;
 mod event;
 mod fields;
 
@@ -12,6 +13,7 @@ use std::fmt;
 
 pub use application::{decode_application, decode_head, encode_application};
 pub use blob::{from_bytes, to_bytes};
+pub use command::{decode_command, encode_command};
 pub use event::{
     decode_dead_letter, decode_event, decode_reply, encode_dead_letter, encode_event, encode_reply,
 };
@@ -25,6 +27,8 @@ pub const CODEC_VERSION: u8 = 1;
 pub const APPLICATION: &str = "de.amtsbote.application.v1";
 /// `ce_type` of an event.
 pub const EVENT: &str = "de.amtsbote.status.v1";
+/// `ce_type` of a command.
+pub const COMMAND: &str = "de.amtsbote.command.v1";
 /// `ce_type` of a reply.
 pub const REPLY: &str = "de.amtsbote.reply.v1";
 /// `ce_type` of a dead letter.

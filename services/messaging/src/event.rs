@@ -4,7 +4,9 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use crate::{CaseId, EndpointName, MessageId, Position, SenderName, Timestamp, TraceParent};
+use crate::{
+    CaseId, CommandId, EndpointName, MessageId, Position, SenderName, Timestamp, TraceParent,
+};
 
 /// The states of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,7 +164,23 @@ pub enum EventKind {
     },
     /// Given up by an operator.
     Discarded,
-    /// The endpoint is left alone until a probe succeeds.
+    /// Revived by an operator: due again.
+    Replayed,
+    /// What an operator ordered was done; what became of a delivery is told apart.
+    CommandAccepted {
+        /// Which.
+        command: CommandId,
+        /// About which endpoint.
+        endpoint: EndpointName,
+    },
+    /// What an operator ordered was not done; code and cause say why.
+    CommandRefused {
+        /// Which.
+        command: CommandId,
+        /// About which endpoint.
+        endpoint: EndpointName,
+    },
+    /// The endpoint is left alone: until a probe succeeds, or until an operator resumes it.
     GateClosed {
         /// Which endpoint.
         endpoint: EndpointName,
@@ -191,6 +209,9 @@ impl EventKind {
             Self::DeadLettered => "dead_lettered",
             Self::Uncertain { .. } => "uncertain",
             Self::Discarded => "discarded",
+            Self::Replayed => "replayed",
+            Self::CommandAccepted { .. } => "command_accepted",
+            Self::CommandRefused { .. } => "command_refused",
             Self::GateClosed { .. } => "gate_closed",
             Self::GateOpened { .. } => "gate_opened",
         }

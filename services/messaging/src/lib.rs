@@ -9,6 +9,7 @@
 pub mod adapter;
 pub mod channel;
 pub mod claims;
+pub mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod envelope;
@@ -23,14 +24,15 @@ pub mod time;
 pub use adapter::{Accepted, Adapter, Attempt, EffectContract, Found};
 pub use channel::{Batch, Channel, StoredPositions, Subscription};
 pub use claims::{ClaimInfo, ClaimReader, ClaimWriter, Claims, Ticket};
+pub use command::{Command, OperatorName, Order, Seen, Target};
 pub use envelope::{ApplicationHead, Attachment, Envelope, Payload, ProcedureName};
 pub use event::{
     DeadLetter, DeliveryState, DeliveryVersion, Event, EventKind, Reason, Reply, ReplyEvent,
 };
 pub use failure::{Failure, FailureKind, Result};
 pub use names::{
-    Authority, CaseId, ChannelName, ClaimId, DeliveryKey, Domain, EndpointName, GroupId, MessageId,
-    OwnId, SenderName, Sha256, TraceParent,
+    Authority, CaseId, ChannelName, ClaimId, CommandId, DeliveryKey, Domain, EndpointName, GroupId,
+    MessageId, NameError, OwnId, SenderName, Sha256, TraceParent,
 };
 pub use record::{Partition, Position, Record};
 pub use retry::{Decision, RetryPolicy};

@@ -11,6 +11,12 @@ pub struct NameError {
     rule: &'static str,
 }
 
+impl NameError {
+    pub(crate) fn of(what: &'static str, rule: &'static str) -> Self {
+        Self { what, rule }
+    }
+}
+
 impl fmt::Display for NameError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "not a {}: {}", self.what, self.rule)
@@ -130,6 +136,12 @@ impl ChannelName {
         Self("reply".into())
     }
 
+    /// What operators order; key is the endpoint.
+    #[must_use]
+    pub fn control() -> Self {
+        Self("control".into())
+    }
+
     /// A copy of each dead letter with its cause.
     #[must_use]
     pub fn dead() -> Self {
@@ -213,6 +225,10 @@ uuid_id! {
 uuid_id! {
     /// Shown to the receiver as its idempotency key; see [`crate::identity::delivery_key`].
     DeliveryKey, "delivery key"
+}
+uuid_id! {
+    /// One thing an operator ordered; random, given by whoever appends it.
+    CommandId, "command id"
 }
 uuid_id! {
     /// A body kept outside its record; random.

@@ -133,7 +133,10 @@ fn event_key(event: &Event) -> Bytes {
 
 fn gate(kind: &EventKind) -> Option<&EndpointName> {
     match kind {
-        EventKind::GateClosed { endpoint } | EventKind::GateOpened { endpoint } => Some(endpoint),
+        EventKind::GateClosed { endpoint }
+        | EventKind::GateOpened { endpoint }
+        | EventKind::CommandAccepted { endpoint, .. }
+        | EventKind::CommandRefused { endpoint, .. } => Some(endpoint),
         _ => None,
     }
 }
@@ -180,11 +183,17 @@ fn event_to_proto(event: &Event) -> proto::Event {
         EventKind::GateClosed { endpoint } | EventKind::GateOpened { endpoint } => {
             told.endpoint = endpoint.to_string();
         }
+        EventKind::CommandAccepted { command, endpoint }
+        | EventKind::CommandRefused { command, endpoint } => {
+            told.command = command.to_string();
+            told.endpoint = endpoint.to_string();
+        }
         EventKind::Unrouted
         | EventKind::Admitted
         | EventKind::AttemptFailed
         | EventKind::DeadLettered
-        | EventKind::Discarded => {}
+        | EventKind::Discarded
+        | EventKind::Replayed => {}
     }
     told
 }
@@ -213,6 +222,7 @@ fn kind(told: &mut proto::Event) -> Result<EventKind> {
     let reasons = |told: &mut proto::Event| fields::reasons(std::mem::take(&mut told.reasons));
     let position = |told: &mut proto::Event| fields::position(told.position.take());
     let endpoint = |told: &proto::Event| fields::parse(&told.endpoint, "not an endpoint");
+    let command = |told: &proto::Event| fields::parse(&told.command, "not a command's id");
     Ok(match told.kind.as_str() {
         "refused" => EventKind::Refused { reasons: reasons(told) },
         "unrouted" => EventKind::Unrouted,
@@ -228,6 +238,13 @@ fn kind(told: &mut proto::Event) -> Result<EventKind> {
         "dead_lettered" => EventKind::DeadLettered,
         "uncertain" => EventKind::Uncertain { is_question: told.is_question },
         "discarded" => EventKind::Discarded,
+        "replayed" => EventKind::Replayed,
+        "command_accepted" => {
+            EventKind::CommandAccepted { command: command(told)?, endpoint: endpoint(told)? }
+        }
+        "command_refused" => {
+            EventKind::CommandRefused { command: command(told)?, endpoint: endpoint(told)? }
+        }
         "gate_closed" => EventKind::GateClosed { endpoint: endpoint(told)? },
         "gate_opened" => EventKind::GateOpened { endpoint: endpoint(told)? },
         _ => return Err(Undecodable::because("an unknown kind of event")),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use messaging::{
-    ApplicationHead, Attachment, Authority, CaseId, ChannelName, ClaimId, DeadLetter,
+    ApplicationHead, Attachment, Authority, CaseId, ChannelName, ClaimId, CommandId, DeadLetter,
     DeliveryState, DeliveryVersion, Domain, EndpointName, Envelope, Event, EventKind, MessageId,
     OwnId, Partition, Payload, Position, ProcedureName, Reason, Record, Reply, ReplyEvent,
     SenderName, Sha256, Timestamp, TraceParent,
@@ -128,7 +128,7 @@ impl Chance {
     }
 
     fn kind(&mut self) -> EventKind {
-        match self.below(14) {
+        match self.below(17) {
             0 => EventKind::Refused { reasons: self.reasons() },
             1 => EventKind::Unrouted,
             2 => EventKind::Admitted,
@@ -142,6 +142,15 @@ impl Chance {
             10 => EventKind::Uncertain { is_question: self.below(2) == 0 },
             11 => EventKind::Discarded,
             12 => EventKind::GateClosed { endpoint: self.endpoint() },
+            13 => EventKind::Replayed,
+            14 => EventKind::CommandAccepted {
+                command: CommandId(self.uuid()),
+                endpoint: self.endpoint(),
+            },
+            15 => EventKind::CommandRefused {
+                command: CommandId(self.uuid()),
+                endpoint: self.endpoint(),
+            },
             _ => EventKind::GateOpened { endpoint: self.endpoint() },
         }
     }
@@ -371,7 +380,7 @@ fn damage_is_told_and_never_a_panic() {
         others.push(headers);
         for record in others {
             drop((decode_head(&record), decode_application(&record), decode_event(&record)));
-            drop((decode_reply(&record), decode_dead_letter(&record)));
+            drop((decode_reply(&record), decode_dead_letter(&record), decode_command(&record)));
         }
     }
 }

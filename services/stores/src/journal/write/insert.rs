@@ -56,7 +56,10 @@ impl<'a> Details<'a> {
             | EventKind::Conflict { position }
             | EventKind::Undecodable { position } => details.position = Some(position),
             EventKind::Delivered { receipt } => details.receipt = receipt.as_deref(),
-            EventKind::GateClosed { endpoint } | EventKind::GateOpened { endpoint } => {
+            EventKind::GateClosed { endpoint }
+            | EventKind::GateOpened { endpoint }
+            | EventKind::CommandAccepted { endpoint, .. }
+            | EventKind::CommandRefused { endpoint, .. } => {
                 details.endpoint = Some(endpoint.as_str());
             }
             EventKind::Unrouted
@@ -64,7 +67,8 @@ impl<'a> Details<'a> {
             | EventKind::AttemptFailed
             | EventKind::DeadLettered
             | EventKind::Uncertain { .. }
-            | EventKind::Discarded => {}
+            | EventKind::Discarded
+            | EventKind::Replayed => {}
         }
         details
     }
