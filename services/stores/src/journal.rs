@@ -26,6 +26,7 @@ use crate::{
     sqlite::{self, Database},
 };
 
+mod command;
 mod keys;
 mod read;
 mod rows;
@@ -37,6 +38,7 @@ mod tests;
 mod watch;
 mod write;
 
+pub use command::{Answer, CommandRow, Issued, Undecided, UndecidedCursor};
 pub use read::TIMELINE_MAX;
 pub use rows::{
     Application, Delivery, EndpointOverview, Entry, Overview, Progress, Projected, Projection,

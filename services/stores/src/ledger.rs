@@ -5,6 +5,7 @@
 //! endings, admissions with the channel's position, the intent of what starts next, and events for
 //! the outbox. The schedule lives in the dispatcher's memory and is rebuilt by [`Ledger::load`].
 
+mod command;
 mod commit;
 mod load;
 mod read;
@@ -18,6 +19,7 @@ use bytes::Bytes;
 use messaging::{GroupId, Partition, Position, Result, StoredPositions};
 use rusqlite::Connection;
 
+pub use command::{CommandRow, CommandState, PauseRow};
 pub use types::{
     Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, EndpointSpec, IntentRow,
     LastAdmitted, LedgerIdentity, Loaded, MessageIdentity, MessageRow, NewDelivery, OpenDelivery,

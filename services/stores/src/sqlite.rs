@@ -27,6 +27,8 @@ pub(crate) struct Schema {
     pub(crate) version: i32,
     /// Makes the tables.
     pub(crate) sql: &'static str,
+    /// What makes version n + 2 of version n + 1, by n; the last one makes `version`.
+    pub(crate) migrations: &'static [&'static str],
     /// `FULL` where a commit is a promise.
     pub(crate) synchronous: &'static str,
     /// What its faults are called.
@@ -89,8 +91,12 @@ pub(crate) fn open(path: &Path, schema: &Schema) -> Result<Connection> {
         }
         Err(_) => make(path, schema)?,
     }
-    let connection = Connection::open(path).map_err(&failure)?;
-    check(&connection, schema)?;
+    let mut connection = Connection::open(path).map_err(&failure)?;
+    let found = check(&connection, schema)?;
+    if found < schema.version {
+        connection.pragma_update(None, "synchronous", "FULL").map_err(&failure)?;
+        migrate(&mut connection, schema, found).map_err(&failure)?;
+    }
     settle_in(&connection, schema).map_err(&failure)?;
     Ok(connection)
 }
@@ -135,7 +141,20 @@ fn damaged(schema: &Schema, why: &str) -> Failure {
     FailureKind::Defect.because(schema.codes.corrupt, format!("the {what} is damaged: {why}"))
 }
 
-fn check(connection: &Connection, schema: &Schema) -> Result<()> {
+/// Takes over a file of a former version, all steps or none.
+fn migrate(connection: &mut Connection, schema: &Schema, found: i32) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for (step, version) in schema.migrations.iter().zip(1..) {
+        if found <= version {
+            transaction.execute_batch(step)?;
+        }
+    }
+    transaction.pragma_update(None, "user_version", schema.version)?;
+    transaction.commit()
+}
+
+/// The version found, which is at most the one this program knows.
+fn check(connection: &Connection, schema: &Schema) -> Result<i32> {
     let pragma = |name: &str| -> Result<i32> {
         connection
             .query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))
@@ -147,12 +166,12 @@ fn check(connection: &Connection, schema: &Schema) -> Result<()> {
         let text = format!("the file is no {what}: application id {id:#x}");
         return Err(FailureKind::Defect.because(schema.codes.foreign, text));
     }
-    if version != schema.version {
+    if !(1..=schema.version).contains(&version) {
         let known = schema.version;
         let text = format!("the {what} has version {version}, this program knows {known}");
         return Err(FailureKind::Defect.because(schema.codes.newer, text));
     }
-    Ok(())
+    Ok(version)
 }
 
 fn settle_in(connection: &Connection, schema: &Schema) -> rusqlite::Result<()> {

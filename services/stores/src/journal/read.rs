@@ -234,15 +234,17 @@ pub(super) fn overview(connection: &Connection) -> rusqlite::Result<Overview> {
             }
         }
     }
-    let sql = "SELECT endpoint, at, code FROM gate WHERE is_closed = 1";
+    let sql = "SELECT endpoint, at, code, is_closed FROM gate";
     let mut statement = connection.prepare_cached(sql)?;
     let rows = statement.query_map([], |row| {
-        Ok((row.get::<_, String>(0)?, (Timestamp(row.get(1)?), row.get(2)?)))
+        let gate = (Timestamp(row.get(1)?), row.get(2)?);
+        Ok((row.get::<_, String>(0)?, gate, row.get::<_, bool>(3)?))
     })?;
     for row in rows {
-        let (endpoint, gate) = row?;
+        let (endpoint, gate, is_closed) = row?;
+        // Also one that was never sent anything: every start tells of its gate.
         let of: &mut EndpointOverview = overview.endpoints.entry(endpoint).or_default();
-        of.gate_closed = Some(gate);
+        of.gate_closed = is_closed.then_some(gate);
     }
     let sql = "SELECT count(*) FROM application WHERE state = 'unrouted' AND state <> 'delivered'";
     let unrouted: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;

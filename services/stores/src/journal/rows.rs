@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
-use messaging::{ApplicationHead, DeliveryState, Event, Partition, Reason, ReplyEvent, Timestamp};
+use messaging::{
+    ApplicationHead, Command, DeliveryState, Event, Partition, Reason, ReplyEvent, Timestamp,
+};
 use uuid::Uuid;
 
 /// Records of one partition, decoded, to be projected together.
@@ -27,6 +29,8 @@ pub enum Projected {
     Event(Box<Event>),
     /// A departmental system answered.
     Reply(Box<ReplyEvent>),
+    /// An operator ordered something.
+    Command(Box<Command>),
     /// Nobody can read it.
     Undecodable {
         /// Where it lies.

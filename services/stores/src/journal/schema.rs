@@ -7,8 +7,9 @@ pub(super) const SCHEMA: Schema = Schema {
     what: "journal",
     // "AMBJ".
     application_id: 0x414d_424a,
-    version: 1,
+    version: 2,
     sql: SQL,
+    migrations: &[COMMANDS],
     synchronous: "FULL",
     codes: codes::JOURNAL,
 };
@@ -132,4 +133,41 @@ CREATE TABLE gate (
     is_closed INTEGER NOT NULL,
     code TEXT
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE command (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    endpoint TEXT NOT NULL,
+    issued_at INTEGER,
+    operator TEXT,
+    name TEXT,
+    message_id BLOB,
+    reason TEXT,
+    answered_at INTEGER,
+    is_accepted INTEGER,
+    code TEXT,
+    cause TEXT
+) STRICT;
+CREATE INDEX delivery_undecided ON delivery (application DESC, endpoint, number)
+    WHERE state IN ('dead', 'uncertain');
+";
+
+/// Version 2 brought commands.
+const COMMANDS: &str = "
+CREATE TABLE command (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    endpoint TEXT NOT NULL,
+    issued_at INTEGER,
+    operator TEXT,
+    name TEXT,
+    message_id BLOB,
+    reason TEXT,
+    answered_at INTEGER,
+    is_accepted INTEGER,
+    code TEXT,
+    cause TEXT
+) STRICT;
+CREATE INDEX delivery_undecided ON delivery (application DESC, endpoint, number)
+    WHERE state IN ('dead', 'uncertain');
 ";

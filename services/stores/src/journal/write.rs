@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use uuid::Uuid;
 
 use super::{
+    command,
     keys::{int, of_texts, of_uuid, reasons_to_column},
     read,
     rows::{Delivery, Projected, Projection},
@@ -95,6 +96,7 @@ impl Writing<'_> {
             Projected::Application(head) => self.application(head),
             Projected::Event(event) => self.event(event),
             Projected::Reply(reply) => self.reply(reply),
+            Projected::Command(command) => command::issued(self.transaction, command),
             Projected::Undecodable { offset, at, code, cause } => {
                 let position = Position { partition: partition.clone(), offset: *offset };
                 let place = place(&position);
@@ -137,6 +139,9 @@ impl Writing<'_> {
     }
 
     fn event(&mut self, event: &Event) -> rusqlite::Result<()> {
+        if command::answered(self.transaction, event)? {
+            return Ok(());
+        }
         let known = match event.message_id {
             Some(message_id) => Some(self.find_or_insert(About {
                 message_id: message_id.0,

@@ -3,6 +3,7 @@
 use messaging::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction as Sql, params};
 
+use super::command;
 use super::types::{
     Admission, AdmittedMessage, DeliveryId, MessageRow, NewDelivery, PartitionBatch, Settlement,
     Transaction, VerdictRow,
@@ -45,6 +46,7 @@ pub(super) fn commit(
     for (message, deliveries) in &wanted.routed {
         route(&sql, *message, deliveries)?;
     }
+    command::pause(&sql, &wanted.pauses)?;
     tell(&sql, wanted)?;
     hand_out(&sql, wanted)?;
     sql.commit()?;
@@ -105,6 +107,7 @@ fn admit(sql: &Sql<'_>, batch: &PartitionBatch, at: Timestamp) -> rusqlite::Resu
     for record in &batch.records {
         match record {
             Admission::Message(message) => insert_message(sql, partition, message, at)?,
+            Admission::Command(row) => command::insert(sql, partition, row, at)?,
             Admission::Verdict(verdict) => insert_verdict(sql, partition, verdict, at)?,
         }
     }
@@ -114,11 +117,12 @@ fn admit(sql: &Sql<'_>, batch: &PartitionBatch, at: Timestamp) -> rusqlite::Resu
 
 fn advance(sql: &Sql<'_>, partition: i64, batch: &PartitionBatch) -> rusqlite::Result<()> {
     let last = batch.records.iter().rev().find_map(|record| match record {
-        Admission::Message(message) => Some(message),
+        Admission::Message(message) => Some((message.offset, message.message_id.0, message.sha256)),
+        Admission::Command(command) => Some((command.offset, command.id.0, command.sha256)),
         Admission::Verdict(_) => None,
     });
     match last {
-        Some(last) => sql
+        Some((offset, id, sha256)) => sql
             .prepare_cached(
                 "UPDATE partition SET next = ?2, last_offset = ?3, last_message_id = ?4,
                         last_sha256 = ?5 WHERE id = ?1",
@@ -126,9 +130,9 @@ fn advance(sql: &Sql<'_>, partition: i64, batch: &PartitionBatch) -> rusqlite::R
             .execute(params![
                 partition,
                 batch.next.cast_signed(),
-                last.offset.cast_signed(),
-                last.message_id.0.as_bytes(),
-                last.sha256.0,
+                offset.cast_signed(),
+                id.as_bytes(),
+                sha256.0,
             ])?,
         None => sql
             .prepare_cached("UPDATE partition SET next = ?2 WHERE id = ?1")?

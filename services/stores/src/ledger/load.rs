@@ -50,6 +50,7 @@ pub(super) fn load(
         subscriptions_changed,
         fingerprints: fingerprints(&transaction)?,
         open: open_deliveries(&transaction)?,
+        paused: super::command::paused(&transaction)?,
         former: former(&transaction)?,
         interrupted,
         intents,
@@ -127,19 +128,20 @@ pub(super) fn fingerprint(id: &[u8; 16]) -> u64 {
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
+/// What is read of deliveries that are not final; see [`open_delivery`].
+pub(super) const OPEN: &str = "SELECT d.id, d.endpoint, d.message, m.case_id, d.generation,
+    d.state, d.attempts, d.next_at, d.first_attempt_at, d.version
+    FROM delivery d INDEXED BY delivery_open JOIN message m ON m.id = d.message
+    WHERE d.state NOT IN ('delivered', 'rejected', 'discarded')";
+
 fn open_deliveries(transaction: &Sql<'_>) -> rusqlite::Result<Vec<OpenDelivery>> {
-    let mut statement = transaction.prepare(
-        "SELECT d.id, d.endpoint, d.message, m.case_id, d.generation, d.state, d.attempts,
-                d.next_at, d.first_attempt_at, d.version
-         FROM delivery d INDEXED BY delivery_open JOIN message m ON m.id = d.message
-         WHERE d.state NOT IN ('delivered', 'rejected', 'discarded')
-         ORDER BY d.endpoint, m.partition, m.offset, d.id",
-    )?;
+    let sql = format!("{OPEN} ORDER BY d.endpoint, m.partition, m.offset, d.id");
+    let mut statement = transaction.prepare(&sql)?;
     let rows = statement.query_map([], open_delivery)?;
     rows.collect()
 }
 
-fn open_delivery(row: &Row<'_>) -> rusqlite::Result<OpenDelivery> {
+pub(super) fn open_delivery(row: &Row<'_>) -> rusqlite::Result<OpenDelivery> {
     let state: String = row.get(5)?;
     let state = DeliveryState::named(&state).ok_or_else(|| damaged(5, "unknown state"))?;
     Ok(OpenDelivery {

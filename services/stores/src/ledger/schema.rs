@@ -12,11 +12,35 @@ const APPLICATION_ID: i32 = 0x414D_544C;
 pub(super) const SCHEMA: Schema = Schema {
     what: "ledger",
     application_id: APPLICATION_ID,
-    version: 1,
+    version: 2,
     sql: SQL,
+    migrations: &[COMMANDS],
     synchronous: "FULL",
     codes: codes::LEDGER,
 };
+
+/// Version 2 brought commands.
+const COMMANDS: &str = "
+ALTER TABLE meta ADD COLUMN control_epoch INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE command (
+    id BLOB PRIMARY KEY,
+    partition INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    endpoint TEXT NOT NULL,
+    name TEXT NOT NULL,
+    issued_at INTEGER NOT NULL,
+    admitted_at INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    code TEXT,
+    record BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE control_floor (number INTEGER PRIMARY KEY, floor INTEGER NOT NULL) STRICT;
+CREATE TABLE endpoint_state (
+    endpoint INTEGER PRIMARY KEY,
+    paused_at INTEGER NOT NULL,
+    command BLOB NOT NULL
+) STRICT;
+";
 
 const SQL: &str = "
 CREATE TABLE meta (
@@ -24,7 +48,8 @@ CREATE TABLE meta (
     ledger_id TEXT NOT NULL,
     epoch INTEGER NOT NULL,
     starts INTEGER NOT NULL,
-    subscriptions_version INTEGER NOT NULL
+    subscriptions_version INTEGER NOT NULL,
+    control_epoch INTEGER NOT NULL DEFAULT 0  -- the last one whose control_floor is known
 ) STRICT;
 
 CREATE TABLE endpoint (
@@ -110,5 +135,31 @@ CREATE TABLE verdict (
 CREATE TABLE outbox (
     sequence INTEGER PRIMARY KEY,
     record BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE command (
+    id BLOB PRIMARY KEY,
+    partition INTEGER NOT NULL,
+    offset INTEGER NOT NULL,
+    endpoint TEXT NOT NULL,
+    name TEXT NOT NULL,
+    issued_at INTEGER NOT NULL,
+    admitted_at INTEGER NOT NULL,
+    state TEXT NOT NULL,         -- accepted or refused
+    code TEXT,
+    record BLOB NOT NULL         -- who and why are in there
+) STRICT, WITHOUT ROWID;
+
+-- Commands below it were issued before this epoch of the ledger began: recorded, never executed.
+CREATE TABLE control_floor (
+    number INTEGER PRIMARY KEY,  -- of the partition of `control`
+    floor INTEGER NOT NULL
+) STRICT;
+
+-- What an operator wants of an endpoint; no row: served.
+CREATE TABLE endpoint_state (
+    endpoint INTEGER PRIMARY KEY,
+    paused_at INTEGER NOT NULL,
+    command BLOB NOT NULL
 ) STRICT;
 ";

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use messaging::{
-    CaseId, ChannelName, DeliveryState, EndpointName, FailureKind, MessageId, Partition,
+    CaseId, ChannelName, CommandId, DeliveryState, EndpointName, FailureKind, MessageId, Partition,
     SenderName, Sha256, StoredPositions as _, Timestamp,
 };
 use uuid::Uuid;
@@ -229,4 +229,121 @@ async fn a_missing_folder_is_unavailable_with_a_code() {
     let folder = Folder::new();
     let failure = Ledger::open(&folder.0.join("nowhere/ledger.sqlite")).unwrap_err();
     assert_eq!((failure.kind(), failure.code()), (FailureKind::Unavailable, "AB-2301"));
+}
+
+/// A command of `endpoint` at `offset` of `control`.
+fn order(id: u128, offset: u64) -> Admission {
+    Admission::Command(super::CommandRow {
+        id: CommandId(Uuid::from_u128(id)),
+        offset,
+        sha256: Sha256([9; 32]),
+        endpoint: EndpointName::new("nordsachsen-kfz").unwrap(),
+        name: "pause".to_owned(),
+        issued_at: Timestamp(5),
+        state: super::CommandState::Accepted,
+        code: None,
+        record: Bytes::from_static(b"record"),
+    })
+}
+
+fn control() -> Partition {
+    Partition { channel: ChannelName::control(), number: 0 }
+}
+
+#[tokio::test]
+async fn a_command_its_position_and_its_effect_are_one() {
+    let folder = Folder::new();
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    let specs = || vec![spec("nordsachsen-kfz", "kfz")];
+    let loaded = ledger.load(specs()).await.unwrap();
+    let pause = super::PauseRow { at: Timestamp(7), command: CommandId(Uuid::from_u128(1)) };
+    let transaction = |records, from| Transaction {
+        admissions: vec![PartitionBatch { partition: control(), from, next: from + 1, records }],
+        pauses: vec![(loaded.endpoints[0], Some(pause))],
+        subscriptions_version: 1,
+        ..Transaction::default()
+    };
+    commit(&ledger, transaction(vec![order(1, 0)], 0)).await.unwrap();
+    let stale = commit(&ledger, transaction(vec![order(2, 0)], 0)).await.unwrap_err();
+    assert_eq!(stale.code(), "AB-2307");
+    drop(ledger);
+
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    let loaded = ledger.load(specs()).await.unwrap();
+    assert_eq!(loaded.paused.get(&loaded.endpoints[0]), Some(&pause));
+    let ids = [1, 2].map(|id| CommandId(Uuid::from_u128(id)));
+    assert_eq!(ledger.commands_known(ids.to_vec()).await.unwrap(), [ids[0]]);
+    assert_eq!(ledger.next_offset(&control()).await.unwrap(), Some(1));
+    let last = ledger.last_admitted(&control()).await.unwrap().unwrap();
+    assert_eq!((last.offset, last.sha256), (0, Sha256([9; 32])));
+
+    let pauses = vec![(loaded.endpoints[0], None)];
+    commit(&ledger, Transaction { pauses, ..Transaction::default() }).await.unwrap();
+    assert!(ledger.load(specs()).await.unwrap().paused.is_empty());
+}
+
+#[tokio::test]
+async fn the_floor_of_commands_is_set_once_for_each_epoch() {
+    let folder = Folder::new();
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    assert_eq!(ledger.control_floors().await.unwrap(), None);
+    let end = messaging::Position { partition: control(), offset: 12 };
+    ledger.set_control_floors(vec![end]).await.unwrap();
+    drop(ledger);
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    let floors = ledger.control_floors().await.unwrap().unwrap();
+    assert_eq!(floors.into_iter().collect::<Vec<_>>(), [(0, 12)]);
+
+    // As a restore from a backup does: a new epoch asks anew.
+    ledger.inspect(|sql| sql.execute("UPDATE meta SET epoch = 2", [])).await.unwrap();
+    drop(ledger);
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    assert_eq!(ledger.control_floors().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_ledger_of_the_former_version_is_taken_over_with_all_it_holds() {
+    let folder = Folder::new();
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    let specs = || vec![spec("nordsachsen-kfz", "kfz")];
+    let loaded = ledger.load(specs()).await.unwrap();
+    commit(&ledger, admission(1..4, Some(loaded.endpoints[0]))).await.unwrap();
+    let id = ledger.identity().id.clone();
+    let former = "DROP TABLE command; DROP TABLE control_floor; DROP TABLE endpoint_state;
+        ALTER TABLE meta DROP COLUMN control_epoch; PRAGMA user_version = 1;";
+    ledger.inspect(move |sql| sql.execute_batch(former)).await.unwrap();
+    drop(ledger);
+
+    for _ in 0..2 {
+        let ledger = Ledger::open(&folder.ledger()).unwrap();
+        assert_eq!(ledger.identity().id, id);
+        let loaded = ledger.load(specs()).await.unwrap();
+        assert_eq!((loaded.open.len(), loaded.paused.len()), (3, 0));
+        assert_eq!(ledger.control_floors().await.unwrap(), None);
+        assert_eq!(ledger.next_offset(&partition()).await.unwrap(), Some(3));
+    }
+}
+
+#[tokio::test]
+async fn tables_are_the_same_whether_a_ledger_was_made_or_taken_over() {
+    let (made, taken) = (Folder::new(), Folder::new());
+    let tables = |sql: &mut rusqlite::Connection| {
+        let mut columns = sql.prepare(
+            "SELECT t.name, c.name, c.type, c.pk FROM sqlite_schema t, pragma_table_info(t.name) c
+             WHERE t.type = 'table' ORDER BY t.name, c.name",
+        )?;
+        let rows = columns.query_map([], |row| {
+            let (table, column): (String, String) = (row.get(0)?, row.get(1)?);
+            Ok((table, column, row.get::<_, String>(2)?, row.get::<_, i64>(3)?))
+        })?;
+        rows.collect::<rusqlite::Result<Vec<_>>>()
+    };
+    let ledger = Ledger::open(&taken.ledger()).unwrap();
+    let former = "DROP TABLE command; DROP TABLE control_floor; DROP TABLE endpoint_state;
+        ALTER TABLE meta DROP COLUMN control_epoch; PRAGMA user_version = 1;";
+    ledger.inspect(move |sql| sql.execute_batch(former)).await.unwrap();
+    drop(ledger);
+    let taken = Ledger::open(&taken.ledger()).unwrap().inspect(tables).await.unwrap();
+    let made = Ledger::open(&made.ledger()).unwrap().inspect(tables).await.unwrap();
+    assert_eq!(taken, made);
 }

@@ -8,6 +8,8 @@ use messaging::{
     Timestamp,
 };
 
+use super::command::{CommandRow, PauseRow};
+
 /// Declares a row number.
 macro_rules! row {
     ($(#[$doc:meta])* $type:ident) => {
@@ -69,6 +71,8 @@ pub struct Loaded {
     pub open: Vec<OpenDelivery>,
     /// What the former process may have sent and did not settle: delivery and version then.
     pub interrupted: Vec<(DeliveryId, u64)>,
+    /// Endpoints that an operator has paused.
+    pub paused: HashMap<EndpointRow, PauseRow>,
     /// Endpoints that are not configured any more.
     pub former: HashMap<EndpointRow, EndpointName>,
     /// Intents to be ended with `interrupted`.
@@ -117,6 +121,8 @@ pub struct Transaction {
     pub admissions: Vec<PartitionBatch>,
     /// Unrouted messages that found endpoints.
     pub routed: Vec<(MessageRow, Vec<NewDelivery>)>,
+    /// What operators want of endpoints from now on.
+    pub pauses: Vec<(EndpointRow, Option<PauseRow>)>,
     /// Events to tell, in order.
     pub outbox: Vec<OutboxEntry>,
     /// Events up to here were told.
@@ -138,6 +144,7 @@ impl Transaction {
         self.settlements.is_empty()
             && self.admissions.is_empty()
             && self.routed.is_empty()
+            && self.pauses.is_empty()
             && self.outbox.is_empty()
             && self.outbox_done.is_none()
             && self.intent.is_none()
@@ -201,6 +208,8 @@ pub struct PartitionBatch {
 pub enum Admission {
     /// A message seen for the first time.
     Message(AdmittedMessage),
+    /// What an operator ordered, and what was made of it.
+    Command(CommandRow),
     /// Anything else.
     Verdict(VerdictRow),
 }
