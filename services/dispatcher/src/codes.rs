@@ -22,6 +22,24 @@ pub(crate) const CONFLICT: &str = "AB-3209";
 pub(crate) const FAILING_IN_A_ROW: &str = "AB-3210";
 /// The channel and the ledger contradict each other.
 pub(crate) const READER_STOPPED: &str = "AB-3211";
+/// An operator has paused the endpoint.
+pub(crate) const PAUSED: &str = "AB-3220";
+/// An order of a newer version.
+pub(crate) const ORDER_UNKNOWN: &str = "AB-3221";
+/// No delivery of that message to that endpoint waits for a decision.
+pub(crate) const ORDER_WITHOUT_DELIVERY: &str = "AB-3222";
+/// The delivery is not what the operator saw any more.
+pub(crate) const ORDER_STALE: &str = "AB-3223";
+/// The order does not apply to the delivery's state.
+pub(crate) const ORDER_UNFIT: &str = "AB-3224";
+/// A repetition where nobody can tell whether it would be one.
+pub(crate) const ORDER_BLIND: &str = "AB-3225";
+/// An attempt or a question about the delivery is under way.
+pub(crate) const ORDER_TOO_EARLY: &str = "AB-3226";
+/// Issued before this ledger, or this epoch of it, began.
+pub(crate) const ORDER_PAST: &str = "AB-3227";
+/// The endpoint is not configured any more, and nothing can be handed to it.
+pub(crate) const ORDER_FORMER: &str = "AB-3228";
 /// The adapter panicked.
 pub(crate) const ADAPTER_PANICKED: &str = "AB-9201";
 /// The reader or the relay is gone.

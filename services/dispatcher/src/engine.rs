@@ -5,6 +5,7 @@
 //! crash leaves at most `concurrency` attempts with an unknown end, each of them in an intent.
 
 mod admit;
+mod command;
 mod draft;
 mod gates;
 mod recover;
@@ -17,8 +18,8 @@ use std::{
     time::Duration,
 };
 
-use messaging::{CaseId, Claims, Clock, FailureKind, Partition, Result};
-use stores::ledger::{DeliveryId, EndpointRow, IntentRow, Ledger, MessageRow};
+use messaging::{CaseId, Claims, Clock, EndpointName, FailureKind, Partition, Result};
+use stores::ledger::{DeliveryId, EndpointRow, IntentRow, Ledger, MessageRow, PauseRow};
 use telemetry::{Check, Metrics};
 use tokio::{
     sync::{mpsc, watch},
@@ -33,13 +34,14 @@ use crate::{
     Endpoint, Parts,
     attempt::{self, Ended},
     codes,
+    control::{ControlReader, Orders},
     gate::Gate,
     known::Known,
     reader::{Handed, Prepared, Reader},
     relay::Relay,
     ruling::Terms,
     schedule::Schedule,
-    teller::Teller,
+    teller::{Teller, Why},
 };
 
 /// Batches that wait for a turn.
@@ -75,6 +77,9 @@ pub(crate) struct Engine {
     probes: JoinSet<(usize, Result<()>)>,
     helpers: JoinSet<()>,
     batches: mpsc::Receiver<Prepared>,
+    orders: mpsc::Receiver<Orders>,
+    /// Endpoints that are not configured any more, of which something may be open.
+    former: HashMap<EndpointName, EndpointRow>,
     admitted: mpsc::UnboundedSender<(Partition, u64)>,
     written: watch::Sender<u64>,
     told: watch::Receiver<u64>,
@@ -91,6 +96,12 @@ struct Served {
     terms: Terms,
     schedule: Schedule,
     gate: Gate,
+    /// Why the gate is closed, to be told again when a pause ends.
+    closed: Why,
+    /// By an operator, until an operator resumes it; apart from the gate.
+    paused: Option<PauseRow>,
+    /// Attempts of a former process that may take effect until then.
+    doubtful: HashMap<DeliveryId, Instant>,
     in_flight: usize,
     /// Cases whose attempts ended without a word one after the other.
     failing: Vec<CaseId>,
@@ -113,6 +124,13 @@ struct Announcement {
     delivery: DeliveryId,
 }
 
+impl Served {
+    /// Whether leases are granted.
+    fn is_open(&self) -> bool {
+        self.paused.is_none() && self.gate.is_open()
+    }
+}
+
 /// Spreads waits (xorshift64*). Not for secrets.
 #[derive(Debug)]
 struct Dice(u64);
@@ -133,6 +151,7 @@ impl Dice {
 enum Wake {
     Ended(Box<Ended>),
     Batch(Prepared),
+    Orders(Orders),
     Probed(usize, Result<()>),
     Time,
     Shutdown,
@@ -144,6 +163,7 @@ impl Engine {
     /// Rebuilds the schedule, settles what a former process left open, and begins to read.
     pub(crate) async fn start(parts: Parts, shutdown: CancellationToken) -> Result<Self> {
         let (batches_in, batches) = mpsc::channel(BATCHES_MAX);
+        let (orders_in, orders) = mpsc::channel(BATCHES_MAX);
         let (admitted, admitted_out) = mpsc::unbounded_channel();
         let (written, written_out) = watch::channel(0);
         let (told_in, told) = watch::channel(0);
@@ -153,6 +173,12 @@ impl Engine {
             ledger: parts.ledger.clone(),
             channels: parts.channels.clone(),
             ready: parts.ready.add("dispatcher.reader"),
+            handed: Handed::default(),
+        };
+        let control = ControlReader {
+            channel: Arc::clone(&parts.channel),
+            ledger: parts.ledger.clone(),
+            ready: parts.ready.add("dispatcher.control"),
             handed: Handed::default(),
         };
         let relay = Relay {
@@ -165,9 +191,11 @@ impl Engine {
         let mut helpers = JoinSet::new();
         let mut engine = recover::recover(parts, shutdown).await?;
         helpers.spawn(reader.run(batches_in, admitted_out));
+        helpers.spawn(control.run(orders_in));
         helpers.spawn(relay.run(written_out, told_in));
         engine.helpers = helpers;
         engine.batches = batches;
+        engine.orders = orders;
         engine.admitted = admitted;
         engine.written = written;
         engine.told = told;
@@ -199,6 +227,7 @@ impl Engine {
             () = self.shutdown.cancelled() => Wake::Shutdown,
             Some(ended) = self.attempts.join_next() => ended_of(ended),
             Some((served, probed)) = next_probe(&mut self.probes) => Wake::Probed(served, probed),
+            Some(orders) = self.orders.recv() => Wake::Orders(orders),
             Some(batch) = self.batches.recv() => Wake::Batch(batch),
             Some(_) = self.helpers.join_next() => Wake::HelperLost,
             () = tokio::time::sleep_until(wakes_at) => Wake::Time,
@@ -207,9 +236,10 @@ impl Engine {
 
     fn wakes_at(&self) -> Instant {
         let tidy = Instant::now() + TIDY_AFTER;
-        let open = self.served.iter().filter(|served| served.gate.is_open());
+        let open = self.served.iter().filter(|served| served.is_open());
         let waits = open.filter_map(|served| served.schedule.wakes_at());
-        let gates = self.served.iter().filter_map(|served| served.gate.wakes_at());
+        let probed = self.served.iter().filter(|served| served.paused.is_none());
+        let gates = probed.filter_map(|served| served.gate.wakes_at());
         let told = self.announcements.front().map(|announcement| announcement.due);
         waits.chain(gates).chain(told).fold(tidy, Instant::min)
     }
@@ -231,6 +261,7 @@ impl Engine {
         match wake {
             Wake::Ended(ended) => self.settle(*ended, draft).await,
             Wake::Batch(batch) => self.admit(batch, draft).await,
+            Wake::Orders(orders) => self.obey(orders, draft).await,
             Wake::Probed(served, probed) => {
                 self.probed(served, &probed, draft);
                 Ok(())
@@ -294,6 +325,7 @@ impl Engine {
     async fn drain(mut self) -> Result<()> {
         let deadline = Instant::now() + self.drain_max;
         self.batches.close();
+        self.orders.close();
         while let Ok(Some(ended)) =
             tokio::time::timeout_at(deadline, self.attempts.join_next()).await
         {

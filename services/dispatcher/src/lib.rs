@@ -9,9 +9,11 @@
 mod admission;
 mod attempt;
 mod codes;
+mod control;
 mod engine;
 mod gate;
 mod known;
+mod orders;
 mod reader;
 mod relay;
 mod ruling;

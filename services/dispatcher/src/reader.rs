@@ -19,7 +19,7 @@ use telemetry::readiness::Check;
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
-use crate::codes;
+use crate::{codes, control};
 
 /// Records in one batch.
 const RECORDS_MAX: usize = 500;
@@ -69,7 +69,7 @@ pub(crate) struct Reader {
 pub(crate) struct Handed(Arc<Mutex<HashMap<Partition, u64>>>);
 
 impl Handed {
-    fn set(&self, partition: &Partition, next: u64) {
+    pub(crate) fn set(&self, partition: &Partition, next: u64) {
         let mut handed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         handed.insert(partition.clone(), next);
     }
@@ -80,9 +80,9 @@ impl Handed {
 }
 
 #[derive(Debug)]
-struct Positions {
-    ledger: Ledger,
-    handed: Handed,
+pub(crate) struct Positions {
+    pub(crate) ledger: Ledger,
+    pub(crate) handed: Handed,
 }
 
 #[async_trait]
@@ -102,6 +102,9 @@ impl StoredPositions for Positions {
         let Some(last) = last.filter(|last| last.offset == position.offset) else {
             return Ok(true);
         };
+        if position.partition.channel == ChannelName::control() {
+            return Ok(control::hash(record) == last.sha256);
+        }
         let head = codec::decode_head(record);
         Ok(head.is_ok_and(|h| (h.message_id, h.sha256) == (last.message_id, last.sha256)))
     }

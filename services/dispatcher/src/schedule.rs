@@ -45,6 +45,8 @@ pub(crate) enum Turn {
     At(Instant),
     /// When an operator says so.
     Held,
+    /// It is handed out, or asked about, right now.
+    Busy,
     /// Never: it is final, or no longer holds its case.
     Gone,
 }
@@ -77,7 +79,9 @@ impl Schedule {
     /// Takes the case whose turn it is; it is busy until [`Schedule::settle`].
     pub(crate) fn take_due(&mut self) -> Option<Entry> {
         let case = self.due.pop_front()?;
-        self.head(case)
+        let (entry, turn) = self.cases.get_mut(&case)?.front_mut()?;
+        *turn = Turn::Busy;
+        Some(*entry)
     }
 
     /// Cases whose head waits for nothing but a slot.
@@ -127,8 +131,41 @@ impl Schedule {
         entries.find(|entry| entry.delivery == delivery)
     }
 
-    fn head(&self, case: CaseId) -> Option<Entry> {
-        self.cases.get(&case)?.front().map(|(entry, _)| *entry)
+    /// The open delivery of `message`, and what it does, if it is one that holds or waits in its
+    /// case.
+    pub(crate) fn of_message(&self, case: CaseId, message: MessageRow) -> Option<(Entry, Turn)> {
+        self.cases.get(&case)?.iter().find(|(entry, _)| entry.message == message).copied()
+    }
+
+    /// Says what becomes of an open delivery that is not busy, wherever in its case it stands.
+    pub(crate) fn revise(&mut self, entry: Entry, turn: Turn) {
+        let Some(case) = self.cases.get_mut(&entry.case_id) else { return };
+        let Some(place) = case.iter().position(|(known, _)| known.delivery == entry.delivery)
+        else {
+            return;
+        };
+        if place == 0 {
+            let before = case.front().map(|(_, turn)| *turn);
+            debug_assert_ne!(before, Some(Turn::Busy));
+            self.unplace(entry.case_id, before);
+            self.settle(entry, turn);
+        } else if turn == Turn::Gone {
+            case.remove(place);
+            self.len -= 1;
+        } else if let Some(slot) = case.get_mut(place) {
+            *slot = (entry, turn);
+        }
+    }
+
+    /// Looks through what is due only for a head that was; operators order seldom.
+    fn unplace(&mut self, case: CaseId, turn: Option<Turn>) {
+        let is_waiting = match turn {
+            Some(Turn::At(at)) => self.waiting.remove(&(at, case)),
+            _ => false,
+        };
+        if !is_waiting && matches!(turn, Some(Turn::At(_) | Turn::Due)) {
+            self.due.retain(|due| *due != case);
+        }
     }
 
     fn place(&mut self, case: CaseId, turn: Turn) {
@@ -137,7 +174,7 @@ impl Schedule {
             Turn::At(at) => {
                 self.waiting.insert((at, case));
             }
-            Turn::Held | Turn::Gone => {}
+            Turn::Held | Turn::Busy | Turn::Gone => {}
         }
     }
 }
@@ -214,6 +251,37 @@ mod tests {
         assert_eq!(taken(&mut schedule), [10]);
         schedule.settle(entry(1, 10), Turn::Gone);
         assert_eq!(taken(&mut schedule), [0; 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_an_operator_revises_is_due_once_and_in_its_place() {
+        let (mut schedule, now) = (Schedule::default(), Instant::now());
+        let later = now + Duration::from_secs(5);
+        let heads = [Turn::Due, Turn::At(later), Turn::At(now), Turn::Held];
+        for (case, turn) in heads.into_iter().enumerate() {
+            let case = case as u128;
+            let first = i64::try_from(case).unwrap() * 10;
+            schedule.add(entry(case, first), turn);
+            schedule.add(entry(case, first + 1), Turn::Due);
+        }
+        schedule.wake(now);
+        for case in 0..4 {
+            schedule.revise(entry(case, i64::try_from(case).unwrap() * 10), Turn::Due);
+        }
+        let mut due = taken(&mut schedule);
+        due.sort_unstable();
+        assert_eq!(due, [0, 10, 20, 30], "each once");
+        schedule.wake(later);
+        assert_eq!(taken(&mut schedule), [0; 0], "and not again when its old time comes");
+
+        assert_eq!(
+            schedule.of_message(entry(1, 0).case_id, MessageRow(10)).map(|(_, turn)| turn),
+            Some(Turn::Busy)
+        );
+        schedule.settle(entry(1, 10), Turn::Held);
+        schedule.revise(entry(1, 11), Turn::Gone);
+        schedule.revise(entry(1, 10), Turn::Gone);
+        assert_eq!((taken(&mut schedule), schedule.len()), (Vec::new(), 6));
     }
 
     #[test]

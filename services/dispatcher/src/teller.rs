@@ -112,6 +112,17 @@ impl Teller {
         self.event(format!("{id}-{epoch}-{start}-gate-{count}"), None, kind, why, at)
     }
 
+    /// What was made of a command; the same whoever repeats it.
+    pub(crate) fn about_command(&self, kind: EventKind, why: Why, at: Timestamp) -> Event {
+        let LedgerIdentity { id, epoch, .. } = &self.identity;
+        let command = match &kind {
+            EventKind::CommandAccepted { command, .. }
+            | EventKind::CommandRefused { command, .. } => command.to_string(),
+            _ => String::new(),
+        };
+        self.event(format!("{id}-{epoch}-command-{command}"), None, kind, why, at)
+    }
+
     fn event(
         &self,
         id: String,

@@ -83,7 +83,7 @@ impl Engine {
         let drafted = draft.transaction.admissions.iter().flat_map(|batch| &batch.records);
         let drafted = drafted.filter_map(|record| match record {
             Admission::Message(message) => Some((message.message_id, message.sha256)),
-            Admission::Verdict(_) => None,
+            Admission::Command(_) | Admission::Verdict(_) => None,
         });
         let mut admitted: HashMap<MessageId, Sha256> = drafted.collect();
         let known = self.ledger.identities(suspects).await?;
@@ -133,7 +133,7 @@ impl Engine {
             }
             self.numbers.delivery.0 += 1;
             let delivery = self.numbers.delivery;
-            let is_soon = served.gate.is_open() && served.schedule.due_len() < DUE_SOON_MAX;
+            let is_soon = served.is_open() && served.schedule.due_len() < DUE_SOON_MAX;
             soon += usize::from(is_soon);
             served.schedule.add(new_entry(delivery, message, head), Turn::Due);
             self.announcements.push_back(Announcement {
@@ -188,7 +188,7 @@ impl Engine {
         })
     }
 
-    fn undecodable(
+    pub(super) fn undecodable(
         &mut self,
         position: Position,
         record: Record,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use messaging::{EventKind, FailureKind, Result};
+use messaging::{EventKind, FailureKind, Result, Timestamp};
+use stores::ledger::PauseRow;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -23,21 +24,49 @@ impl Engine {
         }
         let endpoint = served.endpoint.name.clone();
         warn!(%endpoint, code = why.code, cause = why.cause, "gate closed");
+        served.closed = why.clone();
+        if served.paused.is_some() {
+            return;
+        }
         self.metrics.dispatcher().set_gate(endpoint.as_str(), false);
         self.tell_gate(EventKind::GateClosed { endpoint }, why, draft);
     }
 
-    /// A former process may have told that gates are closed; a start opens them.
-    pub(super) fn tell_gates_open(&mut self, draft: &mut Draft) {
-        let names: Vec<_> = self.served.iter().map(|served| served.endpoint.name.clone()).collect();
-        for endpoint in names {
-            self.tell_gate(EventKind::GateOpened { endpoint }, Why::default(), draft);
+    /// A former process may have told that gates are closed; a start opens them, but not those an
+    /// operator has paused.
+    pub(super) fn tell_gates_of_start(&mut self, draft: &mut Draft) {
+        for index in 0..self.served.len() {
+            self.tell_gate_of(index, draft);
         }
     }
 
+    /// Tells how the gate of an endpoint is for everybody else: what an operator wants comes before
+    /// what the endpoint says.
+    pub(super) fn tell_gate_of(&mut self, index: usize, draft: &mut Draft) {
+        let Some(served) = self.served.get(index) else { return };
+        let endpoint = served.endpoint.name.clone();
+        self.metrics.dispatcher().set_gate(endpoint.as_str(), served.is_open());
+        let (kind, why, at) = match served.paused {
+            Some(PauseRow { at, command }) => {
+                let cause = Some(format!("paused by command {command}"));
+                let why = Why { code: Some(codes::PAUSED), cause };
+                (EventKind::GateClosed { endpoint }, why, at)
+            }
+            None if served.gate.is_open() => {
+                (EventKind::GateOpened { endpoint }, Why::default(), draft.at)
+            }
+            None => (EventKind::GateClosed { endpoint }, served.closed.clone(), draft.at),
+        };
+        self.tell_gate_at(kind, why, at, draft);
+    }
+
     fn tell_gate(&mut self, kind: EventKind, why: Why, draft: &mut Draft) {
+        self.tell_gate_at(kind, why, draft.at, draft);
+    }
+
+    fn tell_gate_at(&mut self, kind: EventKind, why: Why, at: Timestamp, draft: &mut Draft) {
         self.gate_events += 1;
-        let event = self.teller.about_gate(kind, why, self.gate_events, draft.at);
+        let event = self.teller.about_gate(kind, why, self.gate_events, at);
         draft.tell(&mut self.numbers, self.teller.event_record(&event));
     }
 
@@ -49,7 +78,7 @@ impl Engine {
 
     pub(super) fn begin_probes(&mut self, now: Instant) {
         for (index, served) in self.served.iter_mut().enumerate() {
-            if !served.gate.begin_probe(now) {
+            if served.paused.is_some() || !served.gate.begin_probe(now) {
                 continue;
             }
             let endpoint = std::sync::Arc::clone(&served.endpoint);
@@ -69,7 +98,7 @@ impl Engine {
         let Some(served) = self.served.get_mut(index) else { return };
         let endpoint = served.endpoint.name.clone();
         match probed {
-            Ok(()) if !served.gate.open() => {}
+            Ok(()) if !served.gate.open() || served.paused.is_some() => {}
             Ok(()) => {
                 info!(%endpoint, "gate opened");
                 self.metrics.dispatcher().set_gate(endpoint.as_str(), true);

@@ -10,7 +10,7 @@ use channels::codec;
 use messaging::{DeliveryState, EffectContract, EndpointName, EventKind, Result, Timestamp};
 use stores::ledger::{
     AttemptRow, DeliveryId, EndpointRow, EndpointSpec, Ledger, Loaded, MessageRow, NewDelivery,
-    OpenDelivery, Settlement, Transaction,
+    OpenDelivery, PauseRow, Settlement, Transaction,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -60,18 +60,17 @@ pub(super) async fn recover(parts: Parts, shutdown: CancellationToken) -> Result
     let mut engine = connect(parts, loaded, shutdown);
     let mut draft = Draft::new(engine.clock.now(), engine.subscriptions_version);
     draft.transaction.intents_done = intents;
-    engine.tell_gates_open(&mut draft);
+    engine.former = former.iter().map(|(row, name)| (name.clone(), *row)).collect();
+    engine.tell_gates_of_start(&mut draft);
     engine.rebuild(open, &interrupted, &former, &mut draft).await?;
     engine.commit(draft).await?;
     Ok(engine)
 }
 
 fn connect(parts: Parts, loaded: Loaded, shutdown: CancellationToken) -> Engine {
+    let rows = parts.endpoints.into_iter().zip(&loaded.endpoints);
     let served: Vec<Served> =
-        parts.endpoints.into_iter().zip(&loaded.endpoints).map(|(e, row)| serve(e, *row)).collect();
-    for served in &served {
-        parts.metrics.dispatcher().set_gate(served.endpoint.name.as_str(), true);
-    }
+        rows.map(|(e, row)| serve(e, *row, loaded.paused.get(row).copied())).collect();
     let by_row = served.iter().enumerate().map(|(index, served)| (served.row, index)).collect();
     let identity = parts.ledger.identity().clone();
     Engine {
@@ -100,6 +99,8 @@ fn connect(parts: Parts, loaded: Loaded, shutdown: CancellationToken) -> Engine 
         probes: JoinSet::new(),
         helpers: JoinSet::new(),
         batches: mpsc::channel(1).1,
+        orders: mpsc::channel(1).1,
+        former: HashMap::new(),
         admitted: mpsc::unbounded_channel().0,
         written: watch::channel(0).0,
         told: watch::channel(0).1,
@@ -110,15 +111,24 @@ fn connect(parts: Parts, loaded: Loaded, shutdown: CancellationToken) -> Engine 
     }
 }
 
-fn serve(endpoint: Endpoint, row: EndpointRow) -> Served {
+fn serve(endpoint: Endpoint, row: EndpointRow, paused: Option<PauseRow>) -> Served {
     let terms = Terms {
         policy: endpoint.policy,
         contract: endpoint.adapter.contract(),
         after_dead_letter: endpoint.after_dead_letter,
     };
-    let endpoint = Arc::new(endpoint);
-    let (schedule, gate) = (Schedule::default(), Gate::default());
-    Served { endpoint, row, terms, schedule, gate, in_flight: 0, failing: Vec::new() }
+    Served {
+        endpoint: Arc::new(endpoint),
+        row,
+        terms,
+        schedule: Schedule::default(),
+        gate: Gate::default(),
+        closed: Why::default(),
+        paused,
+        doubtful: HashMap::new(),
+        in_flight: 0,
+        failing: Vec::new(),
+    }
 }
 
 /// What an endpoint subscribes to, in a stable notation.
@@ -216,6 +226,7 @@ impl Engine {
             let (entry, turn) = entry_of(&delivery, &served.terms, draft);
             if is_interrupted {
                 let (interrupted, turn) = interrupt(&entry, served, draft);
+                served.doubtful.insert(entry.delivery, draft.now + lease_of(served));
                 served.schedule.add(interrupted.entry, turn);
                 left.push(interrupted);
             } else if turn != Turn::Gone {
@@ -332,7 +343,7 @@ fn entry_of(open: &OpenDelivery, terms: &Terms, draft: &Draft) -> (Entry, Turn) 
     (plain_entry(open, step), turn_of(next, draft.now))
 }
 
-fn plain_entry(open: &OpenDelivery, step: Step) -> Entry {
+pub(super) fn plain_entry(open: &OpenDelivery, step: Step) -> Entry {
     Entry {
         delivery: open.delivery,
         message: open.message,

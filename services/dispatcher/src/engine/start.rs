@@ -88,7 +88,7 @@ impl Engine {
 
 fn take_due(index: usize, served: &mut Served, now: Instant, chosen: &mut Vec<(usize, Entry)>) {
     served.schedule.wake(now);
-    while served.gate.is_open() && served.in_flight < served.endpoint.concurrency {
+    while served.is_open() && served.in_flight < served.endpoint.concurrency {
         let Some(entry) = served.schedule.take_due() else { break };
         served.in_flight += 1;
         chosen.push((index, entry));

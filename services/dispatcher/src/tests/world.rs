@@ -12,9 +12,9 @@ use bytes::Bytes;
 use channels::{codec, memory::MemoryChannel};
 use messaging::{
     Accepted, Adapter, ApplicationHead, Attempt, Authority, Channel as _, ChannelName, Clock,
-    DeliveryKey, Domain, EffectContract, EndpointName, Envelope, Event, FailureKind, Found,
-    GroupId, Payload, ProcedureName, Record, Result, RetryPolicy, SenderName, Timestamp,
-    conformance::channel::Positions, identity,
+    Command, CommandId, DeliveryKey, Domain, EffectContract, EndpointName, Envelope, Event,
+    EventKind, FailureKind, Found, GroupId, OperatorName, Order, Payload, ProcedureName, Record,
+    Result, RetryPolicy, SenderName, Target, Timestamp, conformance::channel::Positions, identity,
 };
 use stores::{claims::MemoryClaims, ledger::Ledger};
 use telemetry::{Metrics, Readiness};
@@ -212,6 +212,48 @@ impl World {
         }
     }
 
+    /// Does `script` while a dispatcher works, then ends the dispatcher without a word.
+    pub(super) async fn while_dispatching<T>(
+        &self,
+        endpoints: Vec<Endpoint>,
+        script: impl Future<Output = T>,
+    ) -> T {
+        tokio::select! {
+            () = self.dispatch(endpoints, CancellationToken::new()) => unreachable!("it works on"),
+            done = script => done,
+            () = tokio::time::sleep(Duration::from_secs(48 * 3600)) => panic!("never done"),
+        }
+    }
+
+    /// Appends a command of an operator.
+    pub(super) async fn order(&self, endpoint: &str, order: Order) -> CommandId {
+        let command = command(endpoint, order);
+        let id = command.id;
+        self.append(vec![codec::encode_command(&command, "test")]).await;
+        id
+    }
+
+    /// Waits for the answer to a command.
+    pub(super) async fn answer(&self, id: CommandId) -> Event {
+        loop {
+            let answer = self.events().await.into_iter().find(|event| match &event.kind {
+                EventKind::CommandAccepted { command, .. }
+                | EventKind::CommandRefused { command, .. } => *command == id,
+                _ => false,
+            });
+            match answer {
+                Some(answer) => return answer,
+                None => tokio::time::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+
+    /// Orders, and waits for the answer: the code if it was refused.
+    pub(super) async fn obeyed(&self, endpoint: &str, order: Order) -> Option<String> {
+        let id = self.order(endpoint, order).await;
+        self.answer(id).await.code
+    }
+
     pub(super) async fn submit(&self, own_id: &str, case: &str) {
         self.append(vec![record(own_id, case, "<a/>")]).await;
     }
@@ -255,6 +297,25 @@ impl Drop for World {
     fn drop(&mut self) {
         std::fs::remove_dir_all(&self.folder).ok();
     }
+}
+
+pub(super) fn command(endpoint: &str, order: Order) -> Command {
+    Command {
+        id: CommandId(Uuid::new_v4()),
+        at: Timestamp(1_000_000),
+        operator: OperatorName::new("erika").unwrap(),
+        endpoint: EndpointName::new(endpoint).unwrap(),
+        order,
+        reason: None,
+    }
+}
+
+/// The delivery of a message as it is, whatever that is.
+pub(super) fn target(own_id: &str) -> Target {
+    let sender = SenderName::new("portal").unwrap();
+    let own_id = messaging::OwnId::new(own_id).unwrap();
+    let sha256 = identity::sha256(b"<a/>", &[]);
+    Target { message_id: identity::message_id(&sender, Some(&own_id), &sha256), seen: None }
 }
 
 /// Follows paused time.
