@@ -128,6 +128,7 @@ impl System {
             journal: self.journal,
             channel: self.channel.clone(),
             application_channels: channels.clone(),
+            source: format!("{}:console", self.config.source),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             ready: self.ready.clone(),

@@ -35,6 +35,23 @@ pub(crate) fn not_found() -> Status {
     refusal(Code::NotFound, codes::NOT_FOUND, text, None)
 }
 
+/// No command of this id was projected.
+pub(crate) fn command_unknown() -> Status {
+    let text = "There is no such command, or it is not projected yet.";
+    refusal(Code::NotFound, codes::COMMAND_UNKNOWN, text, None)
+}
+
+/// Appending failed: whether the command is there is not known.
+pub(crate) fn not_issued(failure: &Failure) -> Status {
+    let (code, cause) = (failure.code(), failure.report());
+    tracing::warn!(code, cause, "a command cannot be recorded");
+    let text = "The command could not be recorded for sure; repeat it with the same command id.";
+    match failure.kind() {
+        FailureKind::Defect => refusal(Code::Internal, code, text, None),
+        _ => refusal(Code::Unavailable, code, text, Some(RETRY_WAIT)),
+    }
+}
+
 /// Not definitive: ask again.
 pub(crate) fn not_caught_up() -> Status {
     let text = "The status is not up to date yet; ask again.";

@@ -20,3 +20,7 @@ pub(crate) const PROJECTING_ENDED: &str = "AB-1407";
 pub(crate) const SET_ASIDE: &str = "AB-1408";
 /// The process is shutting down.
 pub(crate) const SHUTTING_DOWN: &str = "AB-1409";
+/// Nobody has answered a command.
+pub(crate) const UNANSWERED: &str = "AB-1410";
+/// There is no such command.
+pub(crate) const COMMAND_UNKNOWN: &str = "AB-1411";

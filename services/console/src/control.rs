@@ -1,14 +1,21 @@
-//! `ControlService`: where operators look. All senders' messages, no payload.
+//! `ControlService`: where operators look and order. All senders' messages, no payload.
 
+use std::sync::Arc;
+
+use messaging::{Channel, Clock};
 use stores::journal::Journal;
 use tonic::{Request, Response, Status};
 use wire::control::{
-    EndpointOverview, GetApplicationRequest, GetApplicationResponse, GetOverviewRequest,
-    GetOverviewResponse, ListApplicationsRequest, ListApplicationsResponse,
+    EndpointOverview, GetApplicationRequest, GetApplicationResponse, GetCommandRequest,
+    GetCommandResponse, GetOverviewRequest, GetOverviewResponse, IssueCommandRequest,
+    IssueCommandResponse, ListApplicationsRequest, ListApplicationsResponse, ListCommandsRequest,
+    ListCommandsResponse, ListUndecidedRequest, ListUndecidedResponse,
     control_service_server::ControlService,
 };
 
 use crate::{answer, convert, status::page_rows};
+
+mod command;
 
 /// Characters of an id, at least.
 const ID_MIN: usize = 8;
@@ -18,13 +25,12 @@ const FOUND_MAX: u32 = 50;
 
 #[derive(Debug)]
 pub(crate) struct ControlServer {
-    journal: Journal,
-}
-
-impl ControlServer {
-    pub(crate) fn new(journal: Journal) -> Self {
-        Self { journal }
-    }
+    pub(crate) journal: Journal,
+    /// Where commands go.
+    pub(crate) channel: Arc<dyn Channel>,
+    pub(crate) clock: Clock,
+    /// `ce_source` of commands.
+    pub(crate) source: String,
 }
 
 #[tonic::async_trait]
@@ -97,5 +103,33 @@ impl ControlService for ControlServer {
             refused: overview.refused,
             projected_at: projected_at.map(answer::time),
         }))
+    }
+
+    async fn list_undecided(
+        &self,
+        request: Request<ListUndecidedRequest>,
+    ) -> Result<Response<ListUndecidedResponse>, Status> {
+        self.undecided(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn issue_command(
+        &self,
+        request: Request<IssueCommandRequest>,
+    ) -> Result<Response<IssueCommandResponse>, Status> {
+        self.issue(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_command(
+        &self,
+        request: Request<GetCommandRequest>,
+    ) -> Result<Response<GetCommandResponse>, Status> {
+        self.command(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_commands(
+        &self,
+        request: Request<ListCommandsRequest>,
+    ) -> Result<Response<ListCommandsResponse>, Status> {
+        self.commands(request.into_inner()).await.map(Response::new)
     }
 }

@@ -25,6 +25,7 @@ mod status;
 mod tests;
 mod web;
 
+use control::ControlServer;
 use projector::Projector;
 pub use status::StatusServer;
 
@@ -39,6 +40,8 @@ pub struct Parts {
     pub channel: Arc<dyn Channel>,
     /// Every channel that carries applications.
     pub application_channels: Vec<ChannelName>,
+    /// `ce_source` of the commands it issues, e.g. `amtsbote/console`.
+    pub source: String,
     /// The wall clock.
     pub clock: Clock,
     /// Shown on `/metrics`.
@@ -53,8 +56,14 @@ pub struct Parts {
 /// `Unavailable` when the listener fails, `Defect` when the projecting ends before `shutdown`.
 pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<()> {
     let check = parts.ready.add("journal");
-    let projector = Projector {
+    let control = ControlServer {
         journal: parts.journal.clone(),
+        channel: parts.channel.clone(),
+        clock: parts.clock.clone(),
+        source: parts.source,
+    };
+    let projector = Projector {
+        journal: parts.journal,
         channel: parts.channel,
         application_channels: parts.application_channels,
         clock: parts.clock,
@@ -63,7 +72,7 @@ pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<()> {
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(projector.run(check.clone(), shutdown.clone()));
-    let router = serve::router(parts.journal, parts.metrics, parts.ready);
+    let router = serve::router(control, parts.metrics, parts.ready);
     let mut serving = pin!(serve::serve(parts.listener, router, shutdown.clone()));
     let first = tokio::select! {
         served = &mut serving => Ok(served),

@@ -42,7 +42,8 @@ impl Projector {
     /// channel it is in, not the console: what is known is still shown, what other channels carry
     /// is projected, and `/readyz` says what is missing.
     pub(crate) async fn run(self, check: Check, shutdown: CancellationToken) {
-        let mut channels = vec![ChannelName::status(), ChannelName::reply()];
+        let mut channels =
+            vec![ChannelName::status(), ChannelName::reply(), ChannelName::control()];
         channels.extend(self.application_channels.iter().cloned());
         channels.sort();
         channels.dedup();
@@ -168,6 +169,9 @@ fn decode(record: &Record) -> std::result::Result<Projected, Undecodable> {
     }
     if record.channel == ChannelName::reply() {
         return codec::decode_reply(record).map(|reply| Projected::Reply(Box::new(reply)));
+    }
+    if record.channel == ChannelName::control() {
+        return codec::decode_command(record).map(|command| Projected::Command(Box::new(command)));
     }
     codec::decode_event(record).map(|event| Projected::Event(Box::new(event)))
 }

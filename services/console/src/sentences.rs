@@ -83,6 +83,14 @@ fn for_operators(entry: &Entry, endpoint: &str) -> (String, String) {
                  the application."
             ),
         ),
+        "replayed" => (
+            format!(
+                "Der Betrieb hat die Zustellung an das Fachverfahren „{endpoint}“ erneut angestoßen."
+            ),
+            format!(
+                "An operator set the delivery to the departmental system \"{endpoint}\" going again."
+            ),
+        ),
         "discarded" => (
             format!("Der Betrieb hat die Zustellung an das Fachverfahren „{endpoint}“ beendet."),
             format!("An operator ended the delivery to the departmental system \"{endpoint}\"."),

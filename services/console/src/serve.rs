@@ -10,7 +10,6 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use messaging::{FailureKind, Result};
-use stores::journal::Journal;
 use telemetry::{Metrics, Readiness};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -35,13 +34,13 @@ const HEADERS: [(header::HeaderName, &str); 5] = [
 ];
 
 /// Everything on the console's address.
-pub(crate) fn router(journal: Journal, metrics: Metrics, ready: Readiness) -> Router {
+pub(crate) fn router(control: ControlServer, metrics: Metrics, ready: Readiness) -> Router {
+    let journal = control.journal.clone();
     let (reporter, health) = tonic_health::server::health_reporter();
     // The health service knows the process ("") as serving from its start.
     drop(reporter);
     let mut grpc = Routes::builder();
-    grpc.add_service(ControlServiceServer::new(ControlServer::new(journal.clone())))
-        .add_service(health);
+    grpc.add_service(ControlServiceServer::new(control)).add_service(health);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)

@@ -64,6 +64,7 @@ impl Console {
             journal: self.journal.clone(),
             channel: self.channel.clone(),
             application_channels: vec![kfz()],
+            source: "amtsbote/console".to_owned(),
             clock: Clock::fixed(NOW),
             metrics: Metrics::new(),
             ready: self.ready.clone(),

@@ -74,7 +74,12 @@ impl Keeper {
 
     async fn trim(&self, now: Timestamp) {
         let channels_before = before(now, self.retention.channel);
-        let told = [ChannelName::status(), ChannelName::reply(), ChannelName::dead()];
+        let told = [
+            ChannelName::status(),
+            ChannelName::reply(),
+            ChannelName::dead(),
+            ChannelName::control(),
+        ];
         for channel in self.channels.iter().chain(&told) {
             match self.channel.trim(channel, channels_before).await {
                 Ok(0) => {}
