@@ -3,6 +3,7 @@
 //! `docs/configuration.md` is this page for operators; a test holds both together.
 
 mod broker;
+mod claims;
 mod effective;
 mod endpoints;
 mod fault;
@@ -19,6 +20,7 @@ use channels::kafka;
 use messaging::{ChannelName, Domain, SenderName, Sha256};
 
 pub(crate) use self::{
+    claims::ClaimsBackend,
     fault::{Fault, Faults},
     read::{read_file, read_text},
 };
@@ -33,9 +35,9 @@ pub(crate) struct Config {
     pub(crate) channel: ChannelBackend,
     /// `store`: where ledger and journal lie. `embedded:DIR`. Default: embedded in `data`.
     pub(crate) store: Backend,
-    /// `claims`: where large bodies and attachments lie. `embedded:DIR`. Default: embedded in
-    /// `data`.
-    pub(crate) claims: Backend,
+    /// `claims`: where large bodies and attachments lie. `embedded:DIR`, `file:///DIR` or
+    /// `s3://BUCKET`. Default: embedded in `data`.
+    pub(crate) claims: ClaimsBackend,
     /// `source`: this installation's name in every record (`ce_source`), a URI reference. Default
     /// `urn:amtsbote`.
     pub(crate) source: String,

@@ -1,6 +1,7 @@
 //! All roles wired in one process: everything is opened before anything is served, and ends in the
 //! order of the path.
 
+mod claims;
 mod housekeeping;
 mod open;
 #[cfg(test)]

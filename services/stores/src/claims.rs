@@ -2,14 +2,22 @@
 //!
 //! A claim is a few objects whose names begin with its id: the body, `.json` (what it is; written
 //! last, so that a claim is visible whole or not at all), `.used`, `.pin.<ledger>` for each ledger
-//! that needs it, and `.tombstone` while it is being removed.
+//! that needs it, `.upload` while S3 takes a large body, and `.tombstone` while it is being removed.
+//!
+//! Marks and sweeps rely on two things of the store: what was written is read and listed from then
+//! on by everybody (S3 promises that since 2020), and what is to be made new is never replaced
+//! (`If-None-Match`, a hard link). A store is tried out before it is used.
 
 mod memory;
 mod names;
 mod read;
+mod s3;
+mod shared;
+mod store;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tombstones;
 mod write;
 
 use std::{error::Error, io, path::Path, path::PathBuf, sync::Arc};
@@ -21,24 +29,26 @@ use messaging::{
     ClaimId, ClaimInfo, ClaimReader, ClaimWriter, Claims, Failure, FailureKind, GroupId, Result,
     SenderName, Ticket, Timestamp,
 };
-use object_store::{
-    Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutPayload,
-    local::LocalFileSystem,
-};
+use object_store::{Error as StoreError, ObjectStore, PutMode, local::LocalFileSystem};
+pub use s3::{Credentials, S3Settings};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use self::{
+    store::{Kind, Store},
+    tombstones::Tombstones,
+};
 use crate::codes;
 
-/// Bytes of a body held in memory per claim being written. A hundred at once are some 50 MiB.
-const PART_BYTES: usize = 256 << 10;
-
-/// Keeps claims in an object store.
+/// Keeps claims in an object store. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ObjectClaims {
-    store: Arc<dyn ObjectStore>,
+    store: Store,
     /// Where the store is a directory: hidden remainders of a killed process are looked for there.
     directory: Option<PathBuf>,
+    large: Arc<Semaphore>,
+    tombstones: Arc<Tombstones>,
 }
 
 /// What `.json` says.
@@ -60,28 +70,77 @@ struct Used {
 }
 
 impl ObjectClaims {
-    /// Keeps claims in directory `dir`, which is made if it is not there.
+    /// Keeps claims in directory `dir`, which is made if it is not there. Nobody else may use it
+    /// meanwhile.
     ///
     /// # Errors
     /// `Unavailable` if it cannot be used.
     pub fn open(dir: &Path) -> Result<Arc<Self>> {
-        let unusable = |error: Box<dyn Error + Send + Sync>| {
-            let cause = format!("claims directory `{}`: {error}", dir.display());
-            FailureKind::Unavailable.because(codes::CLAIMS_UNUSABLE, cause)
-        };
-        make_directory(dir).map_err(|error| unusable(error.into()))?;
-        let store =
-            LocalFileSystem::new_with_prefix(dir).map_err(|error| unusable(error.into()))?;
-        let store = Arc::new(store.with_fsync(true));
-        Ok(Arc::new(Self { store, directory: Some(dir.to_owned()) }))
+        make_directory(dir).map_err(|error| unusable(dir, error))?;
+        let store = local(dir)?;
+        Ok(Arc::new(Self { directory: Some(dir.to_owned()), ..Self::over(store, Kind::Own) }))
     }
 
-    fn over(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, directory: None }
+    /// Keeps claims in directory `dir`, which other processes use at the same time. It must be
+    /// there: one that is not is probably not mounted.
+    ///
+    /// # Errors
+    /// `Unavailable` if it cannot be used.
+    pub fn open_shared(dir: &Path) -> Result<Arc<Self>> {
+        shared::prepare(dir)?;
+        let store = local(dir)?;
+        Ok(Arc::new(Self { directory: Some(dir.to_owned()), ..Self::over(store, Kind::Shared) }))
     }
+
+    /// Keeps claims in a bucket of S3, which other processes use at the same time. Nothing is asked
+    /// of it yet: see [`ObjectClaims::check`].
+    ///
+    /// # Errors
+    /// `Defect` if no client can be made of the settings.
+    pub fn open_s3(settings: &S3Settings) -> Result<Arc<Self>> {
+        let bucket = s3::open(settings)?;
+        Ok(Arc::new(Self::over(Arc::clone(&bucket) as _, Kind::S3(bucket))))
+    }
+
+    fn over(objects: Arc<dyn ObjectStore>, kind: Kind) -> Self {
+        let tombstones = match kind {
+            Kind::Own => Tombstones::of_one_sweep(),
+            Kind::Shared | Kind::S3(_) => Tombstones::of_several_sweeps(),
+        };
+        Self {
+            store: Store::new(objects, kind),
+            directory: None,
+            large: Arc::new(Semaphore::new(write::LARGE_MAX)),
+            tombstones: Arc::new(tombstones),
+        }
+    }
+
+    /// Whether others can take part in it.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        !matches!(self.store.kind(), Kind::Own)
+    }
+
+    /// Looks whether the store is there and answers; at first also whether it can do what claims
+    /// need, and leaves a marker in it then. Takes no longer than a minute.
+    ///
+    /// # Errors
+    /// `Unavailable`. All but [`ObjectClaims::UNREACHABLE`] need an operator.
+    pub async fn check(&self) -> Result<()> {
+        self.store.meet().await?;
+        self.store.is_there().await
+    }
+
+    /// The code of a failure that may pass by itself: nobody answered.
+    pub const UNREACHABLE: &'static str = codes::CLAIMS_UNAVAILABLE;
 
     async fn describe(&self, claim: ClaimId) -> Result<Option<Description>> {
-        self.get_json(&names::description(claim)).await
+        let found = self.get_json(&names::description(claim)).await?;
+        if found.is_none() {
+            // Or every claim would seem to be gone while only the store is.
+            self.store.is_there().await?;
+        }
+        Ok(found)
     }
 
     async fn expect(&self, claim: ClaimId) -> Result<Description> {
@@ -92,11 +151,7 @@ impl ObjectClaims {
         &self,
         name: &object_store::path::Path,
     ) -> Result<Option<T>> {
-        let bytes = match self.store.get(name).await {
-            Ok(found) => found.bytes().await.map_err(failure)?,
-            Err(StoreError::NotFound { .. }) => return Ok(None),
-            Err(error) => return Err(failure(error)),
-        };
+        let Some(bytes) = self.store.get(name).await? else { return Ok(None) };
         let damaged = |error| {
             let cause = format!("`{name}`: {error}");
             FailureKind::Defect.because(codes::CLAIM_DAMAGED, cause)
@@ -113,28 +168,22 @@ impl ObjectClaims {
         mode: PutMode,
     ) -> Result<()> {
         self.expect(claim).await?;
-        match self.store.put_opts(&name, PutPayload::from(mark), mode.into()).await {
-            Ok(_) | Err(StoreError::AlreadyExists { .. }) => {}
-            Err(error) => return Err(failure(error)),
+        self.store.put(&name, mark, mode).await?;
+        if self.store.head(&names::tombstone(claim)).await?.is_some() {
+            let cause = format!("claim {claim} is just being swept");
+            return Err(FailureKind::Unavailable.because(codes::CLAIMS_UNAVAILABLE, cause));
         }
-        match self.store.head(&names::tombstone(claim)).await {
-            Err(StoreError::NotFound { .. }) => self.expect(claim).await.map(drop),
-            Err(error) => Err(failure(error)),
-            Ok(_) => {
-                let cause = format!("claim {claim} is just being swept");
-                Err(FailureKind::Unavailable.because(codes::CLAIMS_UNAVAILABLE, cause))
-            }
-        }
+        self.expect(claim).await.map(drop)
     }
 }
 
 #[async_trait]
 impl Claims for ObjectClaims {
     async fn create(&self, sender: &SenderName, now: Timestamp) -> Result<Box<dyn ClaimWriter>> {
+        self.store.meet().await?;
         let claim = ClaimId(Uuid::new_v4());
-        let upload = self.store.put_multipart(&names::body(claim)).await.map_err(failure)?;
-        let store = Arc::clone(&self.store);
-        Ok(Box::new(write::Writer::new(store, upload, claim, sender.clone(), now)))
+        let (store, large) = (self.store.clone(), Arc::clone(&self.large));
+        Ok(Box::new(write::Writer::new(store, large, claim, sender.clone(), now)))
     }
 
     async fn look_up(&self, claim: ClaimId) -> Result<Option<ClaimInfo>> {
@@ -162,20 +211,22 @@ impl Claims for ObjectClaims {
     }
 
     async fn unpin(&self, claim: ClaimId, ledger: &GroupId) -> Result<()> {
-        match self.store.delete(&names::pin(claim, ledger)).await {
-            Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
-            Err(error) => Err(failure(error)),
-        }
+        self.store.delete(&names::pin(claim, ledger)).await
     }
 
     async fn read(&self, claim: ClaimId) -> Result<ClaimReader> {
         let info = self.look_up(claim).await?.ok_or_else(|| missing(claim))?;
-        read::open(Arc::clone(&self.store), info.ticket).await
+        read::open(self.store.clone(), info.ticket).await
     }
 
     async fn sweep(&self, unused_before: Timestamp, used_before: Timestamp) -> Result<u64> {
         sweep::sweep(self, unused_before, used_before).await
     }
+}
+
+fn local(dir: &Path) -> Result<Arc<LocalFileSystem>> {
+    let store = LocalFileSystem::new_with_prefix(dir).map_err(|error| unusable(dir, error))?;
+    Ok(Arc::new(store.with_fsync(true)))
 }
 
 /// Attachments are nobody else's business, so the directory is made for its owner alone.
@@ -189,6 +240,11 @@ fn make_directory(dir: &Path) -> io::Result<()> {
 
 fn json(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).expect("numbers and texts are JSON").into()
+}
+
+fn unusable(dir: &Path, error: impl std::fmt::Display) -> Failure {
+    let cause = format!("claims directory `{}`: {error}", dir.display());
+    FailureKind::Unavailable.because(codes::CLAIMS_UNUSABLE, cause)
 }
 
 fn missing(claim: ClaimId) -> Failure {
@@ -208,6 +264,9 @@ fn failure(error: StoreError) -> Failure {
             return FailureKind::Unavailable.because(codes::CLAIMS_DISK_FULL, "no space left");
         }
         cause = error.source();
+    }
+    if let Some((code, what)) = s3::answer(&error) {
+        return FailureKind::Unavailable.because(code, what);
     }
     FailureKind::Unavailable.because(codes::CLAIMS_UNAVAILABLE, error)
 }

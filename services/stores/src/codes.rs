@@ -15,7 +15,7 @@ pub(crate) const LEDGER: Codes = Codes {
 /// Another dispatcher works on this ledger.
 pub(crate) const SUPERSEDED: &str = "AB-2307";
 
-/// The directory of the claims cannot be used.
+/// The store of the claims cannot be used: a directory that is none, a server that cannot do enough.
 pub(crate) const CLAIMS_UNUSABLE: &str = "AB-2201";
 /// No room for a claim.
 pub(crate) const CLAIMS_DISK_FULL: &str = "AB-2202";
@@ -25,6 +25,12 @@ pub(crate) const CLAIMS_UNAVAILABLE: &str = "AB-2203";
 pub(crate) const CLAIM_MISSING: &str = "AB-2204";
 /// A claim's bytes are not those that were written.
 pub(crate) const CLAIM_DAMAGED: &str = "AB-2205";
+/// The store of the claims refuses us: another key, or too few rights.
+pub(crate) const CLAIMS_REFUSED: &str = "AB-2206";
+/// The bucket or directory of the claims is not there.
+pub(crate) const CLAIMS_GONE: &str = "AB-2207";
+/// Too many large bodies are being written at once.
+pub(crate) const CLAIMS_BUSY: &str = "AB-2208";
 
 /// The journal's file.
 pub(crate) const JOURNAL: Codes = Codes {

@@ -6,7 +6,7 @@ use messaging::{ChannelName, Domain};
 use toml::de::DeTable;
 
 use super::{
-    Backend, ChannelBackend, Config, Fault, Faults, Retention, Route, broker, endpoints,
+    Backend, ChannelBackend, Config, Fault, Faults, Retention, Route, broker, claims, endpoints,
     section::{Place, Section, Source},
     sections,
 };
@@ -19,6 +19,7 @@ const SHUTDOWN_TIME: Duration = Duration::from_secs(20);
 const SHUTDOWN_TIME_MIN: Duration = Duration::from_secs(1);
 const SHUTDOWN_TIME_MAX: Duration = Duration::from_secs(600);
 const SOURCE: &str = "urn:amtsbote";
+const EMBEDDED: &str = "`embedded:DIR`";
 
 /// Reads `file` with the variables of the environment.
 pub(crate) fn read_file(file: &Path) -> Result<Config, Faults> {
@@ -72,8 +73,8 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
     let root = Section::root(source, table);
     let data = root.path("data").unwrap_or_else(|| source.folder.join("data"));
     let channel = channel_backend(&root, &data);
-    let store = backend(&root, "store", &["postgres", "postgresql"], &data);
-    let claims = backend(&root, "claims", &["file", "s3"], &data);
+    let store = backend(&root, "store", &["postgres", "postgresql"], EMBEDDED, &data);
+    let claims = claims::read(&root, &data);
     let shutdown_times = SHUTDOWN_TIME_MIN..=SHUTDOWN_TIME_MAX;
     let shutdown_time_max = root.duration("shutdown_time_max", shutdown_times);
     let source_name = root.parsed("source", uri_reference);
@@ -112,7 +113,7 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
 fn channel_backend(root: &Section<'_>, data: &Path) -> Option<ChannelBackend> {
     let url = if root.has("channel") { root.text("channel")? } else { String::new() };
     let Some(rest) = url.strip_prefix("kafka:") else {
-        return backend(root, "channel", &[], data).map(ChannelBackend::Embedded);
+        return backend(root, "channel", &[], EMBEDDED, data).map(ChannelBackend::Embedded);
     };
     match broker::settings(rest) {
         Ok(settings) => Some(ChannelBackend::Kafka(Box::new(settings))),
@@ -131,11 +132,12 @@ fn kept(mut channel: ChannelBackend, retention: &Retention) -> ChannelBackend {
     channel
 }
 
-/// `embedded:DIR`; `planned` schemes are named as what they are.
-fn backend(
+/// `embedded:DIR`; `planned` schemes are named as what they are, `supported` ones to who errs.
+pub(super) fn backend(
     root: &Section<'_>,
     key: &'static str,
     planned: &[&str],
+    supported: &str,
     data: &Path,
 ) -> Option<Backend> {
     if !root.has(key) {
@@ -155,7 +157,7 @@ fn backend(
         _ => {
             let is_planned = planned.contains(&scheme);
             let why = if is_planned { "is not in this build" } else { "is no backend" };
-            let what = format!("`{scheme}:` {why}; this build supports `embedded:DIR`");
+            let what = format!("`{scheme}:` {why}; this build supports {supported}");
             root.fault(key, codes::BACKEND_UNSUPPORTED, what);
         }
     }

@@ -83,6 +83,11 @@ impl<'a> Section<'a> {
         self.source.folder
     }
 
+    /// A variable of the environment.
+    pub(super) fn variable(&self, name: &str) -> Option<String> {
+        (self.source.variable)(name)
+    }
+
     /// Where the table begins.
     pub(super) fn place(&self) -> &Place {
         &self.place

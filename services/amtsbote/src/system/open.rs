@@ -12,18 +12,17 @@ use stores::{claims::ObjectClaims, journal::Journal, ledger::Ledger};
 use telemetry::{Metrics, Readiness};
 use tokio::net::TcpListener;
 
-use super::{Addresses, System};
+use super::{Addresses, System, claims};
 use crate::{
     codes,
-    config::{ChannelBackend, Config},
+    config::{ChannelBackend, ClaimsBackend, Config},
     exit::{Exit, Stop},
     standard,
 };
 
-/// Below `embedded:DIR` of `store` and `claims`; the channel's file lies in its folder itself.
+/// Below `embedded:DIR` of `store`; the channel's file lies in its folder itself.
 const LEDGER_FILE: &str = "ledger.sqlite";
 const JOURNAL_FILE: &str = "journal.sqlite";
-const CLAIMS_FOLDER: &str = "claims";
 
 /// What lies on disk.
 struct Stores {
@@ -49,8 +48,7 @@ impl System {
         };
         let loading = tokio::task::spawn_blocking(move || standard::load(options));
         let channel = config.channel.clone();
-        let [store, claims] =
-            [&config.store, &config.claims].map(|backend| backend.folder().to_owned());
+        let (store, claims) = (config.store.folder().to_owned(), config.claims.clone());
         let stores_clock = clock.clone();
         let opening = tokio::task::spawn_blocking(move || {
             open_stores(&channel, &store, &claims, stores_clock)
@@ -58,6 +56,9 @@ impl System {
         let (standards, stores) = tokio::join!(loading, opening);
         // Of two faults the stores' is told, as it is the more urgent one.
         let Stores { channel, found, lock, claims, ledger, journal } = joined(stores)?;
+        if config.claims.is_shared() {
+            claims::meet(&claims).await?;
+        }
         let standards = joined(standards)?;
         let routes = routes(&config, &standards);
         Ok(Self {
@@ -84,10 +85,11 @@ impl System {
 fn open_stores(
     channel: &ChannelBackend,
     store: &Path,
-    claims: &Path,
+    claims: &ClaimsBackend,
     clock: Clock,
 ) -> Result<Stores, Stop> {
-    let mut folders = BTreeSet::from([store, claims]);
+    let mut folders = BTreeSet::from([store]);
+    folders.extend(claims.own_folder());
     if let ChannelBackend::Embedded(backend) = channel {
         folders.insert(backend.folder());
     }
@@ -107,7 +109,7 @@ fn open_stores(
                 (KafkaChannel::open((**settings).clone(), clock)?, Vec::new(), Some(lock))
             }
         };
-        let claims = ObjectClaims::open(&claims.join(CLAIMS_FOLDER))?;
+        let claims = claims::open(claims)?;
         let ledger = Ledger::open(&store.join(LEDGER_FILE))?;
         let journal = Journal::open(&store.join(JOURNAL_FILE))?;
         Ok(Stores { channel, found, lock, claims, ledger, journal })

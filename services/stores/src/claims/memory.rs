@@ -8,7 +8,7 @@ use messaging::{
 };
 use object_store::memory::InMemory;
 
-use super::ObjectClaims;
+use super::{ObjectClaims, store::Kind};
 
 /// Keeps claims in memory, for tests; a clone is the same store.
 #[derive(Clone, Debug)]
@@ -16,7 +16,7 @@ pub struct MemoryClaims(ObjectClaims);
 
 impl Default for MemoryClaims {
     fn default() -> Self {
-        Self(ObjectClaims::over(Arc::new(InMemory::new())))
+        Self(ObjectClaims::over(Arc::new(InMemory::new()), Kind::Own))
     }
 }
 

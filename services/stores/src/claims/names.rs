@@ -2,11 +2,15 @@
 
 use messaging::{ClaimId, GroupId};
 use object_store::path::Path;
+use uuid::Uuid;
 
 const DESCRIPTION: &str = ".json";
 const USED: &str = ".used";
 const PIN: &str = ".pin.";
+const UPLOAD: &str = ".upload";
 const TOMBSTONE: &str = ".tombstone";
+/// Of a whole store that several processes use.
+const MARKER: &str = "amtsbote-claims.json";
 
 /// What an object is to its claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +19,24 @@ pub(super) enum Role {
     Description,
     Used,
     Pin,
+    /// Says under which id S3 knows the upload of the body.
+    Upload,
     Tombstone,
 }
 
 /// Spreads claims over this many folders, so that none becomes too long to list.
 pub(super) fn shards() -> impl Iterator<Item = Path> {
     (0..=u8::MAX).map(|shard| Path::from(format!("{shard:02x}")))
+}
+
+/// Lies beside the folders.
+pub(super) fn marker() -> Path {
+    Path::from(MARKER)
+}
+
+/// A name that nothing has.
+pub(super) fn nothing() -> Path {
+    Path::from(format!("nothing-{}", Uuid::new_v4()))
 }
 
 pub(super) fn body(claim: ClaimId) -> Path {
@@ -39,6 +55,10 @@ pub(super) fn pin(claim: ClaimId, ledger: &GroupId) -> Path {
     named(claim, &format!("{PIN}{ledger}"))
 }
 
+pub(super) fn upload(claim: ClaimId) -> Path {
+    named(claim, UPLOAD)
+}
+
 pub(super) fn tombstone(claim: ClaimId) -> Path {
     named(claim, TOMBSTONE)
 }
@@ -50,6 +70,7 @@ pub(super) fn parse(name: &str) -> Option<(ClaimId, Role)> {
         "" => Role::Body,
         DESCRIPTION => Role::Description,
         USED => Role::Used,
+        UPLOAD => Role::Upload,
         TOMBSTONE => Role::Tombstone,
         _ if rest.starts_with(PIN) => Role::Pin,
         _ => return None,

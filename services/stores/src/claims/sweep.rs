@@ -2,72 +2,125 @@
 
 use std::{collections::BTreeMap, path::Path, time::UNIX_EPOCH};
 
-use futures_util::TryStreamExt as _;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use messaging::{ClaimId, FailureKind, Result, Timestamp};
-use object_store::{Error as StoreError, ObjectStore as _, ObjectStoreExt as _, PutPayload};
+use object_store::{ObjectMeta, PutMode};
+use tokio::time::Instant;
 
 use super::{
-    ObjectClaims, Used, failure,
+    ObjectClaims, Used,
     names::{self, Role},
 };
+
+/// Claims of a shard that are looked at at once.
+const LOOKS_MAX: usize = 16;
 
 /// The objects of one claim.
 #[derive(Debug, Default)]
 struct Found {
-    objects: Vec<(Role, object_store::path::Path)>,
+    objects: Vec<(Role, ObjectMeta)>,
     /// When the youngest was written, by the store's clock.
     written_at: i64,
 }
 
 impl Found {
+    fn get(&self, role: Role) -> Option<&ObjectMeta> {
+        self.objects.iter().find(|(of, _)| *of == role).map(|(_, object)| object)
+    }
+
     fn has(&self, role: Role) -> bool {
-        self.objects.iter().any(|(of, _)| *of == role)
+        self.get(role).is_some()
     }
 
     /// What says that somebody needs it.
     fn marks(&self) -> impl Iterator<Item = &object_store::path::Path> {
         let is_mark = |role: Role| matches!(role, Role::Used | Role::Pin);
-        self.objects.iter().filter(move |(role, _)| is_mark(*role)).map(|(_, object)| object)
+        let marks = self.objects.iter().filter(move |(role, _)| is_mark(*role));
+        marks.map(|(_, object)| &object.location)
     }
+}
+
+/// What is to become of a claim.
+enum Fate {
+    Stays,
+    Goes,
+}
+
+/// Until when what is of no use is kept.
+#[derive(Clone, Copy)]
+struct Ages {
+    unused_before: Timestamp,
+    used_before: Timestamp,
 }
 
 /// Only tombstones stand between a decision and a mark that comes at the same time: the sweep sets
 /// a tombstone and then looks for marks, [`ObjectClaims::mark`] sets a mark and then looks for the
-/// tombstone, so one of both sees the other. After a crash the next sweep decides anew.
+/// tombstone, so one of both sees the other. After a crash the next sweep decides anew. Several
+/// sweeps keep out of each other's way: see [`super::tombstones`].
 pub(super) async fn sweep(
     claims: &ObjectClaims,
     unused_before: Timestamp,
     used_before: Timestamp,
 ) -> Result<u64> {
+    let ages = Ages { unused_before, used_before };
+    let begun = Instant::now();
     let mut removed = 0;
     // Shard by shard, so that memory holds a 256th of all names.
     for shard in names::shards() {
-        let found = list(claims, &shard).await?;
-        let over = choose(claims, found, unused_before, used_before).await?;
-        if over.is_empty() {
-            continue;
-        }
-        for claim in over.keys() {
-            let tombstone = names::tombstone(*claim);
-            claims.store.put(&tombstone, PutPayload::new()).await.map_err(failure)?;
-        }
-        let mut now = list(claims, &shard).await?;
-        for (claim, then) in over {
-            let now = now.remove(&claim).unwrap_or_default();
-            let is_marked = now.marks().any(|mark| then.marks().all(|known| known != mark));
-            if !is_marked && !was_renewed(claims, claim, used_before).await? {
-                remove(claims, &now).await?;
-                removed += 1;
-            } else {
-                delete(claims, &names::tombstone(claim)).await?;
-            }
-        }
+        removed += sweep_shard(claims, &shard, ages).await?;
     }
+    claims.tombstones.forget(begun);
     if let Some(directory) = claims.directory.clone() {
         let hidden = move || remove_hidden(&directory, unused_before);
         removed += tokio::task::spawn_blocking(hidden).await.unwrap_or_default();
     }
     Ok(removed)
+}
+
+async fn sweep_shard(
+    claims: &ObjectClaims,
+    shard: &object_store::path::Path,
+    ages: Ages,
+) -> Result<u64> {
+    let over = choose(claims, list(claims, shard).await?, ages).await?;
+    if over.is_empty() {
+        return Ok(0);
+    }
+    let made = Instant::now();
+    let mut ours = BTreeMap::new();
+    for (claim, then) in over {
+        if make_tombstone(claims, claim).await? {
+            ours.insert(claim, then);
+        }
+    }
+    let mut now = list(claims, shard).await?;
+    let mut removed = 0;
+    for (claim, then) in ours {
+        let now = now.remove(&claim).unwrap_or_default();
+        let is_marked = now.marks().any(|mark| then.marks().all(|known| known != mark));
+        let stays = is_marked || was_renewed(claims, claim, ages.used_before).await?;
+        if !claims.tombstones.is_held(made) {
+            // Others may take it for a dead one's by now, so it is left to them.
+            break;
+        }
+        if stays {
+            claims.store.delete(&names::tombstone(claim)).await?;
+        } else {
+            remove(claims, claim, &now).await?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+/// `false` if another sweep was first.
+async fn make_tombstone(claims: &ObjectClaims, claim: ClaimId) -> Result<bool> {
+    let mode = match claims.tombstones.are_several() {
+        true => PutMode::Create,
+        false => PutMode::Overwrite,
+    };
+    claims.store.put(&names::tombstone(claim), Bytes::new(), mode).await
 }
 
 /// Whether a mark that was there when the choice was made was set again since.
@@ -80,39 +133,73 @@ async fn was_renewed(
     Ok(used.is_some_and(|used| used_before.0 <= used.at))
 }
 
-/// The claims nobody needs. A tombstone that a crash left on one that is needed goes.
+/// The claims nobody needs.
 async fn choose(
     claims: &ObjectClaims,
     found: BTreeMap<ClaimId, Found>,
-    unused_before: Timestamp,
-    used_before: Timestamp,
+    ages: Ages,
 ) -> Result<BTreeMap<ClaimId, Found>> {
-    let mut over = BTreeMap::new();
-    for (claim, found) in found {
-        let description = match claims.describe(claim).await {
+    let looks = stream::iter(found).map(|(claim, found)| async move {
+        let fate = match find_fate(claims, claim, &found, ages).await {
             Err(failure) if failure.kind() == FailureKind::Defect => {
                 // Kept for the operator; the others must not fill the disk because of it.
                 tracing::warn!(%claim, code = failure.code(), "claim is damaged and kept");
-                continue;
+                Fate::Stays
             }
-            description => description?,
+            fate => fate?,
         };
-        let is_over = match description {
-            // Killed between body and description, or in the middle of a removal.
-            None => found.written_at < unused_before.0,
-            Some(_) if found.has(Role::Pin) => false,
-            Some(description) => match claims.get_json::<Used>(&names::used(claim)).await? {
-                Some(used) => used.at < used_before.0,
-                None => description.created_at < unused_before.0,
-            },
-        };
-        if is_over {
-            over.insert(claim, found);
-        } else if found.has(Role::Tombstone) && found.has(Role::Description) {
-            delete(claims, &names::tombstone(claim)).await?;
+        Ok(matches!(fate, Fate::Goes).then_some((claim, found)))
+    });
+    looks
+        .buffer_unordered(LOOKS_MAX)
+        .try_filter_map(|over| async move { Ok(over) })
+        .try_collect()
+        .await
+}
+
+async fn find_fate(
+    claims: &ObjectClaims,
+    claim: ClaimId,
+    found: &Found,
+    ages: Ages,
+) -> Result<Fate> {
+    if let Some(tombstone) = found.get(Role::Tombstone)
+        && claims.tombstones.are_several()
+    {
+        // Whoever removes it now must not find it renewed under its hands: once cleared, it is
+        // looked at again in the next round.
+        if claims.tombstones.is_dead(claim, tombstone) {
+            claims.store.delete(&tombstone.location).await?;
+        }
+        return Ok(Fate::Stays);
+    }
+    if is_over(claims, claim, found, ages).await? {
+        return Ok(Fate::Goes);
+    }
+    if found.has(Role::Description) {
+        // What a crash left on one that is needed.
+        for role in [Role::Tombstone, Role::Upload] {
+            if let Some(object) = found.get(role) {
+                claims.store.delete(&object.location).await?;
+            }
         }
     }
-    Ok(over)
+    Ok(Fate::Stays)
+}
+
+async fn is_over(claims: &ObjectClaims, claim: ClaimId, found: &Found, ages: Ages) -> Result<bool> {
+    if !found.has(Role::Description) {
+        // Killed between body and description, or in the middle of a removal.
+        return Ok(found.written_at < ages.unused_before.0);
+    }
+    if found.has(Role::Pin) {
+        return Ok(false);
+    }
+    let Some(description) = claims.describe(claim).await? else { return Ok(false) };
+    Ok(match claims.get_json::<Used>(&names::used(claim)).await? {
+        Some(used) => used.at < ages.used_before.0,
+        None => description.created_at < ages.unused_before.0,
+    })
 }
 
 async fn list(
@@ -120,34 +207,34 @@ async fn list(
     shard: &object_store::path::Path,
 ) -> Result<BTreeMap<ClaimId, Found>> {
     let mut found: BTreeMap<ClaimId, Found> = BTreeMap::new();
-    let mut objects = claims.store.list(Some(shard));
-    while let Some(object) = objects.try_next().await.map_err(failure)? {
+    for object in claims.store.list(shard).await? {
         let name = object.location.filename().unwrap_or_default();
         // What is none of ours is left alone.
         let Some((claim, role)) = names::parse(name) else { continue };
-        let written_at = object.last_modified.timestamp_micros();
         let claim = found.entry(claim).or_default();
-        claim.written_at = claim.written_at.max(written_at);
-        claim.objects.push((role, object.location));
+        claim.written_at = claim.written_at.max(object.last_modified.timestamp_micros());
+        claim.objects.push((role, object));
     }
     Ok(found)
 }
 
 /// Description first: what a crash leaves is invisible, and goes with a later sweep.
-async fn remove(claims: &ObjectClaims, found: &Found) -> Result<()> {
-    for role in [Role::Description, Role::Body, Role::Used, Role::Pin, Role::Tombstone] {
+async fn remove(claims: &ObjectClaims, claim: ClaimId, found: &Found) -> Result<()> {
+    if let Some(upload) = found.get(Role::Upload)
+        && let Some(id) = claims.store.get(&upload.location).await?
+    {
+        // Otherwise its parts are kept, and paid for, and no list shows them.
+        let id = String::from_utf8_lossy(&id).into_owned();
+        claims.store.abort(&names::body(claim), id).await?;
+    }
+    let roles =
+        [Role::Description, Role::Body, Role::Used, Role::Pin, Role::Upload, Role::Tombstone];
+    for role in roles {
         for (_, object) in found.objects.iter().filter(|(of, _)| *of == role) {
-            delete(claims, object).await?;
+            claims.store.delete(&object.location).await?;
         }
     }
     Ok(())
-}
-
-async fn delete(claims: &ObjectClaims, name: &object_store::path::Path) -> Result<()> {
-    match claims.store.delete(name).await {
-        Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
-        Err(error) => Err(failure(error)),
-    }
 }
 
 /// Removes what killed writers left under the names the store hides (`<object>#<number>`).

@@ -18,6 +18,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{MemoryClaims, ObjectClaims, failure};
+
+mod shared;
 use crate::codes;
 
 #[tokio::test]
@@ -31,6 +33,18 @@ async fn a_directory_keeps_claims() {
     check(|| {
         let dir = TempDir::new().unwrap();
         let claims = ObjectClaims::open(dir.path()).unwrap();
+        dirs.lock().unwrap().push(dir);
+        claims
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_directory_of_several_processes_keeps_claims() {
+    let dirs = Mutex::new(Vec::new());
+    check(|| {
+        let dir = TempDir::new().unwrap();
+        let claims = ObjectClaims::open_shared(dir.path()).unwrap();
         dirs.lock().unwrap().push(dir);
         claims
     })
