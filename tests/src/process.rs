@@ -149,6 +149,12 @@ impl Program {
         self.console
     }
 
+    /// Its number.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.process
+    }
+
     /// How long it took to listen.
     #[must_use]
     pub fn started_within(&self) -> Duration {

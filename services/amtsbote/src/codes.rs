@@ -52,3 +52,13 @@ pub(crate) const WAIT_ENDED: &str = "AB-5025";
 pub(crate) const ANSWER_BROKEN: &str = "AB-5026";
 /// The demonstration did not end as expected.
 pub(crate) const DEMO_UNEXPECTED: &str = "AB-5030";
+/// A load on a system beyond this machine, without saying that it may be.
+pub(crate) const LOAD_FORBIDDEN: &str = "AB-5040";
+/// A load that cannot be made as it is asked for.
+pub(crate) const LOAD_WRONG: &str = "AB-5041";
+/// The first application of a load came to no good end.
+pub(crate) const FIRST_UNDELIVERED: &str = "AB-5042";
+/// A process that is to be measured is not there.
+pub(crate) const PROCESS_UNSEEN: &str = "AB-5043";
+/// A load after which something is missing, out of order, or unknown.
+pub(crate) const RUN_UNCLEAN: &str = "AB-5044";

@@ -1,5 +1,6 @@
 //! The program `amtsbote`: configuration, wiring and command line around the roles.
 
+mod bench;
 mod check;
 mod cli;
 mod client;
@@ -53,6 +54,7 @@ fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         }
         Command::Submit(args) => runtime()?.block_on(submit::run(args, cli.lang, output)),
         Command::Status(args) => runtime()?.block_on(status::run(args, cli.lang, output)),
+        Command::Bench(args) => bench::run(args, cli.lang, output),
         Command::Standard(args) => standard::run(args, &clock::wall(), cli.lang, output),
         Command::Check(args) => check::run(args, output),
         Command::Errors(args) => pages::run(args, output),

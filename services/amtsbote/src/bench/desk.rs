@@ -1,0 +1,81 @@
+//! What sending and watching share: the books of the run, and why it must end before its time.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use wire::status::WatchStatusResponse;
+
+use super::{book::Book, names::Names};
+use crate::{cli::Language, exit::Stop};
+
+/// One desk for the first application and for the run after it, each with books of its own.
+#[derive(Debug)]
+pub(super) struct Desk {
+    open: Mutex<Open>,
+    stop: Mutex<Option<Stop>>,
+    /// Nothing more is sent.
+    pub(super) halt: CancellationToken,
+    /// Of what is told.
+    pub(super) language: Language,
+}
+
+#[derive(Debug)]
+struct Open {
+    names: Names,
+    book: Book,
+}
+
+impl Desk {
+    pub(super) fn new(names: Names, book: Book, language: Language) -> Self {
+        let open = Mutex::new(Open { names, book });
+        Self { open, stop: Mutex::default(), halt: CancellationToken::new(), language }
+    }
+
+    /// Goes on with new books: what still comes of the old ones is foreign.
+    pub(super) fn turn_over(&self, names: Names, book: Book) {
+        *self.open() = Open { names, book };
+    }
+
+    /// Looks into the books, or writes in them.
+    pub(super) fn book<T>(&self, work: impl FnOnce(&mut Book) -> T) -> T {
+        work(&mut self.open().book)
+    }
+
+    /// A departmental system has a message of this own id.
+    pub(super) fn arrived(&self, own_id: &str, at: Instant) {
+        let mut open = self.open();
+        let number = open.names.number(own_id);
+        open.book.arrived(number, at);
+    }
+
+    /// The status of a message changed.
+    pub(super) fn told(&self, answer: &WatchStatusResponse, at: Instant) {
+        let kind = answer.entry.as_ref().map(|entry| entry.kind.as_str());
+        let Ok(id) = Uuid::parse_str(&answer.message_id) else { return };
+        match (kind, answer.state.as_str()) {
+            (Some("delivered"), "delivered") => self.book(|book| book.told_delivered(id, at)),
+            (Some(_), state @ ("dead" | "rejected" | "discarded" | "unrouted" | "conflict")) => {
+                self.book(|book| book.told_ended(id, state));
+            }
+            _ => {}
+        }
+    }
+
+    /// Ends sending because of `stop`; the first reason is the one that is told.
+    pub(super) fn stop(&self, stop: Stop) {
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(stop);
+        self.halt.cancel();
+    }
+
+    /// Why it ended before its time.
+    pub(super) fn take_stop(&self) -> Option<Stop> {
+        self.stop.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// No panic leaves it half changed.
+    fn open(&self) -> MutexGuard<'_, Open> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
