@@ -18,7 +18,7 @@ pub use event::{
     decode_dead_letter, decode_event, decode_reply, encode_dead_letter, encode_event, encode_reply,
 };
 use jiff::Timestamp as Moment;
-use messaging::{Record, Timestamp};
+use messaging::{HeaderName, Record, Timestamp};
 
 /// The version this code writes, and the only one it reads.
 pub const CODEC_VERSION: u8 = 1;
@@ -70,24 +70,28 @@ impl From<prost::DecodeError> for Undecodable {
 }
 
 /// Builds the headers of a record in the order every record has them.
-struct Headers(Vec<(String, bytes::Bytes)>);
+struct Headers(Vec<(HeaderName, bytes::Bytes)>);
 
 impl Headers {
     fn new(id: &str, source: &str, kind: &'static str, at: Timestamp) -> Self {
         let mut headers = Self(Vec::with_capacity(24));
-        headers.add("ce_specversion", SPEC_VERSION);
+        headers.add_static("ce_specversion", SPEC_VERSION);
         headers.add("ce_id", id);
         headers.add("ce_source", source);
-        headers.add("ce_type", kind);
+        headers.add_static("ce_type", kind);
         // CloudEvents times end with the year 9999; without one the event is valid as well.
         headers.add_some("ce_time", Moment::from_microsecond(at.0).ok());
-        headers.add("content-type", CONTENT_TYPE);
-        headers.add("ce_codecversion", CODEC_VERSION_TEXT);
+        headers.add_static("content-type", CONTENT_TYPE);
+        headers.add_static("ce_codecversion", CODEC_VERSION_TEXT);
         headers
     }
 
     fn add(&mut self, name: &'static str, value: impl Into<String>) {
-        self.0.push((name.to_owned(), value.into().into()));
+        self.0.push((name.into(), value.into().into()));
+    }
+
+    fn add_static(&mut self, name: &'static str, value: &'static str) {
+        self.0.push((name.into(), bytes::Bytes::from_static(value.as_bytes())));
     }
 
     /// CloudEvents knows no empty attributes: what is not known is not there.

@@ -5,6 +5,7 @@
 
 mod file;
 mod state;
+mod tail;
 mod wal;
 mod writer;
 
@@ -148,7 +149,11 @@ impl Channel for EmbeddedChannel {
         let bytes: usize = records.iter().map(Record::len).sum();
         let kib = u32::try_from(bytes / 1024 + 1).unwrap_or(u32::MAX).min(QUEUE_KIB_MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(kib).await.map_err(|_| closed())?;
-        let records = records.iter().map(|r| (r.channel.clone(), codec::to_bytes(r))).collect();
+        let records = records.into_iter().map(|record| {
+            let blob = codec::to_bytes(&record);
+            (Arc::new(record), blob)
+        });
+        let records = records.collect();
         self.call(|answer| Command::Append { records, _room: room, answer }).await
     }
 
@@ -211,6 +216,9 @@ impl Log for Tap {
     }
 
     async fn read(&self, partition: &Partition, from: u64, records_max: usize) -> Result<Entries> {
+        if let Some(entries) = self.shared.lock().tail.read(&partition.channel, from, records_max) {
+            return Ok(entries);
+        }
         let channel = partition.channel.clone();
         let Some(id) = self.shared.id(&channel) else { return Ok(Entries::new()) };
         let connection = Arc::clone(&self.connection);
@@ -281,7 +289,7 @@ fn entry(
     row: &rusqlite::Row<'_>,
     channel: &ChannelName,
     expected: u64,
-) -> Result<(u64, Timestamp, Record)> {
+) -> Result<(u64, Timestamp, Arc<Record>)> {
     let offset = row.get::<_, i64>(0).map_err(failure)?.cast_unsigned();
     if offset != expected {
         return Err(missing(channel, expected));
@@ -297,7 +305,7 @@ fn entry(
     if record.channel != *channel {
         return Err(damaged("the record belongs to another channel".into()));
     }
-    Ok((offset, at, record))
+    Ok((offset, at, Arc::new(record)))
 }
 
 fn missing(channel: &ChannelName, offset: u64) -> Failure {

@@ -40,7 +40,7 @@ struct State {
 #[derive(Debug, Default)]
 struct Entry {
     start: u64,
-    records: VecDeque<(Timestamp, Record)>,
+    records: VecDeque<(Timestamp, Arc<Record>)>,
 }
 
 impl MemoryChannel {
@@ -129,7 +129,7 @@ impl Channel for MemoryChannel {
                     partition: Partition { channel, number },
                     offset: entry.offsets().end,
                 });
-                entry.records.push_back((now, record));
+                entry.records.push_back((now, Arc::new(record)));
             }
         }
         drop(state);
@@ -203,7 +203,7 @@ impl Log for Arc<Inner> {
             if entries.len() == records_max || (!entries.is_empty() && BATCH_BYTES_MAX < bytes) {
                 break;
             }
-            entries.push((offset, *at, record.clone()));
+            entries.push((offset, *at, Arc::clone(record)));
         }
         Ok(entries)
     }

@@ -1,6 +1,6 @@
 //! One reader of a group over any log that can be read from an offset: positions, turns and waits.
 
-use std::{fmt, ops::Range, time::Duration};
+use std::{fmt, ops::Range, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use messaging::{
@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use crate::codes;
 
 /// Records as they lie: offset, time of appending, record.
-pub(crate) type Entries = Vec<(u64, Timestamp, Record)>;
+pub(crate) type Entries = Vec<(u64, Timestamp, Arc<Record>)>;
 
 /// A log as readers see it.
 #[async_trait]

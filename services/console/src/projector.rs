@@ -20,6 +20,13 @@ const RECORDS_MAX: usize = 1_000;
 /// Batches that share a transaction.
 const BATCHES_MAX: usize = 8;
 
+/// How long a few records wait for company: a transaction costs a sync, and what was read just now
+/// is told as on its way until then.
+const GATHER: Duration = Duration::from_millis(10);
+
+/// So many are worth a transaction of their own.
+const GATHERED: usize = 200;
+
 /// How long it waits for records before it looks around.
 const RECEIVE_WAIT: Duration = Duration::from_secs(1);
 
@@ -119,6 +126,9 @@ impl Projector {
         let mut wait = RECEIVE_WAIT;
         while batches.len() < BATCHES_MAX {
             let Some(batch) = subscription.receive(RECORDS_MAX, wait).await? else { break };
+            if batches.is_empty() && batch.records.len() < GATHERED {
+                tokio::time::sleep(GATHER).await;
+            }
             batches.push(batch);
             wait = Duration::ZERO;
         }
@@ -143,7 +153,7 @@ impl Projector {
 }
 
 fn projection(batch: &Batch) -> Projection {
-    let entry = |(offset, at, record): &(u64, Timestamp, Record)| {
+    let entry = |(offset, at, record): &(u64, Timestamp, Arc<Record>)| {
         decode(record).unwrap_or_else(|undecodable| {
             let (place, code) = (&batch.partition, codes::UNDECODABLE);
             tracing::error!(%place, offset, code, cause = %undecodable, "record was skipped");

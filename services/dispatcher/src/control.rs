@@ -181,7 +181,9 @@ fn prepare(batch: Batch, floors: &HashMap<u32, u64>) -> Orders {
         let content = match codec::decode_command(&record) {
             Ok(command) if offset < floor => Content::Past(command),
             Ok(command) => Content::Command(command),
-            Err(undecodable) => Content::Undecodable(record, undecodable.to_string()),
+            Err(undecodable) => {
+                Content::Undecodable(Arc::unwrap_or_clone(record), undecodable.to_string())
+            }
         };
         OrderRecord { offset, sha256, bytes, content }
     });

@@ -201,7 +201,9 @@ impl Reader {
                     self.pin(&envelope).await?;
                     Content::Application(Arc::new(envelope))
                 }
-                Err(undecodable) => Content::Undecodable(record, undecodable.to_string()),
+                Err(undecodable) => {
+                    Content::Undecodable(Arc::unwrap_or_clone(record), undecodable.to_string())
+                }
             };
             records.push(PreparedRecord { offset, bytes, content });
         }

@@ -1,7 +1,7 @@
 //! The message channel: appends durably and reads in order. Leasing, retrying and delaying are the
 //! ledger's business.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -111,6 +111,7 @@ pub struct Batch {
     pub from: u64,
     /// The stored position after the batch.
     pub next: u64,
-    /// Offset, time of appending, record; offsets grow, all in `from..next`.
-    pub records: Vec<(u64, Timestamp, Record)>,
+    /// Offset, time of appending, record; offsets grow, all in `from..next`. Records are shared with
+    /// other readers of the channel.
+    pub records: Vec<(u64, Timestamp, Arc<Record>)>,
 }

@@ -34,6 +34,6 @@ pub use names::{
     Authority, CaseId, ChannelName, ClaimId, CommandId, DeliveryKey, Domain, EndpointName, GroupId,
     MessageId, NameError, OwnId, SenderName, Sha256, TraceParent,
 };
-pub use record::{Partition, Position, Record};
+pub use record::{HeaderName, Partition, Position, Record};
 pub use retry::{Decision, RetryPolicy};
 pub use time::{Clock, Timestamp};

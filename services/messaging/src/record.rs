@@ -1,8 +1,13 @@
 //! What lies on a channel: a key, headers and bytes, and where.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 
 use crate::{CaseId, ChannelName};
+
+/// The name of a header: one of ours, or whatever a foreign producer wrote.
+pub type HeaderName = Cow<'static, str>;
 
 /// One record, encoded: a CloudEvent 1.0 in binary mode. Made and read by `channels::codec` alone.
 #[derive(Clone, PartialEq, Eq)]
@@ -12,7 +17,7 @@ pub struct Record {
     /// Same key, same partition, same order. Case id as 16 bytes; on `control` the endpoint's name.
     pub key: Bytes,
     /// Header names and values in order; values are UTF-8.
-    pub headers: Vec<(String, Bytes)>,
+    pub headers: Vec<(HeaderName, Bytes)>,
     /// The protobuf message.
     pub value: Bytes,
 }

@@ -26,7 +26,7 @@ pub fn encode_application(channel: ChannelName, envelope: &Envelope, source: &st
     headers.add_some("ce_standard", Some(&head.procedure.standard));
     headers.add_some("ce_standardversion", Some(&head.procedure.version));
     headers.add_some("ce_messagetype", Some(&head.procedure.message_type));
-    headers.add("ce_test", if head.is_test { "true" } else { "false" });
+    headers.add_static("ce_test", if head.is_test { "true" } else { "false" });
     headers.add("ce_sha256", head.sha256.to_string());
     headers.add_some("traceparent", head.trace.as_ref());
     let key = Record::key_of(head.case_id);

@@ -63,7 +63,7 @@ pub(super) fn parse(mut bytes: Bytes) -> Result<Record> {
     }
     let mut headers = Vec::new();
     for _ in 0..count {
-        let name = text(&part(&mut bytes)?)?.to_owned();
+        let name = text(&part(&mut bytes)?)?.to_owned().into();
         headers.push((name, part(&mut bytes)?));
     }
     let value = part(&mut bytes)?;

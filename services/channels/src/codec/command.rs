@@ -139,7 +139,7 @@ mod tests {
         let headers: Vec<(&str, &str)> = record
             .headers
             .iter()
-            .map(|(name, value)| (name.as_str(), std::str::from_utf8(value).unwrap()))
+            .map(|(name, value)| (&**name, std::str::from_utf8(value).unwrap()))
             .collect();
         let expected = [
             ("ce_specversion", "1.0"),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use messaging::{
     ChannelName, DeadLetter, DeliveryState, DeliveryVersion, EndpointName, Event, EventKind,
-    Record, Reply, ReplyEvent,
+    HeaderName, Record, Reply, ReplyEvent,
 };
 use prost::Message as _;
 use wire::record as proto;
@@ -86,8 +86,8 @@ pub fn decode_reply(record: &Record) -> Result<ReplyEvent> {
 #[must_use]
 pub fn encode_dead_letter(letter: &DeadLetter, source: &str) -> Record {
     let headers = event_headers(&letter.event, source, DEAD_LETTER);
-    let header = |(name, value): &(String, Bytes)| proto::dead_letter::Header {
-        name: name.clone(),
+    let header = |(name, value): &(HeaderName, Bytes)| proto::dead_letter::Header {
+        name: name.clone().into_owned(),
         value: value.clone(),
     };
     let value = proto::DeadLetter {
@@ -115,7 +115,11 @@ pub fn decode_dead_letter(record: &Record) -> Result<DeadLetter> {
     let original = Record {
         channel: position.partition.channel.clone(),
         key: letter.key,
-        headers: letter.headers.into_iter().map(|header| (header.name, header.value)).collect(),
+        headers: letter
+            .headers
+            .into_iter()
+            .map(|header| (header.name.into(), header.value))
+            .collect(),
         value: letter.value,
     };
     let reasons = fields::reasons(letter.reasons);
@@ -147,7 +151,7 @@ fn event_headers(event: &Event, source: &str, kind: &'static str) -> Headers {
     headers.add_some("ce_subject", event.case_id);
     headers.add_some("ce_messageid", event.message_id);
     headers.add_some("ce_sender", event.sender.as_ref());
-    headers.add("ce_kind", event.kind.name());
+    headers.add_static("ce_kind", event.kind.name());
     headers.add_some("ce_endpoint", endpoint.or_else(|| gate(&event.kind)));
     headers.add_some("ce_state", event.delivery.as_ref().map(|d| d.state.name()));
     headers.add_some("ce_code", event.code.as_ref());

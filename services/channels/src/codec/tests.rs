@@ -273,7 +273,7 @@ fn the_headers_are_a_table() {
     let headers: Vec<(&str, &str)> = record
         .headers
         .iter()
-        .map(|(name, value)| (name.as_str(), std::str::from_utf8(value).unwrap()))
+        .map(|(name, value)| (&**name, std::str::from_utf8(value).unwrap()))
         .filter(|(name, _)| *name != "ce_id")
         .collect();
     let expected = [
@@ -337,7 +337,7 @@ fn check(change: impl FnOnce(&mut Record), why: &str) {
 
 fn set(record: &mut Record, name: &str, value: &'static str) {
     record.headers.retain(|(header, _)| header != name);
-    record.headers.push((name.to_owned(), Bytes::from(value)));
+    record.headers.push((name.to_owned().into(), Bytes::from(value)));
 }
 
 #[test]

@@ -167,7 +167,7 @@ pub(super) fn load(connection: &Connection) -> Result<State> {
         extents.insert(name, extent);
     }
     let progress = load_progress(connection, &extents)?;
-    Ok(State { extents, progress, unsaved: Progress::new() })
+    Ok(State { extents, progress, ..State::default() })
 }
 
 fn check_extent(connection: &Connection, name: &ChannelName, extent: &Extent) -> Result<()> {

@@ -9,6 +9,7 @@ use std::{
 
 use messaging::{ChannelName, GroupId};
 
+use super::tail::Tail;
 use crate::reader::is_cared_for;
 
 /// One channel in the file.
@@ -34,6 +35,8 @@ pub(super) struct State {
     /// Reported and not yet in the file: written along with the next transaction. Losing it only
     /// means trimming less.
     pub(super) unsaved: Progress,
+    /// The newest records that a registered group has yet to read.
+    pub(super) tail: Tail,
 }
 
 #[derive(Debug)]
@@ -81,6 +84,8 @@ impl Shared {
             *known = next;
             state.unsaved.insert(reader, next);
         }
+        let read_by_all = state.readers(channel).min();
+        state.tail.forget(channel, read_by_all.unwrap_or(u64::MAX));
     }
 
     /// The first of `names` that would be a new channel where there is no room for one.
@@ -96,6 +101,11 @@ impl Shared {
 }
 
 impl State {
+    /// How far each registered group has read `channel`.
+    pub(super) fn readers(&self, channel: &ChannelName) -> impl Iterator<Item = u64> {
+        self.progress.iter().filter(move |((_, of), _)| of == channel).map(|(_, next)| *next)
+    }
+
     /// What every group that reads `channel` has read; `None` if no group does, or none whose
     /// reading is enough.
     pub(super) fn read_by_all(&self, channel: &ChannelName) -> Option<u64> {

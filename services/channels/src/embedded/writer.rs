@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use messaging::{ChannelName, Clock, GroupId, Partition, Position, Result, Timestamp};
+use messaging::{ChannelName, Clock, GroupId, Partition, Position, Record, Result, Timestamp};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
@@ -23,9 +23,9 @@ pub(super) const TRIM_RECORDS_MAX: u64 = 1_000;
 /// What the writer is asked to do.
 #[derive(Debug)]
 pub(super) enum Command {
-    /// Appends encoded records.
+    /// Appends records, each with its encoding.
     Append {
-        records: Vec<(ChannelName, Bytes)>,
+        records: Vec<(Arc<Record>, Bytes)>,
         /// Held until the records are written.
         _room: OwnedSemaphorePermit,
         answer: oneshot::Sender<Result<Vec<Position>>>,
@@ -94,7 +94,7 @@ impl Writer {
         let mut work = Work { now: self.clock.now(), extents, unsaved, groups, registered };
         match work.transact(&mut self.connection, &self.shared, group) {
             Ok(done) => {
-                self.publish(work);
+                self.publish(work, group, &done);
                 for (command, done) in group.drain(..).zip(done) {
                     command.succeed(done);
                 }
@@ -107,9 +107,19 @@ impl Writer {
         }
     }
 
-    fn publish(&self, work: Work) {
+    fn publish(&self, work: Work, group: &[Command], done: &[Done]) {
         let mut state = self.shared.lock();
         state.extents = work.extents;
+        for (command, done) in group.iter().zip(done) {
+            let (Command::Append { records, .. }, Done::Appended(at)) = (command, done) else {
+                continue;
+            };
+            for ((record, _), position) in records.iter().zip(at) {
+                if state.readers(&record.channel).next().is_some() {
+                    state.tail.keep(position.offset, work.now, Arc::clone(record));
+                }
+            }
+        }
         // What was reported anew meanwhile stays to be saved.
         state.unsaved.retain(|reader, next| work.unsaved.get(reader) != Some(next));
         for group in &work.groups {
@@ -168,11 +178,12 @@ impl Work {
     fn append(
         &mut self,
         transaction: &Transaction<'_>,
-        records: &[(ChannelName, Bytes)],
+        records: &[(Arc<Record>, Bytes)],
     ) -> rusqlite::Result<Vec<Position>> {
         let mut positions = Vec::with_capacity(records.len());
-        for (channel, bytes) in records {
+        for (record, bytes) in records {
             let now = self.now.0;
+            let channel = &record.channel;
             let extent = self.make(transaction, channel)?;
             let sql = insert(extent.id);
             let mut statement = transaction.prepare_cached(&sql)?;

@@ -1,6 +1,6 @@
 //! What was fetched and not read yet, by partition.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use messaging::{Batch, Partition, Record, Timestamp};
 
@@ -20,7 +20,7 @@ struct Lane {
     partition: Partition,
     /// The position after the last batch.
     next: u64,
-    records: VecDeque<(u64, Timestamp, Record)>,
+    records: VecDeque<(u64, Timestamp, Arc<Record>)>,
     /// The record fetched last, to be found there again.
     last: Option<Landmark>,
 }
@@ -38,7 +38,7 @@ impl Lanes {
     }
 
     /// Puts a record to the others of its partition; drops it if the partition is not read here.
-    pub(super) fn push(&mut self, partition: &Partition, entry: (u64, Timestamp, Record)) {
+    pub(super) fn push(&mut self, partition: &Partition, entry: (u64, Timestamp, Arc<Record>)) {
         let lane = self.lanes.iter_mut().find(|lane| lane.partition == *partition);
         if let Some(lane) = lane.filter(|lane| lane.next <= entry.0) {
             lane.last = Some((entry.0, checksum(&entry.2)));
@@ -106,14 +106,14 @@ mod tests {
         Partition { channel: ChannelName::status(), number }
     }
 
-    fn entry(offset: u64) -> (u64, Timestamp, Record) {
+    fn entry(offset: u64) -> (u64, Timestamp, Arc<Record>) {
         let record = Record {
             channel: ChannelName::status(),
             key: Bytes::new(),
             headers: Vec::new(),
             value: Bytes::new(),
         };
-        (offset, Timestamp(0), record)
+        (offset, Timestamp(0), Arc::new(record))
     }
 
     #[test]

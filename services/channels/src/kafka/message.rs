@@ -4,10 +4,11 @@
 use std::{
     collections::HashMap,
     panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
 };
 
 use bytes::Bytes;
-use messaging::{ChannelName, Record, Timestamp};
+use messaging::{ChannelName, HeaderName, Record, Timestamp};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
 use super::{lanes::Lanes, subscription::partition};
@@ -25,7 +26,10 @@ pub(super) fn take(
     let record = record(message, partition.channel.clone());
     let bytes = record.len();
     let milliseconds = message.timestamp().to_millis().unwrap_or(0);
-    lanes.push(&partition, (offset, Timestamp(milliseconds.saturating_mul(1_000)), record));
+    lanes.push(
+        &partition,
+        (offset, Timestamp(milliseconds.saturating_mul(1_000)), Arc::new(record)),
+    );
     bytes
 }
 
@@ -42,11 +46,14 @@ pub(super) fn record(message: &BorrowedMessage<'_>, channel: ChannelName) -> Rec
 
 /// The client panics on a name that is not UTF-8, which anybody may write; such a record goes on
 /// without headers, as one that cannot be decoded.
-fn headers(message: &BorrowedMessage<'_>) -> Vec<(String, Bytes)> {
+fn headers(message: &BorrowedMessage<'_>) -> Vec<(HeaderName, Bytes)> {
     let copied = || {
         let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
         let header = |header: rdkafka::message::Header<'_, &[u8]>| {
-            (header.key.to_owned(), header.value.map_or_else(Bytes::new, Bytes::copy_from_slice))
+            (
+                header.key.to_owned().into(),
+                header.value.map_or_else(Bytes::new, Bytes::copy_from_slice),
+            )
         };
         headers.map(header).collect()
     };

@@ -273,7 +273,9 @@ impl World {
         let mut records = Vec::new();
         while let Some(batch) = subscription.receive(1_000, Duration::from_millis(1)).await.unwrap()
         {
-            records.extend(batch.records.into_iter().map(|(_, _, record)| record));
+            records.extend(
+                batch.records.into_iter().map(|(_, _, record)| Arc::unwrap_or_clone(record)),
+            );
         }
         records
     }

@@ -166,7 +166,8 @@ async fn read(channel: &MemoryChannel, name: &str) -> Vec<Record> {
     while 0 < missing {
         let batch = reader.receive(1_000, Duration::from_secs(5)).await.unwrap().unwrap();
         missing -= batch.next - batch.from;
-        records.extend(batch.records.into_iter().map(|(_, _, record)| record));
+        records
+            .extend(batch.records.into_iter().map(|(_, _, record)| Arc::unwrap_or_clone(record)));
     }
     records
 }

@@ -413,9 +413,9 @@ fn name(name: &str) -> ChannelName {
 
 fn record(channel: &str, key: u8, number: u8) -> Record {
     let headers = vec![
-        ("ce_id".to_owned(), Bytes::from(number.to_string())),
-        ("ce_ownid".to_owned(), Bytes::from("Görlitz-Straße-ß")),
-        ("empty".to_owned(), Bytes::new()),
+        ("ce_id".into(), Bytes::from(number.to_string())),
+        ("ce_ownid".into(), Bytes::from("Görlitz-Straße-ß")),
+        ("empty".into(), Bytes::new()),
     ];
     let value = Bytes::from(vec![number; 3]);
     Record { channel: name(channel), key: Bytes::from(vec![key]), headers, value }
@@ -486,7 +486,11 @@ async fn drain(
         assert!(offsets.iter().all(|offset| (batch.from..batch.next).contains(offset)));
         for (offset, at, record) in batch.records {
             assert_eq!(record.channel, batch.partition.channel);
-            read.push((Position { partition: batch.partition.clone(), offset }, at, record));
+            read.push((
+                Position { partition: batch.partition.clone(), offset },
+                at,
+                Arc::unwrap_or_clone(record),
+            ));
         }
     }
     assert_eq!(read.len(), count);
