@@ -13,6 +13,8 @@ use messaging::{Failure, FailureKind, Result};
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
+/// Bytes of the write-ahead log after which its pages go into the file.
+const WAL_BYTES: u32 = 16 << 20;
 /// Jobs waiting for a thread; callers beyond wait for a place.
 const QUEUE_MAX: usize = 256;
 
@@ -25,6 +27,9 @@ pub(crate) struct Schema {
     pub(crate) application_id: i32,
     /// `PRAGMA user_version`.
     pub(crate) version: i32,
+    /// Bytes of a page of a new file. Large ones suit rows of some KiB that come one behind the
+    /// other; small ones suit small rows and indexes, where each change writes a page.
+    pub(crate) page_bytes: u32,
     /// Makes the tables.
     pub(crate) sql: &'static str,
     /// What makes version n + 2 of version n + 1, by n; the last one makes `version`.
@@ -119,8 +124,8 @@ fn make(path: &Path, schema: &Schema) -> Result<()> {
 }
 
 fn fill(connection: &mut Connection, schema: &Schema) -> rusqlite::Result<()> {
-    // 16 KiB pages halve the cost of a 2 KiB record; they can only be chosen before the first table.
-    connection.pragma_update(None, "page_size", 16_384)?;
+    // Can only be chosen before the first table.
+    connection.pragma_update(None, "page_size", schema.page_bytes)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(schema.sql)?;
@@ -177,7 +182,7 @@ fn check(connection: &Connection, schema: &Schema) -> Result<i32> {
 fn settle_in(connection: &Connection, schema: &Schema) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", schema.synchronous)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 1_000)?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_BYTES / schema.page_bytes)?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);

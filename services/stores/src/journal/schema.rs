@@ -8,6 +8,7 @@ pub(super) const SCHEMA: Schema = Schema {
     // "AMBJ".
     application_id: 0x414d_424a,
     version: 2,
+    page_bytes: 4_096,
     sql: SQL,
     migrations: &[COMMANDS],
     synchronous: "FULL",

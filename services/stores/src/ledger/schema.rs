@@ -13,6 +13,8 @@ pub(super) const SCHEMA: Schema = Schema {
     what: "ledger",
     application_id: APPLICATION_ID,
     version: 2,
+    // They halve the cost of a body of 2 KiB.
+    page_bytes: 16_384,
     sql: SQL,
     migrations: &[COMMANDS],
     synchronous: "FULL",
