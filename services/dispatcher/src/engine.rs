@@ -8,6 +8,7 @@ mod admit;
 mod command;
 mod draft;
 mod gates;
+mod linger;
 mod recover;
 mod settle;
 mod start;
@@ -38,7 +39,7 @@ use crate::{
     gate::Gate,
     known::Known,
     reader::{Handed, Prepared, Reader},
-    relay::Relay,
+    relay::{Fresh, Relay},
     ruling::Terms,
     schedule::Schedule,
     teller::{Teller, Why},
@@ -74,6 +75,8 @@ pub(crate) struct Engine {
     gate_events: u64,
     dice: Dice,
     attempts: JoinSet<Ended>,
+    /// What came while a settlement waited for company; the next turn takes it in.
+    lingering: Vec<Wake>,
     probes: JoinSet<(usize, Result<()>)>,
     helpers: JoinSet<()>,
     batches: mpsc::Receiver<Prepared>,
@@ -81,6 +84,7 @@ pub(crate) struct Engine {
     /// Endpoints that are not configured any more, of which something may be open.
     former: HashMap<EndpointName, EndpointRow>,
     admitted: mpsc::UnboundedSender<(Partition, u64)>,
+    fresh: Fresh,
     written: watch::Sender<u64>,
     told: watch::Receiver<u64>,
     told_until: u64,
@@ -148,6 +152,7 @@ impl Dice {
 }
 
 /// Why the loop went round.
+#[derive(Debug)]
 enum Wake {
     Ended(Box<Ended>),
     Batch(Prepared),
@@ -185,7 +190,9 @@ impl Engine {
             channel: Arc::clone(&parts.channel),
             ledger: parts.ledger.clone(),
             ready: parts.ready.add("dispatcher.relay"),
+            fresh: Fresh::default(),
         };
+        let fresh = relay.fresh.clone();
         relay.ready.ready();
 
         let mut helpers = JoinSet::new();
@@ -197,6 +204,7 @@ impl Engine {
         engine.batches = batches;
         engine.orders = orders;
         engine.admitted = admitted;
+        engine.fresh = fresh;
         engine.written = written;
         engine.told = told;
         engine.ready.ready();
@@ -216,7 +224,10 @@ impl Engine {
                 _ => {}
             }
             self.turn(wake).await?;
-            wake = self.wait().await;
+            wake = match self.wait().await {
+                ended @ Wake::Ended(_) => self.linger(ended).await,
+                wake => wake,
+            };
         }
     }
 
@@ -272,6 +283,9 @@ impl Engine {
 
     /// Whatever else is there already shares the transaction.
     async fn take_in_the_rest(&mut self, draft: &mut Draft) -> Result<()> {
+        for wake in std::mem::take(&mut self.lingering) {
+            self.take_in(wake, draft).await?;
+        }
         for _ in 0..ENDINGS_MAX {
             let Some(ended) = self.attempts.try_join_next() else { break };
             self.take_in(ended_of(ended), draft).await?;
@@ -307,6 +321,7 @@ impl Engine {
             }
             self.ready.ready();
             self.metrics.dispatcher().ledger_transaction("turn", began.elapsed());
+            self.fresh.extend(draft.events);
             self.written.send_replace(self.numbers.outbox);
             for progress in draft.progress {
                 // A reader that has gone takes its courtesy with it.

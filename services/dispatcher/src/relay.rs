@@ -3,7 +3,11 @@
 //! A crash between appending and deleting repeats events; their ids are the same, and readers keep
 //! the highest version of a delivery, so a repeat changes nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use channels::codec;
 use messaging::{Channel, FailureKind, Record, Result};
@@ -16,7 +20,13 @@ use crate::codes;
 
 /// Events appended at once, and their bytes; dead letters carry a whole record.
 const ENTRIES_MAX: u32 = 500;
+/// Bytes of events kept in memory until they are told; what is beyond is read back.
+const FRESH_BYTES_MAX: usize = 8 << 20;
 const BYTES_MAX: usize = 4 << 20;
+/// How long a few events wait for company: an append costs a sync, and nobody waits for them.
+const GATHER: Duration = Duration::from_millis(5);
+/// So many are worth an append of their own.
+const GATHERED: u64 = 100;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 
@@ -25,6 +35,60 @@ pub(crate) struct Relay {
     pub(crate) channel: Arc<dyn Channel>,
     pub(crate) ledger: Ledger,
     pub(crate) ready: Check,
+    pub(crate) fresh: Fresh,
+}
+
+/// What was committed last, so that it need not be read back. The ledger has all of it; this may
+/// have less.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Fresh(Arc<Mutex<Events>>);
+
+#[derive(Debug, Default)]
+struct Events {
+    queue: VecDeque<(u64, Record)>,
+    bytes: usize,
+}
+
+impl Fresh {
+    /// Adds what was committed, in order. Where there is no room, the oldest go.
+    pub(crate) fn extend(&self, events: Vec<(u64, Record)>) {
+        let mut kept = self.lock();
+        kept.bytes += events.iter().map(|(_, record)| record.len()).sum::<usize>();
+        kept.queue.extend(events);
+        while FRESH_BYTES_MAX < kept.bytes && kept.pop().is_some() {}
+    }
+
+    /// Takes the events that follow `after` without gap, as many as are appended at once; none if
+    /// they have to be read back.
+    fn take(&self, after: u64) -> Vec<(u64, Record)> {
+        let mut kept = self.lock();
+        while kept.queue.front().is_some_and(|(sequence, _)| *sequence <= after) {
+            kept.pop();
+        }
+        let (mut taken, mut bytes) = (Vec::new(), 0);
+        while taken.len() < ENTRIES_MAX as usize
+            && bytes <= BYTES_MAX
+            && kept.queue.front().is_some_and(|(next, _)| *next == after + 1 + taken.len() as u64)
+            && let Some(event) = kept.pop()
+        {
+            bytes += event.1.len();
+            taken.push(event);
+        }
+        taken
+    }
+
+    /// No panic leaves it half changed, so a poisoned lock is as good as any.
+    fn lock(&self) -> MutexGuard<'_, Events> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Events {
+    fn pop(&mut self) -> Option<(u64, Record)> {
+        let event = self.queue.pop_front()?;
+        self.bytes -= event.1.len();
+        Some(event)
+    }
 }
 
 impl Relay {
@@ -34,6 +98,10 @@ impl Relay {
         let mut after = 0;
         let mut pause = PAUSE_MIN;
         loop {
+            let waiting = written.borrow().saturating_sub(after);
+            if 0 < after && (1..GATHERED).contains(&waiting) && written.has_changed().is_ok() {
+                tokio::time::sleep(GATHER).await;
+            }
             match self.relay_next(after).await {
                 Ok(Some(sequence)) => {
                     after = sequence;
@@ -61,6 +129,14 @@ impl Relay {
     }
 
     async fn relay_next(&self, after: u64) -> Result<Option<u64>> {
+        let (sequences, records): (Vec<u64>, Vec<Record>) =
+            self.fresh.take(after).into_iter().unzip();
+        if let Some(last) = sequences.last()
+            && self.channel.append(records).await.is_ok()
+        {
+            return Ok(Some(*last));
+        }
+        // What was taken and not told is in the ledger too.
         let mut entries = self.ledger.outbox(after, ENTRIES_MAX).await?;
         entries.truncate(fitting(&entries));
         let Some(last) = entries.last().map(|entry| entry.sequence) else { return Ok(None) };

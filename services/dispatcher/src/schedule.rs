@@ -89,6 +89,11 @@ impl Schedule {
         self.due.len()
     }
 
+    /// Whether more of `case` waits behind its head.
+    pub(crate) fn has_successor(&self, case: CaseId) -> bool {
+        self.cases.get(&case).is_some_and(|entries| 1 < entries.len())
+    }
+
     /// Says what becomes of the busy head of its case.
     pub(crate) fn settle(&mut self, entry: Entry, turn: Turn) {
         let Some(case) = self.cases.get_mut(&entry.case_id) else { return };

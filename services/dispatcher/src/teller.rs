@@ -3,7 +3,6 @@
 //! Event ids are derived from what they tell, so that telling it again after a crash is the same
 //! event: ledger, epoch, then the delivery and its version, or the record's position.
 
-use bytes::Bytes;
 use channels::codec;
 use messaging::{
     ApplicationHead, CaseId, DeadLetter, DeliveryVersion, EndpointName, Event, EventKind,
@@ -145,8 +144,8 @@ impl Teller {
         }
     }
 
-    pub(crate) fn event_record(&self, event: &Event) -> Bytes {
-        codec::to_bytes(&codec::encode_event(event, &self.source))
+    pub(crate) fn event_record(&self, event: &Event) -> Record {
+        codec::encode_event(event, &self.source)
     }
 
     pub(crate) fn dead_letter_record(
@@ -155,9 +154,9 @@ impl Teller {
         reasons: Vec<Reason>,
         position: Position,
         record: Record,
-    ) -> Bytes {
+    ) -> Record {
         let letter = DeadLetter { event, reasons, position, record };
-        codec::to_bytes(&codec::encode_dead_letter(&letter, &self.source))
+        codec::encode_dead_letter(&letter, &self.source)
     }
 
     pub(crate) fn reply_record(
@@ -167,7 +166,7 @@ impl Teller {
         entry: &Entry,
         reply: Reply,
         at: Timestamp,
-    ) -> Bytes {
+    ) -> Record {
         let LedgerIdentity { id, epoch, .. } = &self.identity;
         let event = ReplyEvent {
             id: format!("{id}-{epoch}-{}-reply-{}", entry.delivery.0, reply.id),
@@ -179,6 +178,6 @@ impl Teller {
             reply,
             trace: subject.trace.clone(),
         };
-        codec::to_bytes(&codec::encode_reply(&event, &self.source))
+        codec::encode_reply(&event, &self.source)
     }
 }

@@ -1,7 +1,7 @@
 //! What a turn wants to become true, and what follows once it is.
 
-use bytes::Bytes;
-use messaging::{Partition, Timestamp};
+use channels::codec;
+use messaging::{Partition, Record, Timestamp};
 use stores::ledger::{OutboxEntry, Transaction};
 use tokio::time::Instant;
 
@@ -11,6 +11,8 @@ use crate::attempt::Job;
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) transaction: Transaction,
+    /// What the outbox gets, to be told when it is durable.
+    pub(super) events: Vec<(u64, Record)>,
     /// Started when it is durable.
     pub(super) jobs: Vec<Job>,
     /// Told to the reader when it is durable.
@@ -24,12 +26,15 @@ pub(super) struct Draft {
 impl Draft {
     pub(super) fn new(at: Timestamp, subscriptions_version: u64) -> Self {
         let transaction = Transaction { subscriptions_version, at, ..Transaction::default() };
-        Self { transaction, jobs: Vec::new(), progress: Vec::new(), at, now: Instant::now() }
+        let (events, jobs, progress) = (Vec::new(), Vec::new(), Vec::new());
+        Self { transaction, events, jobs, progress, at, now: Instant::now() }
     }
 
     /// Adds a record to the outbox.
-    pub(super) fn tell(&mut self, numbers: &mut Numbers, record: Bytes) {
+    pub(super) fn tell(&mut self, numbers: &mut Numbers, record: Record) {
         numbers.outbox += 1;
-        self.transaction.outbox.push(OutboxEntry { sequence: numbers.outbox, record });
+        let (sequence, bytes) = (numbers.outbox, codec::to_bytes(&record));
+        self.transaction.outbox.push(OutboxEntry { sequence, record: bytes });
+        self.events.push((sequence, record));
     }
 }

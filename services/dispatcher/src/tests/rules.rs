@@ -287,7 +287,7 @@ async fn what_waits_for_a_person_is_not_sent_because_something_came_before_it() 
 #[tokio::test(start_paused = true)]
 async fn a_log_that_was_made_anew_is_not_read_on() {
     let mut world = World::new();
-    let system = System::new(Contract::Deduplicates, &[]);
+    let system = System::new(Contract::None, &[]);
     world.submit("a1", "a").await;
     let kfz = || vec![endpoint("kfz", &system)];
     world.dispatch_until(kfz(), || system.took_effect().len() == 1).await;
@@ -315,4 +315,22 @@ async fn an_outage_is_no_time_in_which_to_give_up() {
     impatient.policy.max_elapsed_time = Some(Duration::from_secs(30));
     world.dispatch_until(vec![impatient], || system.took_effect().len() == 1).await;
     assert_eq!(world.event_counts().await.get("dead_lettered"), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_settlement_waits_for_company_only_where_a_repetition_is_harmless() {
+    for (contract, expected) in [(Contract::Deduplicates, 2), (Contract::None, 1)] {
+        let world = World::new();
+        let system = System::new(contract, &[]);
+        world.submit("a1", "a").await;
+        let endpoints = || vec![endpoint("kfz", &system)];
+        // Ended as soon as the system has it, which is before a settlement that lingers.
+        world.dispatch_until(endpoints(), || system.took_effect().len() == 1).await;
+        tokio::select! {
+            () = world.dispatch(endpoints(), CancellationToken::new()) => unreachable!(),
+            () = tokio::time::sleep(Duration::from_secs(600)) => {}
+        }
+        assert_eq!(system.arrived().len(), expected, "{contract:?}");
+        assert_eq!(world.event_counts().await["delivered"], 1, "{contract:?}");
+    }
 }
