@@ -1,8 +1,12 @@
 //! The command line: what can be asked of the program. `docs/cli.md` says the same at length.
 
+mod operator;
+
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::operator::{Console, Dead, Endpoint, Orderer, ToDecide};
 
 /// Shown below `--help`.
 const EXIT_CODES: &str = "\
@@ -63,6 +67,12 @@ pub(crate) enum Command {
     Submit(Submit),
     /// Print what became of an application.
     Status(Status),
+    /// Look at departmental systems as they are served, pause and resume them.
+    #[command(subcommand)]
+    Endpoint(Endpoint),
+    /// Look at deliveries that are dead or uncertain, and decide about them.
+    #[command(subcommand)]
+    Dead(Dead),
     /// Look at standards and documents; needs no server.
     #[command(subcommand)]
     Standard(Standard),
@@ -297,6 +307,11 @@ mod tests {
             ("amtsbote submit a.xml --wait-max -1", ErrorKind::UnknownArgument),
             ("amtsbote submit a.xml --wait-max=-1", ErrorKind::ValueValidation),
             ("amtsbote status", ErrorKind::MissingRequiredArgument),
+            ("amtsbote endpoint", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+            ("amtsbote endpoint pause", ErrorKind::MissingRequiredArgument),
+            ("amtsbote endpoint list kfz", ErrorKind::UnknownArgument),
+            ("amtsbote dead replay", ErrorKind::MissingRequiredArgument),
+            ("amtsbote dead bury a", ErrorKind::InvalidSubcommand),
             ("amtsbote status a --lang fr", ErrorKind::InvalidValue),
             ("amtsbote bench --rate 0", ErrorKind::ValueValidation),
             ("amtsbote bench --in-flight 0", ErrorKind::ValueValidation),

@@ -9,6 +9,7 @@ use tonic::{
 };
 use tonic_types::StatusExt as _;
 use wire::{
+    control::control_service_client::ControlServiceClient,
     intake::intake_service_client::IntakeServiceClient,
     status::status_service_client::StatusServiceClient,
 };
@@ -70,6 +71,11 @@ impl Client {
     /// Asks.
     pub(crate) fn status(&self) -> StatusServiceClient<Channel> {
         StatusServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Looks and orders, at the console.
+    pub(crate) fn control(&self) -> ControlServiceClient<Channel> {
+        ControlServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// `message` with the credential.

@@ -50,6 +50,12 @@ pub(crate) const PAGE_UNKNOWN: &str = "AB-5024";
 pub(crate) const WAIT_ENDED: &str = "AB-5025";
 /// The server's answer breaks the protocol.
 pub(crate) const ANSWER_BROKEN: &str = "AB-5026";
+/// Nothing of a message waits for a decision.
+pub(crate) const NOTHING_TO_DECIDE: &str = "AB-5050";
+/// More than one delivery is meant.
+pub(crate) const DECISION_AMBIGUOUS: &str = "AB-5051";
+/// A command was not answered in time.
+pub(crate) const COMMAND_UNANSWERED: &str = "AB-5052";
 /// The demonstration did not end as expected.
 pub(crate) const DEMO_UNEXPECTED: &str = "AB-5030";
 /// A load on a system beyond this machine, without saying that it may be.

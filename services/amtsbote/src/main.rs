@@ -7,10 +7,13 @@ mod client;
 mod clock;
 mod codes;
 mod config;
+mod dead;
 mod demo;
 mod embedded;
+mod endpoint;
 mod exit;
 mod files;
+mod operate;
 mod output;
 mod pages;
 mod push;
@@ -55,6 +58,8 @@ fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Submit(args) => runtime()?.block_on(submit::run(args, cli.lang, output)),
         Command::Status(args) => runtime()?.block_on(status::run(args, cli.lang, output)),
         Command::Bench(args) => bench::run(args, cli.lang, output),
+        Command::Endpoint(args) => runtime()?.block_on(endpoint::run(args, cli.lang, output)),
+        Command::Dead(args) => runtime()?.block_on(dead::run(args, cli.lang, output)),
         Command::Standard(args) => standard::run(args, &clock::wall(), cli.lang, output),
         Command::Check(args) => check::run(args, output),
         Command::Errors(args) => pages::run(args, output),

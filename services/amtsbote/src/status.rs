@@ -176,7 +176,7 @@ async fn ask(
     }
 }
 
-fn print(application: &ApplicationStatus, language: Language, output: &Output) {
+pub(crate) fn print(application: &ApplicationStatus, language: Language, output: &Output) {
     output.line(summary(application, language));
     let rows = [
         (language.of("Kennung des Absenders", "sender's id"), &application.own_id),
@@ -215,7 +215,7 @@ fn line(entry: &TimelineEntry, language: Language) -> String {
 }
 
 /// What people read instead of a state's word.
-fn state(state: &str, language: Language) -> &str {
+pub(crate) fn state(state: &str, language: Language) -> &str {
     match (state, language) {
         ("accepted", Language::De) => "angenommen",
         ("pending", Language::De) => "steht an",

@@ -38,7 +38,7 @@ mod tests;
 mod watch;
 mod write;
 
-pub use command::{Answer, CommandRow, Issued, Undecided, UndecidedCursor};
+pub use command::{Answer, CommandRow, Issued, Undecided, UndecidedCursor, UndecidedOf};
 pub use read::TIMELINE_MAX;
 pub use rows::{
     Application, Delivery, EndpointOverview, Entry, Overview, Progress, Projected, Projection,

@@ -8,7 +8,7 @@ use messaging::{
     Command, CommandId, EndpointName, MessageId, OperatorName, Order, Seen, Target,
     command::REASON_BYTES_MAX,
 };
-use stores::journal::{CommandRow, Delivery, Undecided, UndecidedCursor};
+use stores::journal::{CommandRow, Delivery, Undecided, UndecidedCursor, UndecidedOf};
 use tonic::Status;
 use uuid::Uuid;
 use wire::control::{
@@ -85,10 +85,7 @@ impl ControlServer {
     /// about one version, and the second decision is refused. What the journal does not know is for
     /// the ledger to say.
     async fn target(&self, endpoint: &EndpointName, of: DeliveryOrder) -> Answered<Target> {
-        let message_id: MessageId = of
-            .message_id
-            .parse()
-            .map_err(|_| answer::invalid("message_id", "not a message id in full"))?;
+        let message_id: MessageId = of.message_id.parse().map_err(|_| not_a_message())?;
         if let Some(DeliveryVersion { ledger, epoch, delivery, version }) = of.version {
             let seen = (!ledger.is_empty()).then_some(Seen { ledger, epoch, delivery, version });
             return Ok(Target { message_id, seen });
@@ -156,9 +153,13 @@ impl ControlServer {
             "" => None,
             token => Some(cursor(token).ok_or_else(not_a_token)?),
         };
-        let endpoint = some_endpoint(&request.endpoint)?;
+        let message = match request.message_id.as_str() {
+            "" => None,
+            text => Some(text.parse().map_err(|_| not_a_message())?),
+        };
+        let of = UndecidedOf { endpoint: some_endpoint(&request.endpoint)?, message };
         let rows_max = page_rows(request.page_size);
-        let rows = self.journal.undecided(after, endpoint, rows_max).await;
+        let rows = self.journal.undecided(after, of, rows_max).await;
         let rows = rows.map_err(|failure| answer::failed(&failure))?;
         let next_page_token = match rows.last() {
             Some(Undecided { application, delivery }) if rows.len() == rows_max as usize => {
@@ -225,6 +226,10 @@ fn undecided(row: &Undecided) -> UndecidedDelivery {
             version: version.unsigned_abs(),
         }),
     }
+}
+
+fn not_a_message() -> Status {
+    answer::invalid("message_id", "not a message id in full")
 }
 
 fn not_a_token() -> Status {

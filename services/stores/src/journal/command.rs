@@ -1,11 +1,13 @@
 //! What operators ordered and what was answered, as the console shows it.
 
-use messaging::{Command, CommandId, EndpointName, Event, EventKind, Result, Timestamp};
+use messaging::{Command, CommandId, EndpointName, Event, EventKind, MessageId, Result, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::{
-    Journal, read,
+    Journal,
+    keys::of_uuid,
+    read,
     rows::{Application, Delivery},
 };
 
@@ -107,45 +109,64 @@ pub struct Undecided {
     pub delivery: Delivery,
 }
 
+/// Which undecided deliveries are asked for; `None` is all.
+#[derive(Clone, Debug, Default)]
+pub struct UndecidedOf {
+    /// For this endpoint.
+    pub endpoint: Option<EndpointName>,
+    /// Of this message.
+    pub message: Option<MessageId>,
+}
+
 /// Where a list of undecided deliveries goes on: application, endpoint and number of the last row.
 pub type UndecidedCursor = (i64, String, i64);
 
 impl Journal {
-    /// Dead and uncertain deliveries, of the newest application first, behind `after`, about
-    /// `endpoint` if given.
+    /// Dead and uncertain deliveries, of the newest application first, behind `after`; of those
+    /// that are asked for.
     ///
     /// # Errors
     /// `Unavailable` or `Defect`.
     pub async fn undecided(
         &self,
         after: Option<UndecidedCursor>,
-        endpoint: Option<EndpointName>,
+        of: UndecidedOf,
         rows_max: u32,
     ) -> Result<Vec<Undecided>> {
-        self.read(move |connection| undecided(connection, after, endpoint.as_ref(), rows_max)).await
+        self.read(move |connection| undecided(connection, after, &of, rows_max)).await
     }
 }
 
 fn undecided(
     connection: &Connection,
     after: Option<UndecidedCursor>,
-    endpoint: Option<&EndpointName>,
+    of: &UndecidedOf,
     rows_max: u32,
 ) -> rusqlite::Result<Vec<Undecided>> {
-    let of = match endpoint {
+    let endpoint = match of.endpoint {
         Some(_) => "endpoint = ?4",
         None => "?4 IS NULL",
+    };
+    let (message, index) = match of.message {
+        Some(_) => (
+            "application IN (SELECT id FROM application WHERE message_key = ?6 AND message_id = ?7)",
+            "",
+        ),
+        None => ("?6 IS NULL AND ?7 IS NULL", "INDEXED BY delivery_undecided"),
     };
     let sql = format!(
         "SELECT application, endpoint, ledger, number, epoch, version, state, attempts, next_at,
                 receipt, code, reasons
-         FROM delivery INDEXED BY delivery_undecided
-         WHERE state IN ('dead', 'uncertain') AND {of} AND application <= ?1
+         FROM delivery {index}
+         WHERE state IN ('dead', 'uncertain') AND {endpoint} AND {message} AND application <= ?1
            AND (application < ?1 OR (endpoint, number) > (?2, ?3))
          ORDER BY application DESC, endpoint, number LIMIT ?5"
     );
     let (application, last, number) = after.unwrap_or((i64::MAX, String::new(), 0));
-    let values = params![application, last, number, endpoint.map(EndpointName::as_str), rows_max];
+    let endpoint = of.endpoint.as_ref().map(EndpointName::as_str);
+    let key = of.message.map(|message| of_uuid(message.0));
+    let id = of.message.map(|message| message.0.into_bytes());
+    let values = params![application, last, number, endpoint, rows_max, key, id];
     let rows: Vec<(i64, Delivery)> = connection
         .prepare_cached(&sql)?
         .query_map(values, |row| Ok((row.get(0)?, read::delivery(row, 1)?)))?

@@ -1,0 +1,223 @@
+//! What operators order, with the real program: from the command line over the console and the
+//! channel to the dispatcher, and the answer back.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+use std::{process::Output, time::Duration};
+
+use serde_json::Value;
+use tests::{
+    configuration::{Configuration, System},
+    documents::Kfz,
+    portal::Portal,
+    process::{self, Program},
+    receiver::{Manner, Receiver},
+    wait,
+};
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// One system that gives up after its first attempt.
+fn with(receiver: &Receiver, contract: &str) -> Configuration {
+    let inbox = System {
+        more: "retry = { attempts_max = 1 }".to_owned(),
+        ..System::http("inbox", &receiver.url("inbox"), contract)
+    };
+    Configuration::new().with_standard_route("kfz").with_system(&inbox)
+}
+
+/// An operator at the command line.
+struct Operator {
+    console: String,
+    configuration: Configuration,
+}
+
+impl Operator {
+    /// Sits down, and waits until the dispatcher obeys: a new ledger only records at first.
+    async fn at(program: &Program, configuration: &Configuration) -> Self {
+        let console = format!("http://{}", program.console());
+        let operator = Self { console, configuration: configuration.clone() };
+        wait::until("the dispatcher to obey", SOON, || async {
+            let resumed = operator.says(&["endpoint", "resume", "inbox"]).await;
+            resumed.status.success().then_some(())
+        })
+        .await;
+        operator
+    }
+
+    async fn says(&self, words: &[&str]) -> Output {
+        let words = [words, &["--to", &self.console, "--json"]].concat();
+        process::run(&words, self.configuration.folder(), SOON).await
+    }
+
+    /// What must succeed.
+    async fn orders(&self, words: &[&str]) -> Value {
+        let output = self.says(words).await;
+        assert!(output.status.success(), "{words:?}: {}", said(&output));
+        serde_json::from_slice(&output.stdout).expect("one JSON value")
+    }
+
+    /// What must fail: exit code and code.
+    async fn fails(&self, words: &[&str]) -> (Option<i32>, String) {
+        let output = self.says(words).await;
+        let told: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", said(&output)));
+        (output.status.code(), told["error"]["code"].as_str().unwrap_or_default().to_owned())
+    }
+}
+
+fn said(output: &Output) -> String {
+    let (out, err) = (&output.stdout, &output.stderr);
+    format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
+}
+
+#[tokio::test]
+async fn a_paused_system_gets_nothing_through_a_kill_and_everything_once_when_it_is_resumed() {
+    let receiver = Receiver::start().await;
+    let configuration = with(&receiver, "deduplicates");
+    let kfz = Kfz::read();
+    let program = Program::start(&configuration).await;
+    let operator = Operator::at(&program, &configuration).await;
+    let paused = operator
+        .orders(&["endpoint", "pause", "inbox", "--operator", "erika", "--reason", "Wartung"])
+        .await;
+    assert_eq!(paused["command"]["state"], "accepted");
+    let portal = Portal::new(program.gateway());
+    let mut receipts = Vec::new();
+    for case in 1..=5 {
+        receipts.push(portal.receipt(kfz.document(case, 0)).await);
+    }
+    for receipt in &receipts {
+        portal.until(&receipt.message_id, "pending", SOON).await;
+    }
+    program.kill().await;
+
+    let program = Program::start(&configuration).await;
+    let portal = Portal::new(program.gateway());
+    let later = portal.receipt(kfz.document(6, 0)).await;
+    portal.until(&later.message_id, "pending", SOON).await;
+    assert_eq!(receiver.sequence(), 0, "not one delivery while it is paused");
+
+    let console = format!("http://{}", program.console());
+    let operator = Operator { console, configuration: configuration.clone() };
+    let shown = operator.orders(&["endpoint", "show", "inbox"]).await;
+    assert_eq!((&shown["is_open"], &shown["gate_code"]), (&false.into(), &"AB-3220".into()));
+    let told = shown["commands"].as_array().expect("a list");
+    let pause = told.iter().find(|command| command["order"] == "pause").expect("the pause");
+    assert_eq!((&pause["operator"], &pause["reason"]), (&"erika".into(), &"Wartung".into()));
+
+    operator.orders(&["endpoint", "resume", "inbox"]).await;
+    for receipt in receipts.iter().chain([&later]) {
+        portal.until(&receipt.message_id, "delivered", SOON).await;
+    }
+    assert_eq!(receiver.sequence(), 6, "each once");
+    let listed = operator.orders(&["endpoint", "list"]).await;
+    assert_eq!(listed["is_open"], true);
+    assert!(program.end().await.success());
+}
+
+#[tokio::test]
+async fn a_dead_delivery_is_replayed_with_its_key_and_before_its_case() {
+    let receiver = Receiver::start().await;
+    let configuration = with(&receiver, "deduplicates");
+    let kfz = Kfz::read();
+    let program = Program::start(&configuration).await;
+    let operator = Operator::at(&program, &configuration).await;
+    let portal = Portal::new(program.gateway());
+    receiver.behave("inbox", Manner { status: 500, ..Manner::default() });
+    let first = portal.receipt(kfz.document(1, 0)).await;
+    let second = portal.receipt(kfz.document(1, 1)).await;
+    portal.until(&first.message_id, "dead", SOON).await;
+    receiver.behave("inbox", Manner::default());
+
+    let listed = wait::until("the list of the dead", SOON, || async {
+        let listed = operator.says(&["dead", "list"]).await;
+        (!listed.stdout.is_empty()).then_some(listed)
+    });
+    let listed = listed.await;
+    let listed: Value = serde_json::from_slice(&listed.stdout).expect("one line");
+    assert_eq!((&listed["state"], &listed["endpoint"]), (&"dead".into(), &"inbox".into()));
+    assert_eq!(listed["message_id"], first.message_id.as_str());
+    let shown = operator.orders(&["dead", "show", &first.message_id]).await;
+    assert_eq!(shown["undecided"][0]["version"], listed["version"]);
+
+    operator.orders(&["dead", "replay", &first.message_id]).await;
+    for receipt in [&first, &second] {
+        portal.until(&receipt.message_id, "delivered", SOON).await;
+    }
+    let arrivals = receiver.arrivals();
+    assert_eq!(arrivals.len(), 3);
+    assert_eq!(arrivals[0].key, arrivals[1].key, "the same delivery, the same key");
+    assert_eq!(arrivals[0].own_id, arrivals[1].own_id, "and before what came after it");
+    let again = operator.fails(&["dead", "replay", &first.message_id]).await;
+    assert_eq!(again, (Some(1), "AB-5050".to_owned()));
+    assert!(program.end().await.success());
+}
+
+#[tokio::test]
+async fn where_nobody_can_tell_a_person_decides_and_the_case_goes_on() {
+    let receiver = Receiver::start().await;
+    let configuration = with(&receiver, "none");
+    let kfz = Kfz::read();
+    let program = Program::start(&configuration).await;
+    let operator = Operator::at(&program, &configuration).await;
+    let portal = Portal::new(program.gateway());
+    receiver.behave("inbox", Manner { status: 500, ..Manner::default() });
+    let mut receipts = Vec::new();
+    for case in 1..=3 {
+        let head = portal.receipt(kfz.document(case, 0)).await;
+        portal.until(&head.message_id, "uncertain", SOON).await;
+        let next = portal.receipt(kfz.document(case, 1)).await;
+        receipts.push((head.message_id, next.message_id));
+    }
+    receiver.behave("inbox", Manner::default());
+    let [delivered, again, discarded] = receipts.as_slice() else { panic!("three cases") };
+
+    let blind = operator.fails(&["dead", "replay", &delivered.0]).await;
+    assert_eq!(blind, (Some(1), "AB-3225".to_owned()));
+    operator.orders(&["dead", "delivered", &delivered.0]).await;
+    operator.orders(&["dead", "send-again", &again.0]).await;
+    operator.orders(&["dead", "discard", &discarded.0, "--reason", "Antrag zurückgezogen"]).await;
+    for (head, state) in [(delivered, "delivered"), (again, "delivered"), (discarded, "discarded")]
+    {
+        portal.until(&head.0, state, SOON).await;
+        portal.until(&head.1, "delivered", SOON).await;
+    }
+    // Three heads, one of them once more, and three that waited behind them.
+    assert_eq!(receiver.arrivals().len(), 7);
+    assert!(program.end().await.success());
+}
+
+#[tokio::test]
+async fn what_cannot_be_done_is_told_with_a_code_and_an_exit_code() {
+    let receiver = Receiver::start().await;
+    let configuration = with(&receiver, "none");
+    let program = Program::start(&configuration).await;
+    let operator = Operator::at(&program, &configuration).await;
+    for (words, expected) in [
+        // Perhaps a dispatcher owns it that does not run: the same later may help.
+        (vec!["endpoint", "pause", "goerlitz", "--wait-max", "1"], (3, "AB-5052")),
+        (vec!["endpoint", "pause", "Görlitz"], (1, "AB-1401")),
+        (vec!["endpoint", "pause", "inbox", "--operator", ""], (1, "AB-1401")),
+        (vec!["endpoint", "show", "goerlitz"], (1, "AB-5023")),
+        (vec!["dead", "show", "94b7ead4-a60b-5443-b4ed-b7d4042a2b91"], (1, "AB-5023")),
+        (vec!["dead", "discard", "94b7"], (1, "AB-1401")),
+    ] {
+        let (exit, code) = operator.fails(&words).await;
+        assert_eq!((exit, code.as_str()), (Some(expected.0), expected.1), "{words:?}");
+    }
+    let words = ["endpoint", "pause", "goerlitz", "--wait-max", "12"];
+    assert_eq!(
+        operator.fails(&words).await,
+        (Some(3), "AB-1410".to_owned()),
+        "and the console says so"
+    );
+    let nowhere = Operator { console: "http://127.0.0.1:1".to_owned(), configuration };
+    assert_eq!(nowhere.fails(&["endpoint", "list"]).await, (Some(3), "AB-5021".to_owned()));
+    assert!(program.end().await.success());
+}
