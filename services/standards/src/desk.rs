@@ -211,8 +211,15 @@ struct Sound {
     media_type: &'static str,
 }
 
+/// Of an application, what it needs beside itself: everything else is passed over unread.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Enclosures {
+    #[prost(message, repeated, tag = "4")]
+    attachments: Vec<canonical::Attachment>,
+}
+
 fn attachments(canonical: &[u8]) -> Vec<AttachmentNeed> {
-    let application = canonical::Application::decode(canonical).unwrap_or_default();
+    let application = Enclosures::decode(canonical).unwrap_or_default();
     let need = |attachment: canonical::Attachment| AttachmentNeed {
         name: attachment.name,
         media_type: attachment.media_type,
