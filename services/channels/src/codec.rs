@@ -9,7 +9,7 @@ mod command;
 mod event;
 mod fields;
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 pub use application::{decode_application, decode_head, encode_application};
 pub use blob::{from_bytes, to_bytes};
@@ -69,36 +69,54 @@ impl From<prost::DecodeError> for Undecodable {
     }
 }
 
-/// Builds the headers of a record in the order every record has them.
-struct Headers(Vec<(HeaderName, bytes::Bytes)>);
+/// Builds the headers of a record in the order every record has them. Values lie behind one another
+/// in one buffer, which all of them share.
+struct Headers {
+    values: String,
+    /// Each with where its value ends.
+    names: Vec<(&'static str, usize)>,
+}
 
 impl Headers {
     fn new(id: &str, source: &str, kind: &'static str, at: Timestamp) -> Self {
-        let mut headers = Self(Vec::with_capacity(24));
-        headers.add_static("ce_specversion", SPEC_VERSION);
+        let mut headers =
+            Self { values: String::with_capacity(640), names: Vec::with_capacity(24) };
+        headers.add("ce_specversion", SPEC_VERSION);
         headers.add("ce_id", id);
         headers.add("ce_source", source);
-        headers.add_static("ce_type", kind);
+        headers.add("ce_type", kind);
         // CloudEvents times end with the year 9999; without one the event is valid as well.
         headers.add_some("ce_time", Moment::from_microsecond(at.0).ok());
-        headers.add_static("content-type", CONTENT_TYPE);
-        headers.add_static("ce_codecversion", CODEC_VERSION_TEXT);
+        headers.add("content-type", CONTENT_TYPE);
+        headers.add("ce_codecversion", CODEC_VERSION_TEXT);
         headers
     }
 
-    fn add(&mut self, name: &'static str, value: impl Into<String>) {
-        self.0.push((name.into(), value.into().into()));
-    }
-
-    fn add_static(&mut self, name: &'static str, value: &'static str) {
-        self.0.push((name.into(), bytes::Bytes::from_static(value.as_bytes())));
+    fn add(&mut self, name: &'static str, value: impl fmt::Display) {
+        write!(self.values, "{value}").expect("a string takes everything");
+        self.names.push((name, self.values.len()));
     }
 
     /// CloudEvents knows no empty attributes: what is not known is not there.
-    fn add_some(&mut self, name: &'static str, value: Option<impl ToString>) {
-        if let Some(value) = value.map(|value| value.to_string()).filter(|v| !v.is_empty()) {
+    fn add_some(&mut self, name: &'static str, value: Option<impl fmt::Display>) {
+        let before = self.values.len();
+        if let Some(value) = value {
             self.add(name, value);
+            if self.values.len() == before {
+                self.names.pop();
+            }
         }
+    }
+
+    fn finish(self) -> Vec<(HeaderName, bytes::Bytes)> {
+        let mut values = bytes::Bytes::from(self.values);
+        let mut start = 0;
+        let header = |(name, end): (&'static str, usize)| {
+            let value = values.split_to(end - start);
+            start = end;
+            (name.into(), value)
+        };
+        self.names.into_iter().map(header).collect()
     }
 }
 

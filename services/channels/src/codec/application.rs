@@ -16,8 +16,8 @@ pub fn encode_application(channel: ChannelName, envelope: &Envelope, source: &st
     let head = &envelope.head;
     let id = format!("{}.{}", head.message_id, Uuid::new_v4());
     let mut headers = Headers::new(&id, source, APPLICATION, head.received_at);
-    headers.add("ce_subject", head.case_id.to_string());
-    headers.add("ce_messageid", head.message_id.to_string());
+    headers.add("ce_subject", head.case_id);
+    headers.add("ce_messageid", head.message_id);
     headers.add_some("ce_ownid", head.own_id.as_ref());
     headers.add("ce_sender", head.sender.as_str());
     headers.add("ce_authority", head.authority.as_str());
@@ -26,12 +26,12 @@ pub fn encode_application(channel: ChannelName, envelope: &Envelope, source: &st
     headers.add_some("ce_standard", Some(&head.procedure.standard));
     headers.add_some("ce_standardversion", Some(&head.procedure.version));
     headers.add_some("ce_messagetype", Some(&head.procedure.message_type));
-    headers.add_static("ce_test", if head.is_test { "true" } else { "false" });
-    headers.add("ce_sha256", head.sha256.to_string());
+    headers.add("ce_test", if head.is_test { "true" } else { "false" });
+    headers.add("ce_sha256", head.sha256);
     headers.add_some("traceparent", head.trace.as_ref());
     let key = Record::key_of(head.case_id);
     let value = to_proto(envelope).encode_to_vec().into();
-    Record { channel, key, headers: headers.0, value }
+    Record { channel, key, headers: headers.finish(), value }
 }
 
 /// What the application is, without looking into its bodies.

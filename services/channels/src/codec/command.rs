@@ -31,7 +31,7 @@ pub fn encode_command(command: &Command, source: &str) -> Record {
     };
     let key = Bytes::copy_from_slice(command.endpoint.as_str().as_bytes());
     let value = value.encode_to_vec().into();
-    Record { channel: ChannelName::control(), key, headers: headers.0, value }
+    Record { channel: ChannelName::control(), key, headers: headers.finish(), value }
 }
 
 /// The command a record carries. One whose order is not known here is a command as well

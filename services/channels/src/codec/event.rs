@@ -17,7 +17,12 @@ type Result<T> = std::result::Result<T, Undecodable>;
 pub fn encode_event(event: &Event, source: &str) -> Record {
     let headers = event_headers(event, source, EVENT);
     let value = event_to_proto(event).encode_to_vec().into();
-    Record { channel: ChannelName::status(), key: event_key(event), headers: headers.0, value }
+    Record {
+        channel: ChannelName::status(),
+        key: event_key(event),
+        headers: headers.finish(),
+        value,
+    }
 }
 
 /// The event a record tells.
@@ -33,8 +38,8 @@ pub fn decode_event(record: &Record) -> Result<Event> {
 #[must_use]
 pub fn encode_reply(reply: &ReplyEvent, source: &str) -> Record {
     let mut headers = Headers::new(&reply.id, source, REPLY, reply.at);
-    headers.add("ce_subject", reply.case_id.to_string());
-    headers.add("ce_messageid", reply.message_id.to_string());
+    headers.add("ce_subject", reply.case_id);
+    headers.add("ce_messageid", reply.message_id);
     headers.add("ce_sender", reply.sender.as_str());
     headers.add("ce_endpoint", reply.endpoint.as_str());
     headers.add_some("ce_replykind", Some(&reply.reply.kind));
@@ -54,7 +59,7 @@ pub fn encode_reply(reply: &ReplyEvent, source: &str) -> Record {
     };
     let key = Record::key_of(reply.case_id);
     let value = value.encode_to_vec().into();
-    Record { channel: ChannelName::reply(), key, headers: headers.0, value }
+    Record { channel: ChannelName::reply(), key, headers: headers.finish(), value }
 }
 
 /// The reply a record brings.
@@ -100,7 +105,7 @@ pub fn encode_dead_letter(letter: &DeadLetter, source: &str) -> Record {
     };
     let key = event_key(&letter.event);
     let value = value.encode_to_vec().into();
-    Record { channel: ChannelName::dead(), key, headers: headers.0, value }
+    Record { channel: ChannelName::dead(), key, headers: headers.finish(), value }
 }
 
 /// The dead letter a record tells.
@@ -151,7 +156,7 @@ fn event_headers(event: &Event, source: &str, kind: &'static str) -> Headers {
     headers.add_some("ce_subject", event.case_id);
     headers.add_some("ce_messageid", event.message_id);
     headers.add_some("ce_sender", event.sender.as_ref());
-    headers.add_static("ce_kind", event.kind.name());
+    headers.add("ce_kind", event.kind.name());
     headers.add_some("ce_endpoint", endpoint.or_else(|| gate(&event.kind)));
     headers.add_some("ce_state", event.delivery.as_ref().map(|d| d.state.name()));
     headers.add_some("ce_code", event.code.as_ref());
