@@ -38,6 +38,36 @@ const SPEC_VERSION: &str = "1.0";
 const CONTENT_TYPE: &str = "application/protobuf";
 const CODEC_VERSION_TEXT: &str = "1";
 
+/// The names of the headers written here, the frequent ones first.
+const OUR_NAMES: [&str; 26] = [
+    "ce_specversion",
+    "ce_id",
+    "ce_source",
+    "ce_type",
+    "ce_time",
+    "content-type",
+    "ce_codecversion",
+    "ce_subject",
+    "ce_messageid",
+    "ce_ownid",
+    "ce_sender",
+    "ce_authority",
+    "ce_domain",
+    "ce_service",
+    "ce_standard",
+    "ce_standardversion",
+    "ce_messagetype",
+    "ce_test",
+    "ce_sha256",
+    "traceparent",
+    "ce_kind",
+    "ce_endpoint",
+    "ce_state",
+    "ce_code",
+    "ce_replykind",
+    "ce_order",
+];
+
 /// A record that is not one of ours, or not undamaged. Says why, without any of its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undecodable {
@@ -118,6 +148,14 @@ impl Headers {
         };
         self.names.into_iter().map(header).collect()
     }
+}
+
+/// A header's name as records hold it: one of ours is no allocation.
+pub(crate) fn header_name(name: &str) -> HeaderName {
+    OUR_NAMES
+        .iter()
+        .find(|ours| **ours == name)
+        .map_or_else(|| name.to_owned().into(), |n| (*n).into())
 }
 
 /// Whether the headers say that the value is a `kind` of this codec.

@@ -4,7 +4,7 @@ use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 use messaging::{ChannelName, Record};
 use prost::encoding::{decode_varint, encode_varint, encoded_len_varint};
 
-use super::{CODEC_VERSION, Undecodable};
+use super::{CODEC_VERSION, Undecodable, header_name};
 
 type Result<T> = std::result::Result<T, Undecodable>;
 
@@ -63,7 +63,7 @@ pub(super) fn parse(mut bytes: Bytes) -> Result<Record> {
     }
     let mut headers = Vec::new();
     for _ in 0..count {
-        let name = text(&part(&mut bytes)?)?.to_owned().into();
+        let name = header_name(text(&part(&mut bytes)?)?);
         headers.push((name, part(&mut bytes)?));
     }
     let value = part(&mut bytes)?;

@@ -1,5 +1,7 @@
 //! The codec: what goes in comes out, the headers are a table, and damage is told, never a panic.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use messaging::{
     ApplicationHead, Attachment, Authority, CaseId, ChannelName, ClaimId, CommandId, DeadLetter,
@@ -248,6 +250,17 @@ fn what_is_encoded_is_decoded() {
         let letter = chance.dead_letter();
         assert!(decode_dead_letter(&encode_dead_letter(&letter, SOURCE)) == Ok(letter));
         assert!(from_bytes(to_bytes(&record)) == Ok(record));
+    }
+}
+
+#[test]
+fn what_is_read_back_names_its_headers_without_an_allocation() {
+    let mut chance = Chance(7);
+    for _ in 0..100 {
+        let record = from_bytes(to_bytes(&chance.record())).unwrap();
+        for (name, _) in &record.headers {
+            assert!(matches!(name, Cow::Borrowed(_)), "{name} is missing among our names");
+        }
     }
 }
 

@@ -7,11 +7,12 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
+use bytes::BytesMut;
 use messaging::{ChannelName, HeaderName, Record, Timestamp};
 use rdkafka::message::{BorrowedMessage, Headers as _, Message as _};
 
 use super::{lanes::Lanes, subscription::partition};
+use crate::codec;
 
 /// Puts `message` into its lane, and tells its bytes.
 pub(super) fn take(
@@ -33,29 +34,30 @@ pub(super) fn take(
     bytes
 }
 
-/// What `message` holds, as a record of `channel`.
+/// What `message` holds, as a record of `channel`. Its parts share one buffer.
 pub(super) fn record(message: &BorrowedMessage<'_>, channel: ChannelName) -> Record {
-    let copied = |bytes: Option<&[u8]>| bytes.map_or_else(Bytes::new, Bytes::copy_from_slice);
-    Record {
-        channel,
-        key: copied(message.key()),
-        headers: headers(message),
-        value: copied(message.payload()),
-    }
+    let (key, value) = (message.key().unwrap_or_default(), message.payload().unwrap_or_default());
+    let headers = headers(message);
+    let of_headers: usize = headers.iter().map(|(_, value)| value.len()).sum();
+    let mut parts = BytesMut::with_capacity(key.len() + of_headers + value.len());
+    let mut part = |bytes: &[u8]| {
+        parts.extend_from_slice(bytes);
+        parts.split().freeze()
+    };
+    let key = part(key);
+    let headers = headers.into_iter().map(|(name, value)| (name, part(value))).collect();
+    Record { channel, key, headers, value: part(value) }
 }
 
 /// The client panics on a name that is not UTF-8, which anybody may write; such a record goes on
 /// without headers, as one that cannot be decoded.
-fn headers(message: &BorrowedMessage<'_>) -> Vec<(HeaderName, Bytes)> {
-    let copied = || {
+fn headers<'m>(message: &'m BorrowedMessage<'_>) -> Vec<(HeaderName, &'m [u8])> {
+    let found = || {
         let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
-        let header = |header: rdkafka::message::Header<'_, &[u8]>| {
-            (
-                header.key.to_owned().into(),
-                header.value.map_or_else(Bytes::new, Bytes::copy_from_slice),
-            )
+        let header = |header: rdkafka::message::Header<'m, &'m [u8]>| {
+            (codec::header_name(header.key), header.value.unwrap_or_default())
         };
         headers.map(header).collect()
     };
-    catch_unwind(AssertUnwindSafe(copied)).unwrap_or_default()
+    catch_unwind(AssertUnwindSafe(found)).unwrap_or_default()
 }
