@@ -2,11 +2,16 @@
 
 use std::{
     fs,
+    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
+use toml::{Table, Value};
 use uuid::Uuid;
+
+/// The roles, each of which can be a process.
+pub const ROLES: [&str; 3] = ["gateway", "dispatcher", "console"];
 
 /// A configuration file that grows, beside the data of the program it configures.
 #[derive(Clone, Debug)]
@@ -15,6 +20,14 @@ pub struct Configuration {
     head: String,
     gateway: String,
     tables: String,
+    apart: Option<Apart>,
+}
+
+/// Addresses that stay when a process is started anew.
+#[derive(Clone, Copy, Debug)]
+struct Apart {
+    gateway: SocketAddr,
+    console: SocketAddr,
 }
 
 /// A folder that goes away with its last user, and stays after a failure so that it can be looked at.
@@ -112,7 +125,26 @@ impl Configuration {
             head: "data = \"data\"\n".to_owned(),
             gateway: "listen = \"127.0.0.1:0\"\n".to_owned(),
             tables: String::new(),
+            apart: None,
         }
+    }
+
+    /// A process for each role, on topics of its own with this broker.
+    #[must_use]
+    pub fn apart(broker: &str) -> Self {
+        let new = Self::new();
+        let prefix = Uuid::new_v4().simple().to_string();
+        let channel =
+            format!("channel = \"kafka://{broker}?prefix={prefix}.&partitions=3&replication=1\"");
+        let claims = format!("claims = \"file://{}/claims\"", new.folder().display());
+        let apart = Apart { gateway: free_address(), console: free_address() };
+        Self { apart: Some(apart), ..new.with_head(&channel).with_head(&claims) }
+    }
+
+    /// Whether each role is a process.
+    #[must_use]
+    pub fn is_apart(&self) -> bool {
+        self.apart.is_some()
     }
 
     /// With the data elsewhere.
@@ -185,14 +217,93 @@ impl Configuration {
     #[must_use]
     pub fn write(&self) -> PathBuf {
         let file = self.folder().join("amtsbote.toml");
-        let Self { head, gateway, tables, .. } = self;
-        let text = format!(
-            "{head}\n[gateway]\n{gateway}\n[console]\nlisten = \"127.0.0.1:0\"\n\n\
-             [telemetry]\nformat = \"json\"\n{tables}"
-        );
-        fs::write(&file, text).expect("a file in a folder of ours");
+        fs::write(&file, self.text()).expect("a file in a folder of ours");
         file
     }
+
+    fn text(&self) -> String {
+        let Self { head, gateway, tables, .. } = self;
+        format!(
+            "{head}\n[gateway]\n{gateway}\n[console]\nlisten = \"127.0.0.1:0\"\n\n\
+             [telemetry]\nformat = \"json\"\n{tables}"
+        )
+    }
+
+    /// Writes the file of one role: of all that was said, what is this role's and nothing else.
+    #[must_use]
+    pub fn write_role(&self, role: &str) -> PathBuf {
+        let apart = self.apart.expect("a configuration of roles apart");
+        let whole: Table = self.text().parse().expect("what `with` was given is TOML");
+        let mut of_role: Table = ["channel", "claims", "standards", "telemetry", "retention"]
+            .iter()
+            .filter_map(|key| Some(((*key).to_owned(), whole.get(*key)?.clone())))
+            .collect();
+        of_role.insert("data".to_owned(), format!("data-{role}").into());
+        let channels = Value::from(channels(&whole));
+        let mut own = Table::new();
+        match role {
+            "gateway" => {
+                own = whole["gateway"].as_table().cloned().unwrap_or_default();
+                own.insert("listen".to_owned(), apart.gateway.to_string().into());
+                own.insert("status".to_owned(), format!("http://{}", apart.console).into());
+                of_role.extend(taken(&whole, &["route", "sender"]));
+            }
+            "dispatcher" => {
+                own.insert("channels".to_owned(), channels);
+                own.extend(
+                    whole
+                        .get("dispatcher")
+                        .and_then(Value::as_table)
+                        .cloned()
+                        .into_iter()
+                        .flatten(),
+                );
+                of_role.extend(taken(&whole, &["endpoint"]));
+            }
+            _ => {
+                of_role.remove("claims");
+                own.insert("listen".to_owned(), apart.console.to_string().into());
+                own.insert("channels".to_owned(), channels);
+            }
+        }
+        of_role.insert(role.to_owned(), own.into());
+        if role != "console" {
+            let operations = Table::from_iter([("listen".to_owned(), "127.0.0.1:0".into())]);
+            of_role.insert("operations".to_owned(), operations.into());
+        }
+        let file = self.folder().join(format!("{role}.toml"));
+        fs::write(&file, of_role.to_string()).expect("a file in a folder of ours");
+        file
+    }
+}
+
+fn taken(whole: &Table, keys: &[&str]) -> Vec<(String, Value)> {
+    let found = keys.iter().filter_map(|key| Some(((*key).to_owned(), whole.get(*key)?.clone())));
+    found.collect()
+}
+
+/// Every channel a route names.
+fn channels(whole: &Table) -> Vec<String> {
+    let routes = whole.get("route").and_then(Value::as_array).into_iter().flatten();
+    let channel = |route: &Value| {
+        let word = |key: &str| route.get(key).and_then(Value::as_str);
+        match (word("channel"), word("domain"), word("area")) {
+            (Some(channel), _, _) => channel.to_owned(),
+            (None, Some(domain), None) => format!("application.{domain}"),
+            (None, Some(domain), Some(area)) => format!("application.{domain}.{area}"),
+            (None, None, _) => panic!("a route without channel: {route:?}"),
+        }
+    };
+    let mut channels: Vec<String> = routes.map(channel).collect();
+    channels.sort();
+    channels.dedup();
+    channels
+}
+
+/// Nobody listens there now, and hardly anybody will before we do.
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("it is bound")
 }
 
 impl Drop for Folder {

@@ -1,6 +1,7 @@
 //! The real program as a process: started, killed, asked to end, and looked at from outside.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -14,7 +15,8 @@ use tokio::{
     time::Instant,
 };
 
-use crate::{configuration::Configuration, wait};
+pub use crate::program::Program;
+use crate::wait;
 
 /// How long a start may take before a test gives up.
 pub const STARTS_WITHIN: Duration = Duration::from_secs(30);
@@ -23,18 +25,15 @@ pub const ENDS_WITHIN: Duration = Duration::from_secs(30);
 /// How much of a log a failure shows.
 const LOG_LINES_SHOWN: usize = 40;
 
-/// One run of `amtsbote run`.
+/// One process of `amtsbote run`.
 #[derive(Debug)]
-pub struct Program {
+pub struct Process {
     child: Child,
     /// Of the program itself, also where something wraps it.
     process: u32,
-    gateway: SocketAddr,
-    console: SocketAddr,
+    addresses: BTreeMap<String, SocketAddr>,
     log: PathBuf,
     started_within: Duration,
-    // Keeps the folder.
-    _configuration: Configuration,
 }
 
 /// Something to run the program under, e.g. a tracer.
@@ -96,21 +95,13 @@ pub async fn run(arguments: &[&str], folder: &Path, bound: Duration) -> std::pro
         .expect("the program can be started")
 }
 
-impl Program {
-    /// Starts the program and waits until it listens.
-    pub async fn start(configuration: &Configuration) -> Self {
-        Self::start_wrapped(configuration, Wrapper::default(), STARTS_WITHIN).await
-    }
-
-    /// As [`Program::start`], under something.
-    pub async fn start_wrapped(
-        configuration: &Configuration,
-        wrapper: Wrapper,
-        bound: Duration,
-    ) -> Self {
+impl Process {
+    /// Starts `amtsbote run ROLES` with the file, and waits until it listens. The log lies beside the
+    /// file.
+    pub async fn start(roles: &[&str], file: &Path, wrapper: Wrapper, bound: Duration) -> Self {
         let begun = Instant::now();
         let is_wrapped = !wrapper.words.is_empty();
-        let (mut child, log) = spawn(configuration, wrapper);
+        let (mut child, log) = spawn(roles, file, wrapper);
         let listening = format!("the program to listen, see {}", log.display());
         let ready = wait::until(&listening, bound, || {
             if let Some(status) = child.try_wait().expect("a child of ours") {
@@ -119,17 +110,15 @@ impl Program {
             let addresses = addresses(&log);
             async move { addresses }
         });
-        let (gateway, console) = ready.await;
+        let addresses = ready.await;
         let own = child.id().expect("it runs");
         let process = if is_wrapped { child_of(own).unwrap_or(own) } else { own };
-        let started_within = begun.elapsed();
-        let _configuration = configuration.clone();
-        Self { child, process, gateway, console, log, started_within, _configuration }
+        Self { child, process, addresses, log, started_within: begun.elapsed() }
     }
 
-    /// Starts the program, which must refuse to run, and gives what it said.
-    pub async fn refuse(configuration: &Configuration, why: &str) -> (ExitStatus, String) {
-        let (mut child, log) = spawn(configuration, Wrapper::default());
+    /// Starts it; it must refuse to run. Gives what it said.
+    pub async fn refuse(roles: &[&str], file: &Path, why: &str) -> (ExitStatus, String) {
+        let (mut child, log) = spawn(roles, file, Wrapper::default());
         let status = tokio::time::timeout(STARTS_WITHIN, child.wait())
             .await
             .unwrap_or_else(|_| panic!("the program runs in spite of {why}:\n{}", last_lines(&log)))
@@ -137,16 +126,16 @@ impl Program {
         (status, fs::read_to_string(&log).unwrap_or_default())
     }
 
-    /// Where portals push.
+    /// Where it listens: `gateway`, `console` or `operations`.
     #[must_use]
-    pub fn gateway(&self) -> SocketAddr {
-        self.gateway
+    pub fn address(&self, name: &str) -> SocketAddr {
+        *self.addresses.get(name).unwrap_or_else(|| panic!("no {name} among {:?}", self.addresses))
     }
 
-    /// Where operators look.
+    /// Everything it said that it listens on.
     #[must_use]
-    pub fn console(&self) -> SocketAddr {
-        self.console
+    pub fn listening(&self) -> Vec<&str> {
+        self.addresses.keys().map(String::as_str).collect()
     }
 
     /// Its number.
@@ -189,16 +178,26 @@ impl Program {
     /// Bytes resident at most so far.
     #[must_use]
     pub fn memory_peak(&self) -> usize {
+        self.memory("VmHWM:")
+    }
+
+    /// Bytes resident now.
+    #[must_use]
+    pub fn memory_now(&self) -> usize {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, name: &str) -> usize {
         let status =
             fs::read_to_string(format!("/proc/{}/status", self.process)).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
         let kib: usize =
             line.trim().trim_end_matches("kB").trim().parse().unwrap_or(usize::MAX / 1024);
         kib * 1024
     }
 }
 
-impl Drop for Program {
+impl Drop for Process {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("--- {}\n{}\n---", self.log.display(), last_lines(&self.log));
@@ -206,23 +205,23 @@ impl Drop for Program {
     }
 }
 
-fn spawn(configuration: &Configuration, wrapper: Wrapper) -> (Child, PathBuf) {
+fn spawn(roles: &[&str], file: &Path, wrapper: Wrapper) -> (Child, PathBuf) {
     static RUNS: AtomicU32 = AtomicU32::new(0);
-    let file = configuration.write();
-    let number = RUNS.fetch_add(1, Ordering::Relaxed);
-    let log = configuration.folder().join(format!("log-{number}"));
+    let folder = file.parent().expect("a file lies in a folder");
+    let log = folder.join(format!("log-{}", RUNS.fetch_add(1, Ordering::Relaxed)));
     let output = File::create(&log).expect("a file in a folder of ours");
     let words: Vec<String> = wrapper
         .words
         .into_iter()
         .chain([binary().display().to_string(), "run".to_owned(), "--json".to_owned()])
+        .chain(roles.iter().map(|&role| role.to_owned()))
         .chain(["--config".to_owned(), file.display().to_string()])
         .collect();
     let (program, arguments) = words.split_first().expect("at least the program");
     let child = Command::new(program)
         .args(arguments)
         .envs(wrapper.variables)
-        .current_dir(configuration.folder())
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(output.try_clone().expect("a second handle"))
         .stderr(output)
@@ -232,13 +231,15 @@ fn spawn(configuration: &Configuration, wrapper: Wrapper) -> (Child, PathBuf) {
     (child, log)
 }
 
-/// The addresses the program says it listens on: gateway and console.
-fn addresses(log: &Path) -> Option<(SocketAddr, SocketAddr)> {
+/// The addresses the program says it listens on.
+fn addresses(log: &Path) -> Option<BTreeMap<String, SocketAddr>> {
     let text = fs::read_to_string(log).ok()?;
     let line = text.lines().find(|line| line.starts_with("{\"ready\""))?;
     let said: serde_json::Value = serde_json::from_str(line).ok()?;
-    let find = |name: &str| said["ready"][name].as_str()?.parse().ok();
-    Some((find("gateway")?, find("console")?))
+    let parsed = |(name, address): (&String, &serde_json::Value)| {
+        Some((name.clone(), address.as_str()?.parse().ok()?))
+    };
+    said["ready"].as_object()?.iter().map(parsed).collect()
 }
 
 async fn signal(process: u32, name: &str) {

@@ -11,6 +11,7 @@ use crate::{
     config::{self, Config, Faults, Route},
     exit::{Exit, Stop},
     output::Output,
+    roles::Roles,
     standard,
 };
 
@@ -29,9 +30,13 @@ pub(crate) fn run(args: &Check, output: &Output) -> Result<Exit, Stop> {
         workers: 1,
         ..standards::Options::default()
     };
+    let roles = Roles::named(&args.roles);
     // What `run` would refuse is refused here.
-    drop(standard::load(options)?);
-    let warnings = warnings(&config);
+    roles.refuse(&config)?;
+    if roles.gateway {
+        drop(standard::load(options)?);
+    }
+    let warnings = warnings(&config, roles);
     let effective = config.effective();
     if output.is_json {
         output.json(&json!({ "faults": [], "configuration": effective, "warnings": warnings }));
@@ -56,26 +61,28 @@ pub(crate) fn read(file: Option<&Path>) -> Result<Config, Faults> {
 }
 
 /// What can be meant, but seldom is.
-pub(crate) fn warnings(config: &Config) -> Vec<String> {
+pub(crate) fn warnings(config: &Config, roles: Roles) -> Vec<String> {
     let mut warnings = Vec::new();
-    if config.routes.is_empty() {
+    if roles.gateway && config.routes.is_empty() {
         warnings.push(
             "no `[[route]]`: every authority is taken, on one channel per domain; what no \
              endpoint wants shows as `unrouted`"
                 .to_owned(),
         );
     }
-    for route in unread(config) {
+    // What is routed here and delivered elsewhere is nobody's fault.
+    let is_whole = roles.gateway && roles.dispatcher;
+    for route in unread(config).filter(|_| is_whole) {
         let (line, channel) = (route.line, &route.channel);
         warnings.push(format!(
             "route in line {line}: no endpoint subscribes to what it puts on `{channel}`"
         ));
     }
-    for endpoint in &config.endpoints {
+    for endpoint in config.endpoints.iter().filter(|_| roles.dispatcher) {
         let (line, name) = (endpoint.line, &endpoint.spec.name);
         let begin = format!("endpoint `{name}` in line {line}");
         let reached: Vec<_> = routes_to(config, &endpoint.spec.interests).collect();
-        if reached.is_empty() && !config.routes.is_empty() {
+        if is_whole && reached.is_empty() && !config.routes.is_empty() {
             warnings.push(format!("{begin}: no route reaches it"));
         }
         for (domain, channels) in split_domains(&reached) {

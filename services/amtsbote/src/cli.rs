@@ -22,6 +22,9 @@ Exit codes:
 /// Where `submit`, `status` and `bench` look unless told otherwise.
 const GATEWAY_URL: &str = "http://127.0.0.1:7001";
 
+/// Where `health` looks unless told otherwise.
+const CONSOLE_URL: &str = "http://127.0.0.1:7080";
+
 /// Carries applications from a portal into departmental systems.
 #[derive(Debug, Parser)]
 #[command(name = "amtsbote", version, after_help = EXIT_CODES, arg_required_else_help = true)]
@@ -59,7 +62,7 @@ impl Language {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run gateway, dispatcher and console.
+    /// Run gateway, dispatcher and console, or some of them.
     Run(Run),
     /// Show it all on this machine: sample applications, simulated departmental systems.
     Demo(Demo),
@@ -80,13 +83,15 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Print the effective configuration, or every fault in it.
     Check(Check),
+    /// Ask a process whether it works.
+    Health(Health),
     /// Print the page of a code, or all codes.
     Errors(Errors),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
-    /// Which roles; all of them if none is named. An embedded channel needs all.
+    /// Which roles; all of them if none is named. An embedded channel needs all in one process.
     #[arg(value_enum)]
     pub(crate) roles: Vec<Role>,
     /// The configuration. Without: embedded in `./data`, no endpoints.
@@ -264,6 +269,16 @@ pub(crate) struct Bench {
 pub(crate) struct Check {
     /// The configuration. Without: the defaults.
     pub(crate) config: Option<PathBuf>,
+    /// For a process with this role, or these; without: with all.
+    #[arg(long = "role", value_enum, value_name = "ROLE")]
+    pub(crate) roles: Vec<Role>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Health {
+    /// Where the process tells it: the console, or `[operations] listen`.
+    #[arg(value_name = "URL", default_value = CONSOLE_URL)]
+    pub(crate) url: String,
 }
 
 #[derive(Debug, Args)]

@@ -68,3 +68,11 @@ pub(crate) const FIRST_UNDELIVERED: &str = "AB-5042";
 pub(crate) const PROCESS_UNSEEN: &str = "AB-5043";
 /// A load after which something is missing, out of order, or unknown.
 pub(crate) const RUN_UNCLEAN: &str = "AB-5044";
+/// A key that a role apart from the others needs.
+pub(crate) const ROLE_KEY_MISSING: &str = "AB-5060";
+/// Claims that the other side would not find.
+pub(crate) const CLAIMS_APART: &str = "AB-5061";
+/// Gateway and console could not prove to each other who asks.
+pub(crate) const STATUS_UNPROVEN: &str = "AB-5062";
+/// A process that lives and cannot do its work.
+pub(crate) const NOT_READY: &str = "AB-5063";

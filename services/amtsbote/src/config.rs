@@ -58,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) endpoints: Vec<Endpoint>,
     /// `[console]`.
     pub(crate) console: Console,
+    /// `[operations]`.
+    pub(crate) operations: Operations,
     /// `[telemetry]`.
     pub(crate) telemetry: Telemetry,
     /// `[retention]`.
@@ -85,8 +87,14 @@ pub(crate) enum Backend {
 pub(crate) struct Gateway {
     /// `listen`: address and port for gRPC; port 0 takes a free one. Default `127.0.0.1:7001`.
     pub(crate) listen: SocketAddr,
-    /// `allow_plaintext`: listen unencrypted where others can reach it. Default `false`.
+    /// `allow_plaintext`: listen, and ask the console, unencrypted where others can reach it. Default
+    /// `false`.
     pub(crate) allow_plaintext: bool,
+    /// `status`: where the console is that runs in another process, e.g. `http://console:7080`.
+    /// Default: in this process.
+    pub(crate) status: Option<url::Url>,
+    /// `status_token_file`: holds what proves to that console that a gateway asks.
+    pub(crate) status_token: Option<StatusToken>,
     /// `[gateway.limits]`: bounds on what comes in.
     pub(crate) limits: gateway::Limits,
 }
@@ -135,6 +143,29 @@ pub(crate) struct Route {
     pub(crate) line: usize,
 }
 
+/// What a gateway shows a console in another process, with each question of a portal.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct StatusToken {
+    /// Where it is kept.
+    pub(crate) file: PathBuf,
+    /// At least 16 characters that a header can carry.
+    pub(crate) token: String,
+}
+
+impl StatusToken {
+    /// All that who checks it needs.
+    pub(crate) fn sha256(&self) -> Sha256 {
+        messaging::identity::sha256(self.token.as_bytes(), &[])
+    }
+}
+
+/// Nothing of it.
+impl fmt::Debug for StatusToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StatusToken").field("file", &self.file).finish_non_exhaustive()
+    }
+}
+
 /// Who hands over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dispatcher {
@@ -176,6 +207,21 @@ pub(crate) struct Console {
     pub(crate) listen: SocketAddr,
     /// `allow_plaintext`: listen unencrypted and without login where others can reach it. Default
     /// `false`.
+    pub(crate) allow_plaintext: bool,
+    /// `channels`: what it shows besides the channels of routes and dispatcher in this file. Default
+    /// none.
+    pub(crate) channels: Vec<ChannelName>,
+    /// `status_token_file`: as the gateway's in another process.
+    pub(crate) status_token: Option<StatusToken>,
+}
+
+/// Where machines look that watch a process without console.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Operations {
+    /// `listen`: address and port for `/healthz`, `/readyz` and `/metrics`. Default
+    /// `127.0.0.1:7081` with a gateway, else `127.0.0.1:7082`.
+    pub(crate) listen: Option<SocketAddr>,
+    /// `allow_plaintext`: listen unencrypted where others can reach it. Default `false`.
     pub(crate) allow_plaintext: bool,
 }
 
@@ -228,18 +274,22 @@ impl fmt::Display for Backend {
 }
 
 impl Config {
-    /// Every application channel of this installation, each once.
+    /// Every application channel this file names, each once.
     pub(crate) fn application_channels(&self) -> Vec<ChannelName> {
-        let mut channels: Vec<_> = self.routes.iter().map(|route| route.channel.clone()).collect();
-        channels.extend(self.dispatcher.channels.iter().flatten().cloned());
+        let mut channels = self.dispatched_channels();
+        channels.extend(self.console.channels.iter().cloned());
         channels.sort();
         channels.dedup();
         channels
     }
 
-    /// The channels the dispatcher reads.
+    /// The channels the dispatcher reads, each once: as it was told, else the routes'.
     pub(crate) fn dispatched_channels(&self) -> Vec<ChannelName> {
-        self.dispatcher.channels.clone().unwrap_or_else(|| self.application_channels())
+        let routed = || self.routes.iter().map(|route| route.channel.clone()).collect();
+        let mut channels: Vec<_> = self.dispatcher.channels.clone().unwrap_or_else(routed);
+        channels.sort();
+        channels.dedup();
+        channels
     }
 }
 

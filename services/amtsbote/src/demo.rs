@@ -31,9 +31,10 @@ use crate::{
     exit::{Exit, Stop},
     output::Output,
     push::{self, Answer},
+    roles::Roles,
     run::{self, Signals},
     status,
-    system::{Addresses, System},
+    system::{AllAddresses, System},
 };
 
 /// How long deliveries may take before the demonstration counts as failed.
@@ -74,10 +75,10 @@ async fn play(
     let file = folder.join("amtsbote.toml").display().to_string();
     let config = config::read_text(Some(&file), &text, folder, &|_| None)?;
     let guard = run::telemetry(&config.telemetry)?;
-    let system = System::open(config, clock.clone()).await?;
-    let addresses = system.addresses();
+    let system = System::open(config, Roles::ALL, clock.clone()).await?;
+    let addresses = system.addresses().of_all()?;
     tell_begin(&addresses, &inboxes, folder, language, output);
-    let samples = samples::all(system.standards(), &clock)?;
+    let samples = samples::all(system.standards()?, &clock)?;
     let mut serving = JoinSet::new();
     let token = shutdown.clone();
     serving.spawn(async move { system.serve(token).await });
@@ -123,7 +124,7 @@ async fn play(
 
 /// Pushes everything like a portal, then watches until departmental systems have it.
 async fn act(
-    addresses: &Addresses,
+    addresses: &AllAddresses,
     samples: &[Sample],
     language: Language,
     output: &Output,
@@ -188,7 +189,7 @@ async fn follow(
 }
 
 fn tell_begin(
-    addresses: &Addresses,
+    addresses: &AllAddresses,
     inboxes: &Inboxes,
     folder: &Path,
     language: Language,

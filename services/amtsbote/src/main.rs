@@ -13,10 +13,12 @@ mod embedded;
 mod endpoint;
 mod exit;
 mod files;
+mod health;
 mod operate;
 mod output;
 mod pages;
 mod push;
+mod roles;
 mod run;
 mod standard;
 mod status;
@@ -62,6 +64,7 @@ fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Dead(args) => runtime()?.block_on(dead::run(args, cli.lang, output)),
         Command::Standard(args) => standard::run(args, &clock::wall(), cli.lang, output),
         Command::Check(args) => check::run(args, output),
+        Command::Health(args) => runtime()?.block_on(health::run(args, output)),
         Command::Errors(args) => pages::run(args, output),
     }
 }

@@ -1,5 +1,7 @@
 //! `amtsbote run`: serves until it is asked to end.
 
+use std::net::SocketAddr;
+
 use messaging::Clock;
 use serde_json::json;
 use telemetry::Guard;
@@ -8,23 +10,25 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     check,
-    cli::{Role, Run},
+    cli::Run,
     codes,
     config::{Config, Telemetry},
     exit::{Exit, Stop},
     output::Output,
+    roles::Roles,
     system::{Addresses, System},
 };
 
 /// Runs the command.
 pub(crate) async fn run(args: &Run, clock: Clock, output: &Output) -> Result<Exit, Stop> {
     let config = check::read(args.config.as_deref())?;
-    check_roles(&args.roles, &config)?;
+    let roles = Roles::named(&args.roles);
+    roles.refuse(&config)?;
     let guard = telemetry(&config.telemetry)?;
-    for warning in check::warnings(&config) {
+    for warning in check::warnings(&config, roles) {
         tracing::warn!("{warning}");
     }
-    let served = serve(config, clock, output).await;
+    let served = serve(config, roles, clock, output).await;
     flush(guard);
     served.map(|()| Exit::Done)
 }
@@ -76,9 +80,9 @@ impl Signals {
     }
 }
 
-async fn serve(config: Config, clock: Clock, output: &Output) -> Result<(), Stop> {
+async fn serve(config: Config, roles: Roles, clock: Clock, output: &Output) -> Result<(), Stop> {
     let mut signals = Signals::catch()?;
-    let system = System::open(config, clock).await?;
+    let system = System::open(config, roles, clock).await?;
     tell_ready(&system.addresses(), output);
     let shutdown = CancellationToken::new();
     let mut serving = std::pin::pin!(system.serve(shutdown.clone()));
@@ -95,26 +99,24 @@ async fn serve(config: Config, clock: Clock, output: &Output) -> Result<(), Stop
     }
 }
 
+/// Names what listens, and nothing else.
 fn tell_ready(addresses: &Addresses, output: &Output) {
-    let Addresses { gateway, console } = addresses;
+    let all = [
+        ("gateway", addresses.gateway, "gRPC, for portals"),
+        ("console", addresses.console, "web pages, metrics, gRPC, for operators"),
+        ("operations", addresses.operations, "health and metrics"),
+    ];
+    let listening =
+        || all.iter().filter_map(|(name, address, what)| Some((name, (*address)?, what)));
     if output.is_json {
-        let (gateway, console) = (gateway.to_string(), console.to_string());
-        output.json(&json!({ "ready": { "gateway": gateway, "console": console } }));
+        let told = |(name, address, _): (&&str, SocketAddr, _)| {
+            ((*name).to_owned(), address.to_string().into())
+        };
+        let ready: serde_json::Map<_, _> = listening().map(told).collect();
+        output.json(&json!({ "ready": ready }));
         return;
     }
-    output.line(format_args!("gateway   http://{gateway}  (gRPC, for portals)"));
-    output.line(format_args!(
-        "console   http://{console}  (web pages, metrics, gRPC, for operators)"
-    ));
-}
-
-/// One process must hold all that meets on embedded files: the channel, or ledger and journal.
-fn check_roles(roles: &[Role], config: &Config) -> Result<(), Stop> {
-    let is_missing = |role: &Role| !roles.contains(role);
-    let all = [Role::Gateway, Role::Dispatcher, Role::Console];
-    if roles.is_empty() || !all.iter().any(is_missing) {
-        return Ok(());
+    for (name, address, what) in listening() {
+        output.line(format_args!("{name:<9} http://{address}  ({what})"));
     }
-    let what = format!("`{}` is for one process with all roles; name none", config.store);
-    Err(Stop::usage(codes::ROLES_APART, what))
 }

@@ -1,16 +1,17 @@
-//! All roles wired in one process: everything is opened before anything is served, and ends in the
-//! order of the path.
+//! The roles of one process, wired: everything they need is opened before anything is served, and
+//! ends in the order of the path.
 
 mod claims;
 mod housekeeping;
 mod open;
+mod start;
 #[cfg(test)]
 mod tests;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use channels::embedded::DirectoryLock;
-use messaging::{Channel, ChannelName, Claims, Clock, Result as RoleResult};
+use messaging::{Channel, ChannelName, Clock, Result as RoleResult};
 use stores::{claims::ObjectClaims, journal::Journal, ledger::Ledger};
 use telemetry::{Metrics, Readiness, names::field};
 use tokio::{
@@ -27,46 +28,99 @@ use crate::{
     exit::{Exit, Stop},
 };
 
-/// Opened, and listening; serves nothing yet.
+/// Opened, and listening; serves nothing yet. What belongs to a role that is not in this process is
+/// not there.
 #[derive(Debug)]
 pub(crate) struct System {
     config: Config,
     clock: Clock,
-    gateway: TcpListener,
-    console: TcpListener,
     addresses: Addresses,
     channel: Arc<dyn Channel>,
     /// Application channels that were there before, whoever named them then.
     found: Vec<ChannelName>,
     /// Keeps a second process away from the files of a store beside Kafka.
     lock: Option<DirectoryLock>,
-    claims: Arc<ObjectClaims>,
-    ledger: Ledger,
-    journal: Journal,
-    standards: standards::Standards,
-    routes: Vec<gateway::Route>,
+    /// The gateway's and the dispatcher's.
+    claims: Option<Arc<ObjectClaims>>,
+    gateway: Option<Gateway>,
+    /// The dispatcher's.
+    ledger: Option<Ledger>,
+    console: Option<Console>,
+    /// Where health is told in a process without console.
+    operations: Option<TcpListener>,
     metrics: Metrics,
     ready: Readiness,
 }
 
+/// What the gateway alone needs.
+#[derive(Debug)]
+struct Gateway {
+    listener: TcpListener,
+    standards: standards::Standards,
+    routes: Vec<gateway::Route>,
+    /// Asks the console where that is elsewhere.
+    forwarder: Option<gateway::Forwarder>,
+}
+
+/// What the console alone needs.
+#[derive(Debug)]
+struct Console {
+    listener: TcpListener,
+    journal: Journal,
+}
+
 /// Where it listens, with the ports it really got.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Addresses {
+    /// Portals push and ask here.
+    pub(crate) gateway: Option<SocketAddr>,
+    /// Operators look here.
+    pub(crate) console: Option<SocketAddr>,
+    /// Machines look here, where there is no console.
+    pub(crate) operations: Option<SocketAddr>,
+}
+
+/// Where a process with all roles listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AllAddresses {
     /// Portals push and ask here.
     pub(crate) gateway: SocketAddr,
     /// Operators look here.
     pub(crate) console: SocketAddr,
 }
 
+impl Addresses {
+    /// Those of a process with all roles.
+    pub(crate) fn of_all(&self) -> Result<AllAddresses, Stop> {
+        match *self {
+            Self { gateway: Some(gateway), console: Some(console), .. } => {
+                Ok(AllAddresses { gateway, console })
+            }
+            _ => Err(absent_role()),
+        }
+    }
+}
+
+/// A caller that started all roles and misses one.
+fn absent_role() -> Stop {
+    Stop::new(Exit::Defect, codes::ROLE_ENDED, "a role of this process is not there")
+}
+
 /// How a role ended.
 type Ended = (&'static str, RoleResult<()>);
 
+/// A role at work.
+type Running = Pin<Box<dyn Future<Output = RoleResult<()>> + Send>>;
+
 /// The roles at work. Each is told to end by its own token: the gateway and the dispatcher first,
-/// then the console, so that what they still say can be read.
-struct Roles {
+/// then the others, so that what they still say can be read.
+#[derive(Default)]
+struct Working {
     tasks: JoinSet<Ended>,
     producers: CancellationToken,
     readers: CancellationToken,
+    /// How many of the tasks end last.
+    readers_count: usize,
 }
 
 impl System {
@@ -76,8 +130,9 @@ impl System {
     }
 
     /// What judges documents here.
-    pub(crate) fn standards(&self) -> &standards::Standards {
-        &self.standards
+    pub(crate) fn standards(&self) -> Result<&standards::Standards, Stop> {
+        let gateway = self.gateway.as_ref().ok_or_else(absent_role)?;
+        Ok(&gateway.standards)
     }
 
     /// Serves until `shutdown`, then ends what was begun. A role that ends before is the end of all.
@@ -86,11 +141,11 @@ impl System {
     pub(crate) async fn serve(mut self, shutdown: CancellationToken) -> Result<(), Stop> {
         let time_max = self.config.shutdown_time_max;
         let lock = self.lock.take();
-        let mut roles = self.start();
+        let mut working = self.start();
         let first = tokio::select! {
             biased;
             () = shutdown.cancelled() => None,
-            ended = roles.tasks.join_next() => ended,
+            ended = working.tasks.join_next() => ended,
         };
         let failed = first.map(|ended| match outcome(ended) {
             Ok(role) => {
@@ -104,7 +159,7 @@ impl System {
         } else {
             info!("shutting down");
         }
-        let ended = roles.end(Instant::now() + time_max).await;
+        let ended = working.end(Instant::now() + time_max).await;
         drop(lock);
         match failed {
             Some(stop) => Err(stop),
@@ -112,92 +167,26 @@ impl System {
         }
     }
 
-    fn start(self) -> Roles {
-        let channels = self.application_channels();
-        self.tell_forgotten();
-        let (producers, readers) = (CancellationToken::new(), CancellationToken::new());
-        let mut tasks = JoinSet::new();
-        let status = console::StatusServer::new(
-            self.journal.clone(),
-            self.channel.clone(),
-            channels.clone(),
-            self.clock.clone(),
-        )
-        .with_shutdown(producers.clone());
-        let console = console::Parts {
-            listener: self.console,
-            journal: self.journal,
-            channel: self.channel.clone(),
-            application_channels: channels.clone(),
-            source: format!("{}:console", self.config.source),
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-            ready: self.ready.clone(),
-        };
-        let token = readers.clone();
-        tasks.spawn(async move { ("console", console::run(console, token).await) });
-
-        let dispatcher = dispatcher::Parts {
-            ledger: self.ledger.clone(),
-            channel: self.channel.clone(),
-            claims: self.claims.clone(),
-            channels: channels.clone(),
-            endpoints: self.config.endpoints.iter().map(|e| e.spec.clone()).collect(),
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-            ready: self.ready.clone(),
-            source: format!("{}:dispatcher", self.config.source),
-            seed: uuid::Uuid::new_v4().as_u64_pair().0,
-            drain_max: drain_time(self.config.shutdown_time_max),
-        };
-        let token = producers.clone();
-        tasks.spawn(async move { ("dispatcher", dispatcher::run(dispatcher, token).await) });
-
-        let mut limits = self.config.gateway.limits.clone();
-        limits.drain_time_max =
-            limits.drain_time_max.min(drain_time(self.config.shutdown_time_max));
-        let gateway = gateway::Parts {
-            listener: self.gateway,
-            standards: self.standards,
-            channel: self.channel.clone(),
-            claims: self.claims.clone(),
-            routes: self.routes,
-            limits,
-            senders: senders(&self.config),
-            clock: self.clock.clone(),
-            metrics: self.metrics,
-            source: format!("{}:gateway", self.config.source),
-        };
-        let token = producers.clone();
-        tasks.spawn(async move { ("gateway", gateway::run(gateway, status, token).await) });
-
-        let keeper = housekeeping::Keeper {
-            channel: self.channel,
-            claims: self.claims as Arc<dyn Claims>,
-            admitted: Box::new(self.ledger),
-            channels,
-            retention: self.config.retention,
-            clock: self.clock,
-        };
-        let token = readers.clone();
-        tasks.spawn(async move { ("housekeeping", keeper.run(token).await) });
-        Roles { tasks, producers, readers }
-    }
-
-    /// The routes', the dispatcher's, and what is there besides. All are read: what was accepted
-    /// before a route was renamed is delivered all the same.
-    fn application_channels(&self) -> Vec<ChannelName> {
+    /// What the dispatcher reads: as configured, and what is there besides: what was accepted before
+    /// a route was renamed is delivered all the same.
+    fn dispatched_channels(&self) -> Vec<ChannelName> {
         let mut channels = self.named_channels();
         channels.extend(self.found.iter().cloned());
-        channels.sort();
-        channels.dedup();
-        channels
+        sorted(channels)
     }
 
-    /// The routes' and the dispatcher's.
+    /// All that this process knows: the console shows also what other processes deliver.
+    fn application_channels(&self) -> Vec<ChannelName> {
+        let mut channels = self.dispatched_channels();
+        channels.extend(self.config.application_channels());
+        sorted(channels)
+    }
+
+    /// The routes', also those nobody wrote, and the dispatcher's.
     fn named_channels(&self) -> Vec<ChannelName> {
-        let mut channels = self.config.dispatcher.channels.clone().unwrap_or_default();
-        channels.extend(self.routes.iter().map(|route| route.channel.clone()));
+        let mut channels = self.config.dispatched_channels();
+        let routes = self.gateway.iter().flat_map(|gateway| &gateway.routes);
+        channels.extend(routes.map(|route| route.channel.clone()));
         channels
     }
 
@@ -212,20 +201,33 @@ impl System {
     }
 }
 
-impl Roles {
+impl Working {
+    /// Begins a role that ends as soon as it is asked to.
+    fn produce(&mut self, role: &'static str, run: impl FnOnce(CancellationToken) -> Running) {
+        let running = run(self.producers.clone());
+        self.tasks.spawn(async move { (role, running.await) });
+    }
+
+    /// Begins one that goes on until all of the former have ended.
+    fn read(&mut self, role: &'static str, run: impl FnOnce(CancellationToken) -> Running) {
+        let running = run(self.readers.clone());
+        self.readers_count += 1;
+        self.tasks.spawn(async move { (role, running.await) });
+    }
+
     /// Ends them in order; whatever is not ended by `deadline` is dropped.
     async fn end(mut self, deadline: Instant) -> Result<(), Stop> {
-        // The readers go on until nothing is told any more: two of the roles are producers.
-        const READERS: usize = 2;
         let mut first_failure = Ok(());
         self.producers.cancel();
         let in_time = timeout_at(deadline, async {
-            while let Some(ended) = self.tasks.join_next().await {
-                let outcome = outcome(ended).map(drop);
-                first_failure = std::mem::replace(&mut first_failure, Ok(())).and(outcome);
-                if self.tasks.len() <= READERS {
+            loop {
+                // The readers go on until nothing is told any more.
+                if self.tasks.len() <= self.readers_count {
                     self.readers.cancel();
                 }
+                let Some(ended) = self.tasks.join_next().await else { return };
+                let outcome = outcome(ended).map(drop);
+                first_failure = std::mem::replace(&mut first_failure, Ok(())).and(outcome);
             }
         });
         if in_time.await.is_err() {
@@ -247,15 +249,13 @@ fn outcome(ended: Result<Ended, JoinError>) -> Result<&'static str, Stop> {
     }
 }
 
+fn sorted(mut channels: Vec<ChannelName>) -> Vec<ChannelName> {
+    channels.sort();
+    channels.dedup();
+    channels
+}
+
 /// What a role may take of the whole, so that the others have some left.
 fn drain_time(shutdown_time_max: Duration) -> Duration {
     shutdown_time_max / 4 * 3
-}
-
-fn senders(config: &Config) -> gateway::Senders {
-    if config.senders.is_empty() {
-        return gateway::Senders::LocalOnly;
-    }
-    let tokens = config.senders.iter().map(|sender| (sender.name.clone(), sender.token_sha256));
-    gateway::Senders::Tokens(tokens.collect())
 }

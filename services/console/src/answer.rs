@@ -22,6 +22,12 @@ pub(crate) fn sender_of<T>(request: &Request<T>) -> Result<SenderName, Status> {
     })
 }
 
+/// Who asks for another is no gateway that is known here, or does not say for whom.
+pub(crate) fn unproven() -> Status {
+    let text = "This is for gateways of this installation; portals ask the gateway.";
+    refusal(Code::Unauthenticated, codes::UNPROVEN, text, None)
+}
+
 /// A field that is wrong.
 pub(crate) fn invalid(field: &str, text: &str) -> Status {
     let mut details = ErrorDetails::with_bad_request_violation(field, text);

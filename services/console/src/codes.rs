@@ -24,3 +24,5 @@ pub(crate) const SHUTTING_DOWN: &str = "AB-1409";
 pub(crate) const UNANSWERED: &str = "AB-1410";
 /// There is no such command.
 pub(crate) const COMMAND_UNKNOWN: &str = "AB-1411";
+/// Whoever asks for a portal's status has not proved to be a gateway.
+pub(crate) const UNPROVEN: &str = "AB-1430";

@@ -17,6 +17,7 @@ mod codes;
 mod control;
 mod convert;
 mod cursor;
+mod forwarded;
 mod projector;
 mod sentences;
 mod serve;
@@ -26,6 +27,7 @@ mod tests;
 mod web;
 
 use control::ControlServer;
+pub use forwarded::Forwarded;
 use projector::Projector;
 pub use status::StatusServer;
 
@@ -42,6 +44,8 @@ pub struct Parts {
     pub application_channels: Vec<ChannelName>,
     /// `ce_source` of the commands it issues, e.g. `amtsbote/console`.
     pub source: String,
+    /// What a gateway in another process may ask; `None` where it is in this one.
+    pub forwarded: Option<Forwarded>,
     /// The wall clock.
     pub clock: Clock,
     /// Shown on `/metrics`.
@@ -72,7 +76,7 @@ pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<()> {
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(projector.run(check.clone(), shutdown.clone()));
-    let router = serve::router(control, parts.metrics, parts.ready);
+    let router = serve::router(control, parts.metrics, parts.ready, parts.forwarded);
     let mut serving = pin!(serve::serve(parts.listener, router, shutdown.clone()));
     let first = tokio::select! {
         served = &mut serving => Ok(served),
@@ -87,6 +91,19 @@ pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<()> {
     shutdown.cancel();
     while tasks.join_next().await.is_some() {}
     served
+}
+
+/// Serves health, readiness and metrics until `shutdown`, for a process without console.
+///
+/// # Errors
+/// `Unavailable` when the listener fails.
+pub async fn operations(
+    listener: TcpListener,
+    metrics: telemetry::Metrics,
+    ready: telemetry::Readiness,
+    shutdown: CancellationToken,
+) -> Result<()> {
+    serve::serve(listener, web::machines(metrics, ready), shutdown).await
 }
 
 /// Nothing new is shown from now on, which nobody could tell from the pages.

@@ -14,9 +14,17 @@ use telemetry::{Metrics, Readiness};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, service::Routes};
-use wire::control::control_service_server::{ControlServiceServer, SERVICE_NAME};
+use wire::{
+    control::control_service_server::{ControlServiceServer, SERVICE_NAME},
+    status::status_service_server::StatusServiceServer,
+};
 
-use crate::{codes, control::ControlServer, web};
+use crate::{
+    codes,
+    control::ControlServer,
+    forwarded::{Forwarded, Proof},
+    web,
+};
 
 /// How long open requests may go on after shutdown began.
 const DRAIN_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -34,13 +42,21 @@ const HEADERS: [(header::HeaderName, &str); 5] = [
 ];
 
 /// Everything on the console's address.
-pub(crate) fn router(control: ControlServer, metrics: Metrics, ready: Readiness) -> Router {
+pub(crate) fn router(
+    control: ControlServer,
+    metrics: Metrics,
+    ready: Readiness,
+    forwarded: Option<Forwarded>,
+) -> Router {
     let journal = control.journal.clone();
     let (reporter, health) = tonic_health::server::health_reporter();
     // The health service knows the process ("") as serving from its start.
     drop(reporter);
     let mut grpc = Routes::builder();
     grpc.add_service(ControlServiceServer::new(control)).add_service(health);
+    if let Some(Forwarded { status, token_sha256 }) = forwarded {
+        grpc.add_service(StatusServiceServer::with_interceptor(status, Proof(token_sha256)));
+    }
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(wire::DESCRIPTORS)
         .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)

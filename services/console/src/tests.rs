@@ -14,9 +14,10 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tonic::Request;
 
-use crate::{Parts, StatusServer};
+use crate::{Forwarded, Parts, StatusServer};
 
 mod faults;
+mod forwarded;
 mod pages;
 mod portal;
 
@@ -32,6 +33,7 @@ struct Console {
     shutdown: CancellationToken,
     tasks: JoinSet<messaging::Result<()>>,
     address: Option<std::net::SocketAddr>,
+    forwarded: Option<Forwarded>,
 }
 
 impl Console {
@@ -52,6 +54,7 @@ impl Console {
             shutdown: CancellationToken::new(),
             tasks: JoinSet::new(),
             address: None,
+            forwarded: None,
         }
     }
 
@@ -65,6 +68,7 @@ impl Console {
             channel: self.channel.clone(),
             application_channels: vec![kfz()],
             source: "amtsbote/console".to_owned(),
+            forwarded: self.forwarded.clone(),
             clock: Clock::fixed(NOW),
             metrics: Metrics::new(),
             ready: self.ready.clone(),

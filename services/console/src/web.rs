@@ -22,6 +22,11 @@ const STYLE: &str = include_str!("../templates/style.css");
 #[derive(Clone, Debug)]
 struct Site {
     journal: Journal,
+}
+
+/// What machines are told.
+#[derive(Clone, Debug)]
+struct Machine {
     metrics: Metrics,
     ready: Readiness,
 }
@@ -31,10 +36,17 @@ pub(crate) fn router(journal: Journal, metrics: Metrics, ready: Readiness) -> Ro
         .route("/", get(applications::page))
         .route("/applications/{message_id}", get(application::page))
         .route("/style.css", get(style))
+        .with_state(Site { journal })
+        .merge(machines(metrics, ready))
+}
+
+/// What machines ask for, and nothing else.
+pub(crate) fn machines(metrics: Metrics, ready: Readiness) -> Router {
+    Router::new()
         .route("/healthz", get(machines::health))
         .route("/readyz", get(machines::readiness))
         .route("/metrics", get(machines::metrics))
-        .with_state(Site { journal, metrics, ready })
+        .with_state(Machine { metrics, ready })
 }
 
 async fn style() -> impl IntoResponse {

@@ -63,6 +63,10 @@ pub const UPLOAD_MISMATCH: &str = "AB-1051";
 pub const UPLOAD_ORDER: &str = "AB-1052";
 /// The listener cannot be served.
 pub const SERVE: &str = "AB-1060";
+/// The console, which knows the status, cannot be reached or does not answer.
+pub const CONSOLE_UNREACHABLE: &str = "AB-1070";
+/// The console does not take this gateway's questions.
+pub const CONSOLE_REFUSES: &str = "AB-1071";
 
 /// A worker ended without an answer.
 pub const CHECK_VANISHED: &str = "AB-9001";

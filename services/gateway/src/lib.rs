@@ -4,7 +4,7 @@
 //! Reading order is the path of one application: `edge` (who sends, how much at once), `intake` (the
 //! calls), `judge` (standard, identity, attachments, route), `recent` and `publish` (once, claims,
 //! append, receipt), `refusal` (what a portal sees when the answer is no), `refused` (what operations
-//! see of it).
+//! see of it). `forward` asks a console in another process what a portal asks about status.
 
 mod admission;
 mod body;
@@ -12,9 +12,11 @@ pub mod codes;
 mod connections;
 mod convert;
 mod edge;
+mod forward;
 mod intake;
 mod judge;
 pub mod limits;
+mod pace;
 mod publish;
 mod rate;
 mod recent;
@@ -27,6 +29,7 @@ mod server;
 mod tests;
 mod ticket;
 
+pub use forward::Forwarder;
 pub use limits::Limits;
 pub use route::Route;
 pub use senders::Senders;

@@ -155,6 +155,26 @@ impl Refusal {
         .retry_after(RETRY_WAIT)
     }
 
+    pub(crate) fn console_unreachable(wait: Duration) -> Refused {
+        Self::new(
+            Code::Unavailable,
+            codes::CONSOLE_UNREACHABLE,
+            "Der Bearbeitungsstand kann gerade nicht abgefragt werden; angenommen wird weiterhin.",
+            "The status cannot be asked for at this moment; applications are taken all the same.",
+        )
+        .retry_after(wait.max(RETRY_WAIT))
+    }
+
+    pub(crate) fn console_refuses() -> Refused {
+        Self::new(
+            Code::Unavailable,
+            codes::CONSOLE_REFUSES,
+            "Der Bearbeitungsstand kann nicht abgefragt werden; der Betrieb ist zu verständigen.",
+            "The status cannot be asked for; tell the operators.",
+        )
+        .retry_after(OUTAGE_WAIT)
+    }
+
     pub(crate) fn answers_unread() -> Refused {
         Box::new(Self::new(
             Code::DeadlineExceeded,

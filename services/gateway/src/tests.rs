@@ -2,6 +2,7 @@
 
 mod answers;
 mod edge;
+mod forward;
 mod stream;
 mod submit;
 mod upload;

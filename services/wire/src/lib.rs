@@ -18,5 +18,9 @@ pub use generated::amtsbote::{
     status::v1 as status,
 };
 
+/// Metadata of a `StatusService` call that a gateway makes for a portal: the portal's sender name.
+/// Worth something only beside the proof that a gateway calls.
+pub const SENDER_METADATA: &str = "amtsbote-sender";
+
 /// All protos as an encoded `FileDescriptorSet`, for reflection and for mapping by name.
 pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));

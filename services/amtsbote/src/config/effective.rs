@@ -8,7 +8,7 @@ use dispatcher::{AfterDeadLetter, Interest};
 use messaging::RetryPolicy;
 use toml::{Table, Value};
 
-use super::{Config, Endpoint, Route, limits, words};
+use super::{Config, Endpoint, Route, StatusToken, limits, words};
 
 /// Instead of what could be a secret.
 const MASKED: &str = "***";
@@ -27,6 +27,7 @@ impl Config {
         table.put("standards", self.standards_table());
         table.put("dispatcher", self.dispatcher_table());
         table.put("console", self.console_table());
+        table.put("operations", self.operations_table());
         table.put("telemetry", self.telemetry_table());
         table.put("retention", self.retention_table());
         let senders = self.senders.iter().map(|sender| {
@@ -45,6 +46,10 @@ impl Config {
         let mut table = Table::new();
         table.put("listen", self.gateway.listen.to_string());
         table.put("allow_plaintext", self.gateway.allow_plaintext);
+        if let Some(url) = &self.gateway.status {
+            table.put("status", url.as_str());
+        }
+        put_token(&mut table, self.gateway.status_token.as_ref());
         table.put("limits", limits::write(&self.gateway.limits));
         table
     }
@@ -72,6 +77,19 @@ impl Config {
         let mut table = Table::new();
         table.put("listen", self.console.listen.to_string());
         table.put("allow_plaintext", self.console.allow_plaintext);
+        let channels = self.console.channels.iter().map(|channel| channel.as_str().to_owned());
+        table.put("channels", channels.collect::<Vec<_>>());
+        put_token(&mut table, self.console.status_token.as_ref());
+        table
+    }
+
+    fn operations_table(&self) -> Table {
+        let mut table = Table::new();
+        // The default depends on the roles.
+        if let Some(listen) = self.operations.listen {
+            table.put("listen", listen.to_string());
+        }
+        table.put("allow_plaintext", self.operations.allow_plaintext);
         table
     }
 
@@ -106,6 +124,12 @@ trait Put {
 impl Put for Table {
     fn put(&mut self, key: &str, value: impl Into<Value>) {
         self.insert(key.to_owned(), value.into());
+    }
+}
+
+fn put_token(table: &mut Table, token: Option<&StatusToken>) {
+    if let Some(StatusToken { file, .. }) = token {
+        table.put("status_token_file", file.display().to_string());
     }
 }
 

@@ -87,6 +87,7 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
     let routes = routes.into_iter().map(|(route, _)| route).collect();
     let endpoints = endpoints::read(&root, source.folder);
     let console = sections::console(&root);
+    let operations = sections::operations(&root);
     let telemetry = sections::telemetry(&root);
     let retention = sections::retention(&root);
     root.close();
@@ -104,6 +105,7 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
         dispatcher,
         endpoints,
         console,
+        operations,
         telemetry,
         retention,
     })

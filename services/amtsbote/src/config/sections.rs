@@ -9,10 +9,10 @@ use messaging::{ChannelName, Sha256};
 use sha2::Digest as _;
 
 use super::{
-    Console, Dispatcher, Gateway, Retention, Sender, Standards, Telemetry, limits,
-    read::refuse_twice, section::Section,
+    Console, Dispatcher, Gateway, Operations, Retention, Sender, Standards, StatusToken, Telemetry,
+    limits, read::refuse_twice, section::Section,
 };
-use crate::codes;
+use crate::{codes, roles};
 
 const GATEWAY_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 7001);
 const CONSOLE_LISTEN: SocketAddr = SocketAddr::new(LOOPBACK, 7080);
@@ -42,9 +42,45 @@ pub(super) fn gateway(root: &Section<'_>, has_senders: bool) -> Gateway {
         let what = format!("`{listen}` can be reached by others, and there is no `[[sender]]`");
         section.fault("listen", codes::KEYS_CONTRADICT, what);
     }
+    let status = section.parsed("status", console_url);
+    if status.as_ref().is_some_and(|url| !roles::is_loopback(url)) && !allow_plaintext {
+        let what = "is asked unencrypted where others can listen; set `allow_plaintext = true` if \
+                    something between encrypts";
+        section.fault("status", codes::PLAINTEXT_REFUSED, what);
+    }
+    let status_token = status_token(&section);
     let limits = limits::read(&section);
     section.close();
-    Gateway { listen, allow_plaintext, limits }
+    Gateway { listen, allow_plaintext, status, status_token, limits }
+}
+
+/// What both sides hold: see [`StatusToken`].
+fn status_token(section: &Section<'_>) -> Option<StatusToken> {
+    let file = section.path("status_token_file")?;
+    let is_carried = |token: &String| token.bytes().all(|b| b.is_ascii_graphic());
+    match token_text(&file) {
+        Ok(token) if is_carried(&token) => Some(StatusToken { file, token }),
+        Ok(_) => {
+            let what = format!("`{}` holds characters no header can carry", file.display());
+            section.fault("status_token_file", codes::SECRET_MISSING, what);
+            None
+        }
+        Err(what) => {
+            section.fault("status_token_file", codes::SECRET_MISSING, what);
+            None
+        }
+    }
+}
+
+/// A URL of a console: nothing but where it is. What is refused is not shown: it may hold a password.
+fn console_url(text: &str) -> Result<url::Url, String> {
+    let is_place = |url: &url::Url| {
+        let is_bare = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
+        let is_nobodys = url.username().is_empty() && url.password().is_none();
+        url.scheme() == "http" && url.has_host() && is_bare && is_nobodys
+    };
+    let url = url::Url::parse(text).ok().filter(is_place);
+    url.ok_or_else(|| "is no URL like `http://console:7080`".to_owned())
 }
 
 /// `[[sender]]`.
@@ -90,25 +126,28 @@ pub(super) fn standards(root: &Section<'_>) -> Standards {
 /// `[dispatcher]`.
 pub(super) fn dispatcher(root: &Section<'_>) -> Dispatcher {
     let section = root.section("dispatcher");
-    let channels = section.texts("channels").and_then(|texts| {
-        let mut channels = Some(Vec::new());
-        for text in texts {
-            match ChannelName::new(&text) {
-                Ok(channel) if channel.is_application() => {
-                    channels.iter_mut().for_each(|known| known.push(channel.clone()));
-                }
-                Ok(_) | Err(_) => {
-                    // What was meant is unknown, so nothing is told of what it lacks.
-                    channels = None;
-                    let what = format!("`{text}` is not `application.<domain>[.<area>]`");
-                    section.fault("channels", codes::VALUE_WRONG, what);
-                }
-            }
-        }
-        channels
-    });
+    let channels = application_channels(&section);
     section.close();
     Dispatcher { channels }
+}
+
+/// `None` where nothing was written, or where what was meant is unknown, so that nothing is told of
+/// what it lacks.
+fn application_channels(section: &Section<'_>) -> Option<Vec<ChannelName>> {
+    let mut channels = Some(Vec::new());
+    for text in section.texts("channels")? {
+        match ChannelName::new(&text) {
+            Ok(channel) if channel.is_application() => {
+                channels.iter_mut().for_each(|known| known.push(channel.clone()));
+            }
+            Ok(_) | Err(_) => {
+                channels = None;
+                let what = format!("`{text}` is not `application.<domain>[.<area>]`");
+                section.fault("channels", codes::VALUE_WRONG, what);
+            }
+        }
+    }
+    channels
 }
 
 /// `[console]`.
@@ -117,8 +156,22 @@ pub(super) fn console(root: &Section<'_>) -> Console {
     let listen = section.parsed("listen", address).unwrap_or(CONSOLE_LISTEN);
     let allow_plaintext = section.flag("allow_plaintext").unwrap_or_default();
     refuse_plaintext(&section, listen, allow_plaintext);
+    let channels = application_channels(&section).unwrap_or_default();
+    let status_token = status_token(&section);
     section.close();
-    Console { listen, allow_plaintext }
+    Console { listen, allow_plaintext, channels, status_token }
+}
+
+/// `[operations]`.
+pub(super) fn operations(root: &Section<'_>) -> Operations {
+    let section = root.section("operations");
+    let listen = section.parsed("listen", address);
+    let allow_plaintext = section.flag("allow_plaintext").unwrap_or_default();
+    if let Some(listen) = listen {
+        refuse_plaintext(&section, listen, allow_plaintext);
+    }
+    section.close();
+    Operations { listen, allow_plaintext }
 }
 
 /// `[telemetry]`.
@@ -183,6 +236,12 @@ fn refuse_plaintext(section: &Section<'_>, listen: SocketAddr, is_allowed: bool)
 }
 
 fn token_hash(file: &Path) -> Result<Sha256, String> {
+    let token = token_text(file)?;
+    Ok(Sha256(sha2::Sha256::digest(token.as_bytes()).into()))
+}
+
+/// White space around it is none of it.
+fn token_text(file: &Path) -> Result<String, String> {
     let name = file.display();
     let mut text = String::new();
     fs::File::open(file)
@@ -194,5 +253,5 @@ fn token_hash(file: &Path) -> Result<Sha256, String> {
         let rule = format!("a token has at least {TOKEN_CHARS_MIN}");
         return Err(format!("`{name}` holds {chars} characters; {rule}"));
     }
-    Ok(Sha256(sha2::Sha256::digest(token.as_bytes()).into()))
+    Ok(token.to_owned())
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs, path::Path};
 
 use super::{Config, Fault, read_text};
-use crate::check;
+use crate::{check, roles::Roles};
 
 /// As `deploy/` ships it.
 const EXAMPLE: &str = include_str!("../../../../deploy/amtsbote.example.toml");
@@ -232,19 +232,26 @@ fn the_example_is_valid_and_shows_every_section() {
     let config = read_text(Some("example"), EXAMPLE, &folder, &|_| None);
     fs::remove_dir_all(folder).unwrap();
     let config = config.unwrap_or_else(|faults| panic!("{:#?}", faults.0));
-    assert_eq!(check::warnings(&config), Vec::<String>::new());
+    assert_eq!(check::warnings(&config, Roles::ALL), Vec::<String>::new());
     assert!(!config.endpoints.is_empty() && !config.routes.is_empty());
 }
 
 #[test]
 fn every_key_is_documented() {
+    let folder = std::env::temp_dir().join(format!("amtsbote-{}", uuid::Uuid::new_v4()));
+    fs::create_dir_all(&folder).unwrap();
+    let token = folder.join("token").display().to_string();
+    fs::write(&token, "a-token-of-some-length").unwrap();
     let text = format!(
-        "[[sender]]\nname = \"p\"\ntoken_file = \"Cargo.toml\"\n[telemetry]\n\
+        "[[sender]]\nname = \"p\"\ntoken_file = \"{token}\"\n[telemetry]\n\
          otlp = \"http://127.0.0.1:1\"\n[dispatcher]\nchannels = [\"application.kfz\"]\n\
+         [gateway]\nstatus = \"http://127.0.0.1:1\"\nstatus_token_file = \"{token}\"\n\
+         [operations]\nlisten = \"127.0.0.1:0\"\n\
          [[route]]\ndomain = \"kfz\"\n{ENDPOINT}"
     );
     let text = text.replace("[{}]", "[{ domain = \"kfz\" }]");
     let effective = read(&text).unwrap().effective();
+    fs::remove_dir_all(folder).unwrap();
     let mut keys = BTreeSet::from(["area".to_owned(), "max_elapsed_time".to_owned()]);
     collect_keys(&effective.into(), &mut keys);
     let is_said =
@@ -256,7 +263,7 @@ fn every_key_is_documented() {
 #[test]
 fn what_can_be_meant_but_seldom_is_is_warned_about() {
     let warned = |text: &str, expected: &[&str]| {
-        let warnings = check::warnings(&read(text).unwrap());
+        let warnings = check::warnings(&read(text).unwrap(), Roles::ALL);
         assert_eq!(warnings.len(), expected.len(), "{warnings:?}");
         for (warning, expected) in warnings.iter().zip(expected) {
             assert!(warning.contains(expected), "{warning}");

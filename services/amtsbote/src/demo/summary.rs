@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use wire::{intake::Refusal, status::ApplicationStatus};
 
 use super::{inbox::Arrived, samples::Sample};
-use crate::{cli::Language, output::Output, status, system::Addresses, violations};
+use crate::{cli::Language, output::Output, status, system::AllAddresses, violations};
 
 /// Violations shown of each refused document; the others are counted.
 const VIOLATIONS_SHOWN: usize = 3;
@@ -116,7 +116,12 @@ impl Outcome {
 }
 
 /// Prints it.
-pub(super) fn tell(outcome: &Outcome, addresses: &Addresses, language: Language, output: &Output) {
+pub(super) fn tell(
+    outcome: &Outcome,
+    addresses: &AllAddresses,
+    language: Language,
+    output: &Output,
+) {
     if output.is_json {
         output.json(&as_json(outcome));
         return;
@@ -192,12 +197,17 @@ fn delivered_text(
 }
 
 /// Commands that work as they stand, while everything runs.
-fn tell_how_to_look(outcome: &Outcome, addresses: &Addresses, language: Language, output: &Output) {
+fn tell_how_to_look(
+    outcome: &Outcome,
+    addresses: &AllAddresses,
+    language: Language,
+    output: &Output,
+) {
     // The one with the longest story.
     let longest = outcome.statuses.iter().max_by_key(|status| status.timeline.len());
     let Some(application) = longest else { return };
     let program = std::env::args().next().unwrap_or_else(|| "amtsbote".to_owned());
-    let Addresses { gateway, console } = addresses;
+    let AllAddresses { gateway, console } = addresses;
     let id = &application.message_id;
     output.line(language.of("\nEine Nachricht ansehen:", "\nLook at one:"));
     output.line(format_args!("  {program} status {id} --to http://{gateway}"));

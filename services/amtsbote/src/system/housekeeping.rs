@@ -24,7 +24,8 @@ pub(super) struct Keeper {
     pub(super) channel: Arc<dyn Channel>,
     pub(super) claims: Arc<dyn Claims>,
     /// How far the ledger has come: what is before that is admitted, and its claims are pinned.
-    pub(super) admitted: Box<dyn StoredPositions>,
+    /// `None`: the ledgers are in other processes, and their pins alone say what they need.
+    pub(super) admitted: Option<Box<dyn StoredPositions>>,
     /// Those that carry applications.
     pub(super) channels: Vec<ChannelName>,
     pub(super) retention: Retention,
@@ -98,9 +99,28 @@ impl Keeper {
     /// admitted, however long ago: after a long standstill, all of them look old.
     async fn sweep(&self, now: Timestamp, mark: &mut Option<Mark>) -> Result<()> {
         let unused_before = before(now, self.retention.claims_unused);
+        let used_before = match &self.admitted {
+            Some(admitted) => self.passed(now, mark, admitted.as_ref()).await?,
+            // As long as the channel promises its record, and longer where a ledger pins it.
+            None => before(now, self.retention.claims_used),
+        };
+        let claims = self.claims.sweep(unused_before, used_before).await?;
+        if 0 < claims {
+            info!(claims, "swept");
+        }
+        Ok(())
+    }
+
+    /// Before when used claims can be judged. Sets the next mark.
+    async fn passed(
+        &self,
+        now: Timestamp,
+        mark: &mut Option<Mark>,
+        admitted: &dyn StoredPositions,
+    ) -> Result<Timestamp> {
         let mut used_before = NEVER;
         if let Some(passed) = mark
-            && self.is_admitted(&passed.ends).await?
+            && is_admitted(admitted, &passed.ends).await?
         {
             used_before = passed.used_before;
             *mark = None;
@@ -109,11 +129,7 @@ impl Keeper {
             let used_before = before(now, self.retention.claims_used);
             *mark = Some(Mark { used_before, ends: self.ends().await? });
         }
-        let claims = self.claims.sweep(unused_before, used_before).await?;
-        if 0 < claims {
-            info!(claims, "swept");
-        }
-        Ok(())
+        Ok(used_before)
     }
 
     async fn ends(&self) -> Result<Vec<Position>> {
@@ -123,16 +139,16 @@ impl Keeper {
         }
         Ok(ends)
     }
+}
 
-    async fn is_admitted(&self, ends: &[Position]) -> Result<bool> {
-        for end in ends {
-            let next = self.admitted.next_offset(&end.partition).await?;
-            if next.unwrap_or(0) < end.offset {
-                return Ok(false);
-            }
+async fn is_admitted(admitted: &dyn StoredPositions, ends: &[Position]) -> Result<bool> {
+    for end in ends {
+        let next = admitted.next_offset(&end.partition).await?;
+        if next.unwrap_or(0) < end.offset {
+            return Ok(false);
         }
-        Ok(true)
     }
+    Ok(true)
 }
 
 fn before(now: Timestamp, age: Duration) -> Timestamp {

@@ -1,6 +1,12 @@
-//! Opens everything there is to open, before anything is served.
+//! Opens what the roles of this process need, before anything is served.
 
-use std::{collections::BTreeSet, fs, net::SocketAddr, path::Path, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fs,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use channels::{
     embedded::{DirectoryLock, Durability, EmbeddedChannel},
@@ -12,11 +18,12 @@ use stores::{claims::ObjectClaims, journal::Journal, ledger::Ledger};
 use telemetry::{Metrics, Readiness};
 use tokio::net::TcpListener;
 
-use super::{Addresses, System, claims};
+use super::{Addresses, Console, Gateway, System, claims};
 use crate::{
     codes,
     config::{ChannelBackend, ClaimsBackend, Config},
     exit::{Exit, Stop},
+    roles::Roles,
     standard,
 };
 
@@ -24,97 +31,168 @@ use crate::{
 const LEDGER_FILE: &str = "ledger.sqlite";
 const JOURNAL_FILE: &str = "journal.sqlite";
 
-/// What lies on disk.
+/// Where health is told on this machine, unless said otherwise.
+const GATEWAY_OPERATIONS_PORT: u16 = 7081;
+const OPERATIONS_PORT: u16 = 7082;
+
+/// What lies on disk or behind a broker; of it, what the roles need.
 struct Stores {
     channel: Arc<dyn Channel>,
     /// Application channels that were there before.
     found: Vec<ChannelName>,
     lock: Option<DirectoryLock>,
-    claims: Arc<ObjectClaims>,
-    ledger: Ledger,
-    journal: Journal,
+    claims: Option<Arc<ObjectClaims>>,
+    ledger: Option<Ledger>,
+    journal: Option<Journal>,
 }
 
 impl System {
-    /// Listens, then opens. What is wrong with an address, a folder, a file or a standard ends here.
-    pub(crate) async fn open(config: Config, clock: Clock) -> Result<Self, Stop> {
-        let gateway = listen("gateway", config.gateway.listen).await?;
-        let console = listen("console", config.console.listen).await?;
-        let addresses = Addresses { gateway: address(&gateway)?, console: address(&console)? };
-        let options = standards::Options {
-            paths: config.standards.paths.clone(),
-            workers: config.standards.workers,
-            ..standards::Options::default()
-        };
-        let loading = tokio::task::spawn_blocking(move || standard::load(options));
-        let channel = config.channel.clone();
-        let (store, claims) = (config.store.folder().to_owned(), config.claims.clone());
+    /// Listens, then opens what `roles` need. What is wrong with an address, a folder, a file or a
+    /// standard ends here.
+    pub(crate) async fn open(config: Config, roles: Roles, clock: Clock) -> Result<Self, Stop> {
+        let listeners = Listeners::bind(&config, roles).await?;
+        let addresses = listeners.addresses()?;
+        let loading = load_standards(&config, roles);
+        let backends = Backends::of(&config, roles);
         let stores_clock = clock.clone();
-        let opening = tokio::task::spawn_blocking(move || {
-            open_stores(&channel, &store, &claims, stores_clock)
-        });
+        let opening = tokio::task::spawn_blocking(move || backends.open(stores_clock));
         let (standards, stores) = tokio::join!(loading, opening);
         // Of two faults the stores' is told, as it is the more urgent one.
         let Stores { channel, found, lock, claims, ledger, journal } = joined(stores)?;
-        if config.claims.is_shared() {
-            claims::meet(&claims).await?;
+        if let Some(claims) = claims.as_ref().filter(|_| config.claims.is_shared()) {
+            claims::meet(claims).await?;
         }
-        let standards = joined(standards)?;
-        let routes = routes(&config, &standards);
+        let standards = standards?;
+        let forwarder = forwarder(&config, roles)?;
+        let gateway = listeners.gateway.zip(standards).map(|(listener, standards)| {
+            let routes = routes(&config, &standards);
+            Gateway { listener, standards, routes, forwarder }
+        });
+        let console = listeners.console.zip(journal);
         Ok(Self {
             config,
             clock,
-            gateway,
-            console,
             addresses,
             channel,
             found,
             lock,
             claims,
+            gateway,
             ledger,
-            journal,
-            standards,
-            routes,
+            console: console.map(|(listener, journal)| Console { listener, journal }),
+            operations: listeners.operations,
             metrics: Metrics::new(),
             ready: Readiness::new(),
         })
     }
 }
 
-/// The channel first: its lock, or one in its place, keeps a second process away from everything.
-fn open_stores(
-    channel: &ChannelBackend,
-    store: &Path,
-    claims: &ClaimsBackend,
-    clock: Clock,
-) -> Result<Stores, Stop> {
-    let mut folders = BTreeSet::from([store]);
-    folders.extend(claims.own_folder());
-    if let ChannelBackend::Embedded(backend) = channel {
-        folders.insert(backend.folder());
+/// One for each that listens.
+struct Listeners {
+    gateway: Option<TcpListener>,
+    console: Option<TcpListener>,
+    operations: Option<TcpListener>,
+}
+
+impl Listeners {
+    async fn bind(config: &Config, roles: Roles) -> Result<Self, Stop> {
+        let port = if roles.gateway { GATEWAY_OPERATIONS_PORT } else { OPERATIONS_PORT };
+        let otherwise = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let operations = config.operations.listen.unwrap_or(otherwise);
+        Ok(Self {
+            gateway: listen("gateway", config.gateway.listen, roles.gateway).await?,
+            console: listen("console", config.console.listen, roles.console).await?,
+            operations: listen("operations", operations, !roles.console).await?,
+        })
     }
-    for folder in folders {
-        check_writable(folder)?;
+
+    fn addresses(&self) -> Result<Addresses, Stop> {
+        Ok(Addresses {
+            gateway: self.gateway.as_ref().map(address).transpose()?,
+            console: self.console.as_ref().map(address).transpose()?,
+            operations: self.operations.as_ref().map(address).transpose()?,
+        })
     }
-    let opened = || {
-        let (channel, found, lock): (Arc<dyn Channel>, _, _) = match channel {
+}
+
+/// Only who judges needs them: they are most of what a process has in memory at its start.
+async fn load_standards(config: &Config, roles: Roles) -> Result<Option<Standards>, Stop> {
+    if !roles.gateway {
+        return Ok(None);
+    }
+    let options = standards::Options {
+        paths: config.standards.paths.clone(),
+        workers: config.standards.workers,
+        ..standards::Options::default()
+    };
+    joined(tokio::task::spawn_blocking(move || standard::load(options)).await).map(Some)
+}
+
+/// Where the stores are, and what of them is opened.
+struct Backends {
+    roles: Roles,
+    channel: ChannelBackend,
+    store: PathBuf,
+    claims: ClaimsBackend,
+}
+
+impl Backends {
+    fn of(config: &Config, roles: Roles) -> Self {
+        let (channel, store) = (config.channel.clone(), config.store.folder().to_owned());
+        Self { roles, channel, store, claims: config.claims.clone() }
+    }
+
+    fn open(self, clock: Clock) -> Result<Stores, Stop> {
+        self.check_folders()?;
+        self.open_all(clock).map_err(|failure| Stop::at_start(&failure))
+    }
+
+    /// Ledger or journal.
+    fn has_store(&self) -> bool {
+        self.roles.dispatcher || self.roles.console
+    }
+
+    fn has_claims(&self) -> bool {
+        self.roles.gateway || self.roles.dispatcher
+    }
+
+    fn check_folders(&self) -> Result<(), Stop> {
+        let mut folders = BTreeSet::new();
+        folders.extend(self.has_store().then_some(self.store.as_path()));
+        folders.extend(self.claims.own_folder().filter(|_| self.has_claims()));
+        if let ChannelBackend::Embedded(backend) = &self.channel {
+            folders.insert(backend.folder());
+        }
+        folders.into_iter().try_for_each(check_writable)
+    }
+
+    /// The channel first: its lock, or one in its place, keeps a second process away from everything.
+    fn open_all(self, clock: Clock) -> Result<Stores, Failure> {
+        let (channel, found, lock): (Arc<dyn Channel>, _, _) = match &self.channel {
             ChannelBackend::Embedded(backend) => {
                 let channel = EmbeddedChannel::open_with(backend.folder(), clock, durability())?;
                 let found = channel.application_channels();
                 (channel, found, None)
             }
             ChannelBackend::Kafka(settings) => {
-                let lock = DirectoryLock::take(store)?;
+                let lock =
+                    self.has_store().then(|| DirectoryLock::take(&self.store)).transpose()?;
                 // Topics outlive what names them; those that nobody names are left to their owner.
-                (KafkaChannel::open((**settings).clone(), clock)?, Vec::new(), Some(lock))
+                (KafkaChannel::open((**settings).clone(), clock)?, Vec::new(), lock)
             }
         };
-        let claims = claims::open(claims)?;
-        let ledger = Ledger::open(&store.join(LEDGER_FILE))?;
-        let journal = Journal::open(&store.join(JOURNAL_FILE))?;
-        Ok(Stores { channel, found, lock, claims, ledger, journal })
-    };
-    opened().map_err(|failure: Failure| Stop::at_start(&failure))
+        let claims = || claims::open(&self.claims);
+        let ledger = || Ledger::open(&self.store.join(LEDGER_FILE));
+        let journal = || Journal::open(&self.store.join(JOURNAL_FILE));
+        Ok(Stores {
+            channel,
+            found,
+            lock,
+            claims: self.has_claims().then(claims).transpose()?,
+            ledger: self.roles.dispatcher.then(ledger).transpose()?,
+            journal: self.roles.console.then(journal).transpose()?,
+        })
+    }
 }
 
 /// Says which folder it is and why, before a database says "unable to open".
@@ -146,8 +224,24 @@ fn durability() -> Durability {
     }
 }
 
-async fn listen(role: &str, address: SocketAddr) -> Result<TcpListener, Stop> {
-    TcpListener::bind(address).await.map_err(|error| {
+/// Portals ask the gateway; where the console is elsewhere, it asks on.
+fn forwarder(config: &Config, roles: Roles) -> Result<Option<gateway::Forwarder>, Stop> {
+    let gateway = &config.gateway;
+    let (false, Some(url)) = (roles.console, &gateway.status) else { return Ok(None) };
+    let token = gateway.status_token.as_ref().map(|token| token.token.as_str());
+    let made = gateway::Forwarder::new(url.as_str(), token);
+    made.map(Some).map_err(|failure| Stop::at_start(&failure))
+}
+
+async fn listen(
+    role: &str,
+    address: SocketAddr,
+    is_here: bool,
+) -> Result<Option<TcpListener>, Stop> {
+    if !is_here {
+        return Ok(None);
+    }
+    TcpListener::bind(address).await.map(Some).map_err(|error| {
         let what = format!("the {role} cannot listen on {address}: {error}");
         Stop::usage(codes::ADDRESS_TAKEN, what)
     })

@@ -7,7 +7,7 @@ use channels::embedded::EmbeddedChannel;
 use messaging::{Channel as _, Record, Timestamp};
 
 use super::*;
-use crate::config;
+use crate::{config, roles::Roles};
 
 const CONFIGURATION: &str = "[gateway]\nlisten = \"127.0.0.1:0\"\n[console]\n\
      listen = \"127.0.0.1:0\"\n[[route]]\ndomain = \"kfz\"\narea = \"neu\"\n\
@@ -36,8 +36,8 @@ async fn a_renamed_route_strands_nothing() {
     }
     drop(channel);
     let config = config::read_text(Some("t.toml"), CONFIGURATION, &folder.0, &|_| None).unwrap();
-    let system = System::open(config, clock).await.unwrap();
-    let channels = system.application_channels();
+    let system = System::open(config, Roles::ALL, clock).await.unwrap();
+    let channels = system.dispatched_channels();
     let channels: Vec<_> = channels.iter().map(ChannelName::as_str).collect();
     assert_eq!(channels, ["application.kfz.alt", "application.kfz.neu"]);
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde_json::json;
 
-use super::Site;
+use super::Machine;
 
 /// The process answers.
 pub(super) async fn health() -> Json<serde_json::Value> {
@@ -16,8 +16,8 @@ pub(super) async fn health() -> Json<serde_json::Value> {
 }
 
 /// Whether every component can do its work, and what is wrong if not.
-pub(super) async fn readiness(State(site): State<Site>) -> Response {
-    let components: Vec<_> = site.ready.components();
+pub(super) async fn readiness(State(machine): State<Machine>) -> Response {
+    let components: Vec<_> = machine.ready.components();
     let is_ready = components.iter().all(|component| component.reason.is_none());
     let told: Vec<_> = components
         .into_iter()
@@ -34,7 +34,7 @@ pub(super) async fn readiness(State(site): State<Site>) -> Response {
 }
 
 /// Prometheus' text format.
-pub(super) async fn metrics(State(site): State<Site>) -> impl IntoResponse {
+pub(super) async fn metrics(State(machine): State<Machine>) -> impl IntoResponse {
     let content = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, content)], site.metrics.render())
+    ([(header::CONTENT_TYPE, content)], machine.metrics.render())
 }

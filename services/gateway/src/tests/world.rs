@@ -77,6 +77,14 @@ impl World {
     }
 
     pub(super) async fn with(change: impl FnOnce(&mut Parts)) -> Self {
+        Self::answering(change, |_| WhoAmI).await
+    }
+
+    /// Whose questions about status are answered by what `status` makes; it is given the shutdown.
+    pub(super) async fn answering<S: StatusService>(
+        change: impl FnOnce(&mut Parts),
+        status: impl FnOnce(&CancellationToken) -> S,
+    ) -> Self {
         let time = Arc::new(AtomicI64::new(NOON.0));
         let clock = {
             let time = time.clone();
@@ -105,7 +113,7 @@ impl World {
         change(&mut parts);
         let shutdown = CancellationToken::new();
         let mut running = JoinSet::new();
-        running.spawn(run(parts, WhoAmI, shutdown.clone()));
+        running.spawn(run(parts, status(&shutdown), shutdown.clone()));
         Self { url, channel, claims, metrics, shutdown, time, running }
     }
 

@@ -28,7 +28,7 @@ impl World {
         let keeper = Keeper {
             channel: Arc::new(MemoryChannel::new(clock.clone())),
             claims: Arc::new(MemoryClaims::default()),
-            admitted: Box::new(admitted.clone()),
+            admitted: Some(Box::new(admitted.clone())),
             channels: vec![kfz()],
             retention: Retention { channel: day, claims_unused: day, claims_used: day },
             clock,
@@ -127,4 +127,20 @@ async fn an_unused_claim_goes_by_its_age() {
     world.wait_days(1);
     world.round().await;
     assert!(!world.is_there(claim).await);
+}
+
+#[tokio::test]
+async fn where_the_ledgers_are_elsewhere_a_used_claim_goes_by_its_age_unless_it_is_pinned() {
+    let mut world = World::new();
+    world.keeper.admitted = None;
+    let (used, pinned) = (world.accept().await, world.accept().await);
+    let ledger = messaging::GroupId::new("ledger-a").unwrap();
+    world.keeper.claims.pin(pinned, &ledger).await.unwrap();
+    world.wait_days(1);
+    world.round().await;
+    assert!(world.is_there(used).await, "the channel may still have its record");
+    world.wait_days(1);
+    world.round().await;
+    assert!(!world.is_there(used).await);
+    assert!(world.is_there(pinned).await, "a ledger needs it");
 }
