@@ -136,7 +136,9 @@ impl Configuration {
         let prefix = Uuid::new_v4().simple().to_string();
         let channel =
             format!("channel = \"kafka://{broker}?prefix={prefix}.&partitions=3&replication=1\"");
-        let claims = format!("claims = \"file://{}/claims\"", new.folder().display());
+        let shared = new.folder().join("claims");
+        fs::create_dir_all(&shared).expect("a folder in a folder of ours");
+        let claims = format!("claims = \"file://{}\"", shared.display());
         let apart = Apart { gateway: free_address(), console: free_address() };
         Self { apart: Some(apart), ..new.with_head(&channel).with_head(&claims) }
     }

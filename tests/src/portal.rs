@@ -148,11 +148,12 @@ pub fn is_unknown(status: &Status) -> bool {
     )
 }
 
-/// Whether the status is only not up to date yet, with a time to ask again.
+/// Whether the status is only not up to date yet, or the console was just not there, with a time to ask
+/// again.
 #[must_use]
 pub fn is_to_ask_again(status: &Status) -> bool {
     status.code() == Code::Unavailable
-        && code(status).as_deref() == Some("AB-1403")
+        && matches!(code(status).as_deref(), Some("AB-1403" | "AB-1070"))
         && status.get_details_retry_info().is_some()
 }
 

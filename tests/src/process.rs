@@ -41,6 +41,7 @@ pub struct Process {
 pub struct Wrapper {
     words: Vec<String>,
     variables: Vec<(String, String)>,
+    folder: Option<PathBuf>,
 }
 
 impl Wrapper {
@@ -48,13 +49,20 @@ impl Wrapper {
     #[must_use]
     pub fn new(program: &str, arguments: &[&str]) -> Self {
         let words = std::iter::once(&program).chain(arguments).map(|&word| word.to_owned());
-        Self { words: words.collect(), variables: Vec::new() }
+        Self { words: words.collect(), ..Self::default() }
     }
 
     /// With a path as a further argument.
     #[must_use]
     pub fn with_argument(mut self, path: &Path) -> Self {
         self.words.push(path.display().to_string());
+        self
+    }
+
+    /// With logs in this folder, instead of beside the configuration.
+    #[must_use]
+    pub fn with_logs_in(mut self, folder: &Path) -> Self {
+        self.folder = Some(folder.to_owned());
         self
     }
 
@@ -96,8 +104,7 @@ pub async fn run(arguments: &[&str], folder: &Path, bound: Duration) -> std::pro
 }
 
 impl Process {
-    /// Starts `amtsbote run ROLES` with the file, and waits until it listens. The log lies beside the
-    /// file.
+    /// Starts `amtsbote run ROLES` with the file, and waits until it listens.
     pub async fn start(roles: &[&str], file: &Path, wrapper: Wrapper, bound: Duration) -> Self {
         let begun = Instant::now();
         let is_wrapped = !wrapper.words.is_empty();
@@ -207,7 +214,8 @@ impl Drop for Process {
 
 fn spawn(roles: &[&str], file: &Path, wrapper: Wrapper) -> (Child, PathBuf) {
     static RUNS: AtomicU32 = AtomicU32::new(0);
-    let folder = file.parent().expect("a file lies in a folder");
+    let beside = || file.parent().expect("a file lies in a folder").to_owned();
+    let folder = wrapper.folder.unwrap_or_else(beside);
     let log = folder.join(format!("log-{}", RUNS.fetch_add(1, Ordering::Relaxed)));
     let output = File::create(&log).expect("a file in a folder of ours");
     let words: Vec<String> = wrapper

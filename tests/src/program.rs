@@ -1,17 +1,20 @@
 //! The real program as its users run it: one process with all roles, or three.
 
-use std::{net::SocketAddr, process::ExitStatus, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, process::ExitStatus, time::Duration};
 
 use crate::{
     configuration::{Configuration, ROLES},
     process::{Process, STARTS_WITHIN, Wrapper},
 };
 
+/// Instead of a role's name.
+const ALL: &str = "all";
+
 /// All roles, running.
 #[derive(Debug)]
 pub struct Program {
-    /// One, or one for each of [`ROLES`].
-    processes: Vec<Process>,
+    /// By role, or one for all.
+    processes: BTreeMap<&'static str, Process>,
     // Keeps the folder.
     configuration: Configuration,
 }
@@ -29,8 +32,8 @@ impl Program {
             start_role(configuration, dispatcher),
             start_role(configuration, console),
         );
-        let configuration = configuration.clone();
-        Self { processes: vec![gateway, dispatcher, console], configuration }
+        let processes = ROLES.into_iter().zip([gateway, dispatcher, console]).collect();
+        Self { processes, configuration: configuration.clone() }
     }
 
     /// As [`Program::start`], in one process under something.
@@ -40,7 +43,8 @@ impl Program {
         bound: Duration,
     ) -> Self {
         let process = Process::start(&[], &configuration.write(), wrapper, bound).await;
-        Self { processes: vec![process], configuration: configuration.clone() }
+        let processes = BTreeMap::from([(ALL, process)]);
+        Self { processes, configuration: configuration.clone() }
     }
 
     /// Starts the program in one process, which must refuse to run, and gives what it said.
@@ -51,17 +55,18 @@ impl Program {
     /// The process with this role.
     #[must_use]
     pub fn role(&self, role: &str) -> &Process {
-        match self.processes.as_slice() {
-            [all] => all,
-            _ => &self.processes[place(role)],
-        }
+        let process = self.processes.get(role).or_else(|| self.processes.get(ALL));
+        process.unwrap_or_else(|| panic!("the {role} runs"))
     }
 
-    /// Kills one of three processes.
+    /// Kills one of three processes, as a power cut would.
     pub async fn kill_role(&mut self, role: &str) {
-        let place = place(role);
-        self.processes.remove(place).kill().await;
-        self.processes.insert(place, start_role(&self.configuration, role).await);
+        self.processes.remove(role).unwrap_or_else(|| panic!("the {role} runs")).kill().await;
+    }
+
+    /// Starts it again, at the address it had.
+    pub async fn start_role(&mut self, role: &'static str) {
+        self.processes.insert(role, start_role(&self.configuration, role).await);
     }
 
     /// Where portals push.
@@ -76,21 +81,27 @@ impl Program {
         self.role("console").address("console")
     }
 
+    /// The number of the one process, or of the gateway's.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.role("gateway").process()
+    }
+
     /// How long the slowest process took to listen.
     #[must_use]
     pub fn started_within(&self) -> Duration {
-        self.processes.iter().map(Process::started_within).max().unwrap_or_default()
+        self.processes.values().map(Process::started_within).max().unwrap_or_default()
     }
 
     /// Everything it said so far.
     #[must_use]
     pub fn log(&self) -> String {
-        self.processes.iter().map(Process::log).collect()
+        self.processes.values().map(Process::log).collect()
     }
 
     /// Kills it as a power cut would, but for the page cache.
     pub async fn kill(self) {
-        for process in self.processes {
+        for process in self.processes.into_values() {
             process.kill().await;
         }
     }
@@ -98,7 +109,7 @@ impl Program {
     /// Asks it to end and waits. Of several ends, the worst.
     pub async fn end(self) -> ExitStatus {
         let mut worst = ExitStatus::default();
-        for process in self.processes {
+        for process in self.processes.into_values() {
             let status = process.end().await;
             if worst.success() {
                 worst = status;
@@ -109,21 +120,17 @@ impl Program {
 
     /// Whether it runs still.
     pub fn is_alive(&mut self) -> bool {
-        self.processes.iter_mut().all(Process::is_alive)
+        self.processes.values_mut().all(Process::is_alive)
     }
 
     /// Bytes resident at most so far, of the largest process.
     #[must_use]
     pub fn memory_peak(&self) -> usize {
-        self.processes.iter().map(Process::memory_peak).max().unwrap_or_default()
+        self.processes.values().map(Process::memory_peak).max().unwrap_or_default()
     }
 }
 
 async fn start_role(configuration: &Configuration, role: &str) -> Process {
     let file = configuration.write_role(role);
     Process::start(&[role], &file, Wrapper::default(), STARTS_WITHIN).await
-}
-
-fn place(role: &str) -> usize {
-    ROLES.iter().position(|known| *known == role).expect("one of the roles")
 }

@@ -124,7 +124,7 @@ mod tests {
     use super::*;
     use crate::config::read_text;
 
-    const KAFKA: &str = "channel = \"kafka://b:9092\"\n";
+    const KAFKA: &str = "channel = \"kafka://b:9092\"\nclaims = \"file:///mnt/claims\"\n";
 
     #[track_caller]
     fn check(roles: &[Role], text: &str, expected: &[&str]) {
@@ -155,16 +155,14 @@ mod tests {
     #[test]
     fn each_role_needs_its_own_keys_only() {
         let with = |more: &str| format!("{KAFKA}{more}");
-        check(&[Role::Gateway], &with(""), &["AB-5061", "AB-5060"]);
-        check(&[Role::Dispatcher], &with(""), &["AB-5061", "AB-5060"]);
+        check(&[Role::Gateway], &with(""), &["AB-5060"]);
+        check(&[Role::Gateway], &with("[gateway]\nstatus = \"http://127.0.0.1:7080\""), &[]);
+        check(&[Role::Dispatcher], &with(""), &["AB-5060"]);
+        check(&[Role::Dispatcher], &with("[dispatcher]\nchannels = [\"application.kfz\"]"), &[]);
         check(&[Role::Console], &with(""), &["AB-5060"]);
         check(&[Role::Console], &with("[console]\nchannels = [\"application.kfz\"]"), &[]);
-        check(
-            &[Role::Dispatcher, Role::Console],
-            &with("[[route]]\ndomain = \"kfz\""),
-            &["AB-5061"],
-        );
-        check(&[Role::Gateway, Role::Console], &with(""), &["AB-5061"]);
+        check(&[Role::Dispatcher, Role::Console], &with("[[route]]\ndomain = \"kfz\""), &[]);
+        check(&[Role::Gateway, Role::Console], &with(""), &[]);
     }
 
     #[test]
@@ -181,8 +179,8 @@ mod tests {
     fn who_can_be_reached_by_others_asks_for_proof() {
         let token = "status_token_file = \"token\"\n";
         let gateway = "[gateway]\nallow_plaintext = true\nstatus = \"http://console:7080\"\n";
-        check(&[Role::Gateway], &format!("{KAFKA}{gateway}"), &["AB-5061", "AB-5062"]);
-        check(&[Role::Gateway], &format!("{KAFKA}{gateway}{token}"), &["AB-5061"]);
+        check(&[Role::Gateway], &format!("{KAFKA}{gateway}"), &["AB-5062"]);
+        check(&[Role::Gateway], &format!("{KAFKA}{gateway}{token}"), &[]);
         let console = "[console]\nchannels = [\"application.kfz\"]\nallow_plaintext = true\n\
                        listen = \"0.0.0.0:7080\"\n";
         check(&[Role::Console], &format!("{KAFKA}{console}"), &["AB-5062"]);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use console::{Forwarded, StatusServer};
-use messaging::{Claims, Failure, FailureKind, StoredPositions};
+use messaging::{ChannelName, Claims, Failure, FailureKind, StoredPositions};
 use tokio_util::sync::CancellationToken;
 
 use super::{Console, Gateway, System, Working, drain_time, housekeeping};
@@ -22,9 +22,10 @@ impl System {
         let status = console.map(|console| self.start_console(console, has_gateway, &mut working));
         self.start_operations(&mut working);
         self.start_dispatcher(&mut working);
-        // Last, as it takes what is opened.
+        // Last, as it takes what is opened; its routes name channels, so those are taken down before.
+        let channels = self.application_channels();
         if let Some(gateway) = self.gateway.take() {
-            self.start_gateway(gateway, status, &mut working);
+            self.start_gateway(gateway, status, channels, &mut working);
         }
         working
     }
@@ -95,9 +96,14 @@ impl System {
     }
 
     /// Claims are swept where they are taken in.
-    fn start_gateway(self, gateway: Gateway, status: Option<StatusServer>, working: &mut Working) {
+    fn start_gateway(
+        self,
+        gateway: Gateway,
+        status: Option<StatusServer>,
+        channels: Vec<ChannelName>,
+        working: &mut Working,
+    ) {
         let Some(claims) = self.claims.clone() else { return };
-        let channels = self.application_channels();
         let forwarder = gateway.forwarder.map(|it| it.with_shutdown(working.producers.clone()));
         let mut limits = self.config.gateway.limits.clone();
         limits.drain_time_max =
