@@ -10,8 +10,9 @@ use tests::{
     documents::Kfz,
     kafka::Broker,
     portal::Portal,
-    process::Program,
+    process::{self, Program},
     receiver::Receiver,
+    wait,
 };
 use tokio::time::Instant;
 
@@ -47,5 +48,26 @@ async fn an_application_goes_its_way_through_kafka_and_a_killed_program_goes_on(
     portal.until(&receipt.message_id, "delivered", SOON).await;
     eprintln!("a new message is read and delivered {:?} after the start", begun.elapsed());
     assert_eq!(receiver.arrivals().len(), 6, "each application once");
+
+    // What an operator orders goes through Kafka too, and outlives the process that obeyed.
+    let order = async |program: &Program, order: &'static str| {
+        let console = format!("http://{}", program.console());
+        let words = ["endpoint", order, "inbox", "--to", &console];
+        wait::until(&format!("`{order}` to be obeyed"), SOON, || async {
+            let output = process::run(&words, configuration.folder(), SOON).await;
+            output.status.success().then_some(())
+        })
+        .await;
+    };
+    order(&program, "pause").await;
+    program.kill().await;
+    let program = Program::start(&configuration).await;
+    let portal = Portal::new(program.gateway());
+    let receipt = portal.receipt(kfz.document(7, 0)).await;
+    portal.until(&receipt.message_id, "pending", SOON).await;
+    assert_eq!(receiver.arrivals().len(), 6, "nothing while it is paused");
+    order(&program, "resume").await;
+    portal.until(&receipt.message_id, "delivered", SOON).await;
+    assert_eq!(receiver.arrivals().len(), 7);
     assert!(program.end().await.success());
 }

@@ -16,6 +16,7 @@ use tonic::Request;
 
 use crate::{Forwarded, Parts, StatusServer};
 
+mod commands;
 mod faults;
 mod forwarded;
 mod pages;

@@ -11,6 +11,7 @@ use telemetry::{Metrics, Readiness};
 
 mod application;
 mod applications;
+mod endpoints;
 mod machines;
 pub(crate) mod not_found;
 mod words;
@@ -35,6 +36,7 @@ pub(crate) fn router(journal: Journal, metrics: Metrics, ready: Readiness) -> Ro
     Router::new()
         .route("/", get(applications::page))
         .route("/applications/{message_id}", get(application::page))
+        .route("/endpoints", get(endpoints::page))
         .route("/style.css", get(style))
         .with_state(Site { journal })
         .merge(machines(metrics, ready))

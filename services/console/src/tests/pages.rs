@@ -11,7 +11,7 @@ use wire::control::{
 use super::*;
 
 /// Status line, headers and body of one page.
-async fn get(console: &Console, path: &str) -> String {
+pub(super) async fn get(console: &Console, path: &str) -> String {
     let mut stream = TcpStream::connect(console.address.unwrap()).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: console\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();

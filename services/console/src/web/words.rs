@@ -37,6 +37,20 @@ pub(super) fn state(name: &str) -> &'static str {
     }
 }
 
+/// The German word for what an operator ordered; a newer version's word as it is.
+pub(super) fn order(name: &str) -> String {
+    let word = match name {
+        "pause" => "anhalten",
+        "resume" => "weiter beliefern",
+        "replay" => "erneut zustellen",
+        "discard" => "verwerfen",
+        "confirm_delivered" => "als zugestellt bestätigen",
+        "send_again" => "noch einmal senden",
+        other => other,
+    };
+    word.to_owned()
+}
+
 /// How urgent a state is: a class for its colour, beside the word and the sign.
 pub(super) fn urgency(name: &str) -> &'static str {
     match name {

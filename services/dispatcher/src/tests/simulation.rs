@@ -1,5 +1,6 @@
 //! A whole life on paused time, driven by one seed: systems that fail, hang, vanish and lose
-//! answers, and dispatchers that die at any moment. The oracle is in the receiver.
+//! answers, operators who order at bad moments, and dispatchers that die at any moment. The oracle is
+//! in the receiver.
 //!
 //! `SEED=42 cargo test -p dispatcher simulation` replays one run exactly.
 
@@ -9,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-use messaging::{DeliveryState, EffectContract as Contract, FailureKind};
+use messaging::{DeliveryState, EffectContract as Contract, FailureKind, Order};
 use tokio_util::sync::CancellationToken;
 
-use super::world::{Act, System, World, endpoint};
+use super::world::{Act, System, TIMEOUT, World, endpoint, target};
 use crate::Endpoint;
 
 const SEEDS: u64 = 40;
@@ -82,17 +83,52 @@ async fn live(seed: u64) {
         }
         sent = (sent + more).min(MESSAGES);
         let killed_after = Duration::from_millis(dice.roll(40_000));
+        let mut operator = Dice(dice.roll(u64::MAX) | 1);
         tokio::select! {
             () = world.dispatch(endpoints(), CancellationToken::new()) => unreachable!(),
+            () = operate(&mut operator, seed, sent, &system, &world) => unreachable!(),
             () = tokio::time::sleep(killed_after) => {}
         }
     }
+    world.order("kfz", Order::Resume).await;
     tokio::select! {
         () = world.dispatch(endpoints(), CancellationToken::new()) => unreachable!(),
         () = tokio::time::sleep(LIFE) => {}
     }
     assert!(LIFE <= began.elapsed());
     judge(seed, sent, contract, &system, &world).await;
+}
+
+/// Orders this and that at bad moments, and never lies.
+async fn operate(dice: &mut Dice, seed: u64, sent: u64, system: &Arc<System>, world: &World) {
+    loop {
+        tokio::time::sleep(Duration::from_millis(dice.roll(10_000))).await;
+        let own_id = format!("m{:03}", dice.roll(sent));
+        let took_effect = system.took_effect().contains(&own_id);
+        match dice.roll(5) {
+            0 => {
+                if world.obeyed("kfz", Order::Pause).await.is_some() {
+                    continue;
+                }
+                // What is under way may end.
+                tokio::time::sleep(TIMEOUT).await;
+                let arrived = system.arrived().len();
+                tokio::time::sleep(Duration::from_millis(dice.roll(20_000))).await;
+                assert_eq!(system.arrived().len(), arrived, "seed {seed}: a lease while paused");
+                world.order("kfz", Order::Resume).await;
+            }
+            1 | 2 => {
+                world.order("kfz", Order::Replay(target(&own_id))).await;
+            }
+            3 => {
+                world.order("kfz", Order::Discard(target(&own_id))).await;
+            }
+            _ if took_effect => {
+                world.order("kfz", Order::ConfirmDelivered(target(&own_id))).await;
+            }
+            _ => {}
+        }
+    }
 }
 
 async fn judge(seed: u64, sent: u64, contract: Contract, system: &Arc<System>, world: &World) {
@@ -125,6 +161,7 @@ async fn judge(seed: u64, sent: u64, contract: Contract, system: &Arc<System>, w
     for (delivery, (_, state)) in rest {
         let can_rest = match state {
             DeliveryState::Delivered | DeliveryState::Rejected | DeliveryState::Dead => true,
+            DeliveryState::Discarded => true,
             DeliveryState::Uncertain => contract == Contract::None,
             // Behind a head that an operator must decide about.
             DeliveryState::Pending => true,

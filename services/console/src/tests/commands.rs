@@ -1,0 +1,207 @@
+//! Commands: durable before the answer, and shown with what became of them.
+
+use messaging::{Command, CommandId, MessageId, Order};
+use tonic::{Code, transport::Channel as Connection};
+use tonic_types::StatusExt as _;
+use wire::control::{
+    CommandState, GetCommandRequest, IssueCommandRequest, ListCommandsRequest,
+    ListUndecidedRequest,
+    control_service_client::ControlServiceClient,
+    issue_command_request::{DeliveryOrder, Order as Asked, Pause},
+};
+
+use super::*;
+
+async fn client(console: &Console) -> ControlServiceClient<Connection> {
+    let address = format!("http://{}", console.address.unwrap());
+    let endpoint = tonic::transport::Endpoint::from_shared(address).unwrap();
+    ControlServiceClient::new(endpoint.connect().await.unwrap())
+}
+
+fn pause() -> IssueCommandRequest {
+    IssueCommandRequest {
+        command_id: String::new(),
+        endpoint: "nordsachsen-kfz".to_owned(),
+        operator: "erika".to_owned(),
+        reason: "Wartung".to_owned(),
+        order: Some(Asked::Pause(Pause {})),
+    }
+}
+
+/// Everything on `control` so far.
+async fn commands(console: &Console) -> Vec<Command> {
+    let group = messaging::GroupId::new("test").unwrap();
+    let positions = Box::new(messaging::conformance::channel::Positions::default());
+    let channels = [ChannelName::control()];
+    let mut reader = console.channel.subscribe(&group, &channels, positions).await.unwrap();
+    let wait = std::time::Duration::from_millis(1);
+    let mut commands = Vec::new();
+    while let Some(batch) = reader.receive(100, wait).await.unwrap() {
+        let of = batch.records.iter().map(|(_, _, record)| codec::decode_command(record).unwrap());
+        commands.extend(of);
+    }
+    commands
+}
+
+fn answer(command: CommandId, code: Option<&str>) -> Record {
+    let endpoint = EndpointName::new("nordsachsen-kfz").unwrap();
+    let event = Event {
+        id: format!("ledger-1-command-{command}"),
+        at: NOW,
+        message_id: None,
+        case_id: None,
+        sender: None,
+        delivery: None,
+        kind: match code {
+            None => EventKind::CommandAccepted { command, endpoint },
+            Some(_) => EventKind::CommandRefused { command, endpoint },
+        },
+        code: code.map(str::to_owned),
+        cause: code.map(|_| "because".to_owned()),
+        trace: None,
+    };
+    codec::encode_event(&event, "amtsbote/test")
+}
+
+#[tokio::test]
+async fn a_command_is_on_the_channel_before_it_is_answered_and_its_answer_is_shown() {
+    let mut console = Console::new();
+    console.run().await;
+    let mut client = client(&console).await;
+    let issued = client.issue_command(pause()).await.unwrap().into_inner();
+    let there = commands(&console).await;
+    assert_eq!(there.len(), 1);
+    assert_eq!(there[0].id.to_string(), issued.command_id);
+    assert_eq!((there[0].operator.as_str(), &there[0].order), ("erika", &Order::Pause));
+    assert_eq!(issued.position.unwrap().channel, "control");
+
+    let position = console.append(answer(there[0].id, Some("AB-3221"))).await;
+    console.projected(&position).await;
+    let wait = Some(prost_types::Duration { seconds: 20, nanos: 0 });
+    let request = GetCommandRequest { command_id: issued.command_id, wait };
+    let told = client.get_command(request).await.unwrap().into_inner().command.unwrap();
+    assert_eq!((told.state(), told.code.as_str()), (CommandState::Refused, "AB-3221"));
+    let page = ListCommandsRequest { endpoint: "nordsachsen-kfz".to_owned(), ..Default::default() };
+    let listed = client.list_commands(page).await.unwrap().into_inner().commands;
+    assert_eq!(listed, [told]);
+}
+
+#[tokio::test]
+async fn a_command_nobody_answers_is_told_with_a_code() {
+    let mut console = Console::new();
+    console.run().await;
+    // Issued long ago by the console's clock.
+    let command = Command {
+        id: CommandId(uuid::Uuid::from_u128(7)),
+        at: Timestamp(NOW.0 - 60_000_000),
+        operator: messaging::OperatorName::new("erika").unwrap(),
+        endpoint: EndpointName::new("goerlitz-kfz").unwrap(),
+        order: Order::Resume,
+        reason: None,
+    };
+    let position = console.append(codec::encode_command(&command, "amtsbote/test")).await;
+    console.projected(&position).await;
+    let mut client = client(&console).await;
+    let request = |id: CommandId| GetCommandRequest { command_id: id.to_string(), wait: None };
+    let told = client.get_command(request(command.id)).await.unwrap().into_inner().command.unwrap();
+    assert_eq!((told.state(), told.code.as_str()), (CommandState::Issued, "AB-1410"));
+    let nobody = CommandId(uuid::Uuid::from_u128(8));
+    let unknown = client.get_command(request(nobody)).await.unwrap_err();
+    assert_eq!(unknown.code(), Code::NotFound);
+    assert_eq!(unknown.get_details_error_info().unwrap().reason, "AB-1411");
+}
+
+#[tokio::test]
+async fn a_decision_names_the_version_that_is_known() {
+    let mut console = Console::new();
+    console.run().await;
+    let head = head("KFZ-2026-0001");
+    console.append(application(&head)).await;
+    let told = codec::decode_event(&delivered(&head)).unwrap();
+    let delivery = told.delivery.map(|delivery| DeliveryVersion {
+        state: DeliveryState::Dead,
+        version: 5,
+        ..delivery
+    });
+    let dead = Event { kind: EventKind::DeadLettered, delivery, ..told };
+    let position = console.append(codec::encode_event(&dead, "amtsbote/test")).await;
+    console.projected(&position).await;
+    let mut client = client(&console).await;
+    let listed = client.list_undecided(ListUndecidedRequest::default()).await.unwrap().into_inner();
+    let [of_it] = listed.deliveries.as_slice() else { panic!("one delivery") };
+    assert_eq!((of_it.state.as_str(), of_it.version.as_ref().unwrap().version), ("dead", 5));
+    for (endpoint, message_id, expected) in [
+        ("", head.message_id.to_string(), 1),
+        ("goerlitz-kfz", String::new(), 0),
+        ("", uuid::Uuid::nil().to_string(), 0),
+    ] {
+        let request = ListUndecidedRequest {
+            endpoint: endpoint.to_owned(),
+            message_id,
+            ..ListUndecidedRequest::default()
+        };
+        let listed = client.list_undecided(request).await.unwrap().into_inner();
+        assert_eq!(listed.deliveries.len(), expected, "{endpoint}");
+    }
+
+    let replay = |message_id: MessageId| IssueCommandRequest {
+        order: Some(Asked::Replay(DeliveryOrder {
+            message_id: message_id.to_string(),
+            version: None,
+        })),
+        ..pause()
+    };
+    client.issue_command(replay(head.message_id)).await.unwrap();
+    client.issue_command(replay(MessageId(uuid::Uuid::nil()))).await.unwrap();
+    let seen: Vec<_> = commands(&console)
+        .await
+        .iter()
+        .map(|command| command.order.target().unwrap().seen.as_ref().map(|seen| seen.version))
+        .collect();
+    assert_eq!(seen, [Some(5), None], "what the journal does not know, the ledger decides");
+}
+
+#[tokio::test]
+async fn what_is_no_command_is_refused_by_its_field_and_never_issued() {
+    let mut console = Console::new();
+    console.run().await;
+    let mut client = client(&console).await;
+    let to = |message_id: &str| DeliveryOrder { message_id: message_id.to_owned(), version: None };
+    for (request, field) in [
+        (IssueCommandRequest { command_id: "7".to_owned(), ..pause() }, "command_id"),
+        (IssueCommandRequest { endpoint: "Görlitz".to_owned(), ..pause() }, "endpoint"),
+        (IssueCommandRequest { operator: " ".to_owned(), ..pause() }, "operator"),
+        (IssueCommandRequest { reason: "x".repeat(501), ..pause() }, "reason"),
+        (IssueCommandRequest { order: None, ..pause() }, "order"),
+        (IssueCommandRequest { order: Some(Asked::Discard(to("a"))), ..pause() }, "message_id"),
+    ] {
+        let refused = client.issue_command(request).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{field}");
+        let bad = refused.get_details_bad_request().unwrap();
+        assert_eq!(bad.field_violations[0].field, field);
+    }
+    assert!(commands(&console).await.is_empty());
+}
+
+#[tokio::test]
+async fn the_page_shows_who_ordered_what_as_text() {
+    let mut console = Console::new();
+    console.run().await;
+    let mut client = client(&console).await;
+    let request = IssueCommandRequest { reason: "<b>Wartung</b>".to_owned(), ..pause() };
+    client.issue_command(request).await.unwrap();
+    let accepted = answer(commands(&console).await[0].id, None);
+    let position = console.append(accepted).await;
+    console.projected(&position).await;
+    let there = Position {
+        partition: messaging::Partition { channel: ChannelName::control(), number: 0 },
+        offset: 0,
+    };
+    console.projected(&there).await;
+    let page = pages::get(&console, "/endpoints").await;
+    assert!(page.starts_with("HTTP/1.1 200"), "{page}");
+    for expected in ["anhalten", "erika", "ausgeführt", "&#60;b&#62;Wartung", "nordsachsen-kfz"] {
+        assert!(page.contains(expected), "{expected}: {page}");
+    }
+    assert!(!page.contains("<b>"));
+}

@@ -1,0 +1,115 @@
+//! Departmental systems as they are served, and what operators ordered.
+
+use askama::Template;
+use axum::{
+    extract::{Query, State},
+    http::StatusCode,
+    response::Response,
+};
+use serde::Deserialize;
+use stores::journal::{CommandRow, EndpointOverview};
+use uuid::Uuid;
+
+use super::{Site, show, trouble, words};
+
+/// Orders on one page.
+const ROWS_MAX: u32 = 50;
+
+/// What the address says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    before: Option<i64>,
+}
+
+#[derive(Template)]
+#[template(path = "endpoints.html")]
+struct Page {
+    endpoints: Vec<Endpoint>,
+    commands: Vec<Command>,
+    is_first: bool,
+    next: Option<i64>,
+}
+
+struct Endpoint {
+    name: String,
+    gate: &'static str,
+    urgency: &'static str,
+    sign: &'static str,
+    since: String,
+    code: String,
+    deliveries: String,
+}
+
+struct Command {
+    at: String,
+    endpoint: String,
+    order: String,
+    message_id: Option<Uuid>,
+    operator: String,
+    reason: String,
+    answer: &'static str,
+    urgency: &'static str,
+    sign: &'static str,
+    code: String,
+}
+
+pub(super) async fn page(State(site): State<Site>, Query(wanted): Query<Wanted>) -> Response {
+    match build(&site, &wanted).await {
+        Ok(page) => show(StatusCode::OK, &page),
+        Err(failure) => trouble(&failure),
+    }
+}
+
+async fn build(site: &Site, wanted: &Wanted) -> messaging::Result<Page> {
+    let overview = site.journal.overview().await?;
+    let rows = site.journal.commands(wanted.before, None, ROWS_MAX).await?;
+    let last = rows.last().map(|row| row.number);
+    Ok(Page {
+        endpoints: overview.endpoints.into_iter().map(endpoint).collect(),
+        next: last.filter(|_| rows.len() == ROWS_MAX as usize),
+        commands: rows.into_iter().map(command).collect(),
+        is_first: wanted.before.is_none(),
+    })
+}
+
+fn endpoint((name, of): (String, EndpointOverview)) -> Endpoint {
+    let counted = of.deliveries.iter().filter(|(_, count)| **count != 0);
+    let counted = counted.map(|(state, count)| format!("{count} {}", words::state(state)));
+    let deliveries = counted.collect::<Vec<_>>().join(", ");
+    let (gate, urgency, sign, since, code) = match of.gate_closed {
+        None => ("offen", "good", "✓", String::new(), String::new()),
+        Some((at, code)) => ("geschlossen", "warn", "!", words::time(at), code.unwrap_or_default()),
+    };
+    Endpoint { name, gate, urgency, sign, since, code, deliveries }
+}
+
+fn command(row: CommandRow) -> Command {
+    let CommandRow { endpoint, issued, answer, .. } = row;
+    let (told, urgency, sign) = match &answer {
+        None => ("noch nicht beantwortet", "warn", "!"),
+        Some(answer) if answer.is_accepted => ("ausgeführt", "good", "✓"),
+        Some(_) => ("abgelehnt", "bad", "✕"),
+    };
+    let dash = || "–".to_owned();
+    let at = words::time_or_dash(issued.as_ref().map(|issued| issued.at));
+    let (order, message_id, operator, reason) = match issued {
+        Some(issued) => {
+            let reason = issued.reason.unwrap_or_else(dash);
+            (words::order(&issued.name), issued.message_id, issued.operator, reason)
+        }
+        None => (dash(), None, dash(), dash()),
+    };
+    Command {
+        at,
+        endpoint,
+        order,
+        message_id,
+        operator,
+        reason,
+        answer: told,
+        urgency,
+        sign,
+        code: answer.and_then(|answer| answer.code).unwrap_or_default(),
+    }
+}
