@@ -57,7 +57,15 @@ async fn a_load_is_delivered_to_the_receiver_and_its_figures_fit_together() {
     for name in ["accepted", "delivered"] {
         assert_eq!(count(name), count("sent"), "{name}\n{report}");
     }
-    for name in ["missing", "duplicates", "out_of_order", "unknown", "failed", "foreign"] {
+    for name in [
+        "missing",
+        "duplicates",
+        "duplicates_of_other_key",
+        "out_of_order",
+        "unknown",
+        "failed",
+        "foreign",
+    ] {
         assert_eq!(count(name), 0, "{name}\n{report}");
     }
     for name in ["receipt_ms", "delivery_ms"] {

@@ -64,12 +64,13 @@ async fn load(args: &Bench, language: Language, output: &Output) -> Result<Exit,
     stage.strike().await;
     tried?;
     let Some(report) = report else { return Ok(Exit::Done) };
-    // Where it ended before anything was measured there are no figures.
-    if 0.0 < report.run.measured_s {
-        match output.is_json {
-            true => output.json(&report),
-            false => output.line(show::text(&report, language)),
-        }
+    if report.run.measured_s <= 0.0 {
+        let what = "ended before anything was measured";
+        return Err(stop.unwrap_or_else(|| Stop::unavailable(codes::RUN_UNCLEAN, what)));
+    }
+    match output.is_json {
+        true => output.json(&report),
+        false => output.line(show::text(&report, language)),
     }
     match stop.or_else(|| report.fault()) {
         Some(stop) => Err(stop),

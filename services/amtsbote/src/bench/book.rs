@@ -54,6 +54,8 @@ pub(super) struct Counts {
     /// In it and after it.
     pub(super) delivered_since_window: u64,
     pub(super) duplicates: u64,
+    /// Of them, those with another key than before: no receiver can recognise them.
+    pub(super) duplicates_of_other_key: u64,
     pub(super) out_of_order: u64,
     /// Delivered, though the sender never saw a receipt.
     pub(super) delivered_without_receipt: u64,
@@ -172,7 +174,7 @@ impl Book {
         {
             let [newer, older] = &mut self.early;
             match newer.remove(&id).or_else(|| older.remove(&id)) {
-                Some(arrived) => self.arrive(number, arrived),
+                Some(arrived) => self.arrive(number, 0, arrived),
                 None => drop(self.ids.insert(id, number)),
             }
         }
@@ -217,11 +219,12 @@ impl Book {
         self.settle(number);
     }
 
-    /// A departmental system has message `number`, or a message of somebody else.
-    pub(super) fn arrived(&mut self, number: Option<u32>, at: Instant) {
+    /// A departmental system has message `number`, or a message of somebody else; `key` stands for
+    /// the delivery key.
+    pub(super) fn arrived(&mut self, number: Option<u32>, key: u32, at: Instant) {
         let at = self.since(at);
         match number {
-            Some(number) => self.arrive(number, at),
+            Some(number) => self.arrive(number, key, at),
             None => self.counts.foreign += 1,
         }
     }
@@ -231,7 +234,7 @@ impl Book {
         let at = self.since(at);
         match self.ids.remove(&id) {
             Some(number) => {
-                self.arrive(number, at);
+                self.arrive(number, 0, at);
                 self.settle(number);
             }
             None => self.remember(id, at),
@@ -248,13 +251,18 @@ impl Book {
         self.settle(number);
     }
 
-    fn arrive(&mut self, number: u32, at: u32) {
-        // What is not there any more was delivered, or refused and cannot have come.
-        let Some(slot) = self.slots.get(number).filter(|slot| !slot.has_arrived()) else {
-            self.counts.duplicates += 1;
-            return;
+    fn arrive(&mut self, number: u32, key: u32, at: u32) {
+        let slot = match self.slots.get(number) {
+            Some(slot) if !slot.has_arrived() => slot,
+            // What is not there any more was delivered, or refused and cannot have come.
+            before => {
+                let is_other = before.is_some_and(|slot| slot.key() != key);
+                self.counts.duplicates += 1;
+                self.counts.duplicates_of_other_key += u64::from(is_other);
+                return;
+            }
         };
-        slot.arrive();
+        slot.arrive(key);
         let Slot { due, case, .. } = *slot;
         let (sent, receipted) = (slot.sent, slot.receipted());
         self.counts.delivered_without_receipt += u64::from(slot.is_failed());

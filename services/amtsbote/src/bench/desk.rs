@@ -1,6 +1,9 @@
 //! What sending and watching share: the books of the run, and why it must end before its time.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    hash::{DefaultHasher, Hasher as _},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -43,11 +46,15 @@ impl Desk {
         work(&mut self.open().book)
     }
 
-    /// A departmental system has a message of this own id.
-    pub(super) fn arrived(&self, own_id: &str, at: Instant) {
+    /// A departmental system has a message of this own id, under this delivery key.
+    pub(super) fn arrived(&self, own_id: &str, key: &[u8], at: Instant) {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(key);
+        // Enough to tell two apart.
+        let [a, b, c, d, ..] = hasher.finish().to_be_bytes();
         let mut open = self.open();
         let number = open.names.number(own_id);
-        open.book.arrived(number, at);
+        open.book.arrived(number, u32::from_be_bytes([a, b, c, d]), at);
     }
 
     /// The status of a message changed.

@@ -7,7 +7,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::{DefaultBodyLimit, State},
-    http::{HeaderMap, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse as _, Response},
     serve::ListenerExt as _,
 };
@@ -21,6 +21,8 @@ use crate::{codes, exit::Stop};
 const BODY_BYTES_MAX: usize = 64 << 20;
 /// Names the message as its sender does.
 const OWN_ID: &str = "x-amtsbote-own-id";
+/// The delivery key, unless the endpoint is configured otherwise.
+const KEY: &str = "idempotency-key";
 /// The same answer to every delivery, repeated or not.
 const RECEIPT: &str = r#"{"receipt":"amtsbote-bench"}"#;
 
@@ -69,6 +71,7 @@ async fn take(
         return StatusCode::BAD_REQUEST.into_response();
     }
     let own_id = headers.get(OWN_ID).and_then(|value| value.to_str().ok());
-    desk.arrived(own_id.unwrap_or_default(), Instant::now());
+    let key = headers.get(KEY).map(HeaderValue::as_bytes);
+    desk.arrived(own_id.unwrap_or_default(), key.unwrap_or_default(), Instant::now());
     (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], RECEIPT).into_response()
 }

@@ -48,6 +48,7 @@ pub(super) struct Report {
     pub(super) ended_otherwise: BTreeMap<String, u64>,
     /// `None` where there was no receiver.
     pub(super) duplicates: Option<u64>,
+    pub(super) duplicates_of_other_key: Option<u64>,
     pub(super) out_of_order: Option<u64>,
     pub(super) delivered_without_receipt: Option<u64>,
     pub(super) foreign: u64,
@@ -146,6 +147,7 @@ impl Report {
             missing: is_watched.then(|| book.missing()),
             ended_otherwise: counts.ended_otherwise.clone(),
             duplicates: has_receiver.then_some(counts.duplicates),
+            duplicates_of_other_key: has_receiver.then_some(counts.duplicates_of_other_key),
             out_of_order: has_receiver.then_some(counts.out_of_order),
             delivered_without_receipt: has_receiver.then_some(counts.delivered_without_receipt),
             foreign: counts.foreign,
@@ -169,6 +171,8 @@ impl Report {
         check(Exit::Refused, ended, "accepted, and ended otherwise than delivered");
         let out_of_order = self.out_of_order.unwrap_or_default();
         check(Exit::Refused, out_of_order, "delivered after a later one of the same case");
+        let other_key = self.duplicates_of_other_key.unwrap_or_default();
+        check(Exit::Refused, other_key, "delivered again under another key");
         let missing = self.missing.unwrap_or_default();
         check(Exit::Unavailable, missing, "accepted, and not delivered when the wait was over");
         check(

@@ -20,12 +20,14 @@ pub(super) struct Slot {
     pub(super) due: u32,
     pub(super) sent: u32,
     receipted: u32,
+    /// Stands for the delivery key it arrived with.
+    key: u32,
     flags: u8,
 }
 
 impl Slot {
     pub(super) fn new(case: u32, due: u32, sent: u32) -> Self {
-        Self { case, due, sent, receipted: 0, flags: SENT }
+        Self { case, due, sent, receipted: 0, key: 0, flags: SENT }
     }
 
     pub(super) fn accept(&mut self, at: u32) {
@@ -33,7 +35,8 @@ impl Slot {
         self.flags |= ACCEPTED;
     }
 
-    pub(super) fn arrive(&mut self) {
+    pub(super) fn arrive(&mut self, key: u32) {
+        self.key = key;
         self.flags |= ARRIVED;
     }
 
@@ -43,6 +46,10 @@ impl Slot {
 
     pub(super) fn fail(&mut self) {
         self.flags |= FAILED;
+    }
+
+    pub(super) fn key(&self) -> u32 {
+        self.key
     }
 
     pub(super) fn receipted(&self) -> Option<u32> {
@@ -160,7 +167,7 @@ mod tests {
             assert!(!slots.settle(number), "neither receipt nor end");
             slots.get(number).unwrap().accept(2);
             assert!(!slots.settle(number), "no end");
-            slots.get(number).unwrap().arrive();
+            slots.get(number).unwrap().arrive(1);
             assert!(slots.settle(number));
             assert!(!slots.settle(number), "once");
         }

@@ -31,7 +31,7 @@ impl Run {
 
     fn arrived(&mut self, number: u32, millis: u64) {
         let at = self.at(millis);
-        self.book.arrived(Some(number), at);
+        self.book.arrived(Some(number), 7, at);
     }
 }
 
@@ -127,6 +127,18 @@ fn a_second_arrival_is_a_duplicate_also_long_after_the_first() {
     run.arrived(0, 3_000);
     run.arrived(9_999, 3_000);
     assert_eq!((run.book.counts().duplicates, run.book.counts().delivered), (2, 10_000));
+    assert_eq!(run.book.counts().duplicates_of_other_key, 0);
+}
+
+#[test]
+fn a_duplicate_under_another_key_is_worse_than_one_under_the_same() {
+    let mut run = Run::new(Witness::Receiver);
+    run.sent(0, 0, 2_000);
+    run.arrived(0, 2_010);
+    run.arrived(0, 2_020);
+    run.book.arrived(Some(0), 8, run.at(2_030));
+    let counts = run.book.counts();
+    assert_eq!((counts.duplicates, counts.duplicates_of_other_key), (2, 1));
 }
 
 #[test]

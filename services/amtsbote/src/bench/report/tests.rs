@@ -44,6 +44,7 @@ pub(in crate::bench) fn fine() -> Report {
         missing: Some(0),
         ended_otherwise: BTreeMap::new(),
         duplicates: Some(0),
+        duplicates_of_other_key: Some(0),
         out_of_order: Some(0),
         delivered_without_receipt: Some(0),
         foreign: 0,
@@ -57,9 +58,10 @@ pub(in crate::bench) fn fine() -> Report {
 #[test]
 fn the_exit_code_says_what_kind_of_fault_there_was() {
     type Fault = fn(&mut Report);
-    let rows: [(&str, Fault, Option<Exit>); 7] = [
+    let rows: [(&str, Fault, Option<Exit>); 8] = [
         ("nothing", |_| {}, None),
         ("repeats alone", |r| r.duplicates = Some(3), None),
+        ("another key", |r| r.duplicates_of_other_key = Some(1), Some(Exit::Refused)),
         ("missing", |r| r.missing = Some(1), Some(Exit::Unavailable)),
         ("unknown", |r| r.unknown = 1, Some(Exit::Unavailable)),
         ("order", |r| r.out_of_order = Some(1), Some(Exit::Refused)),
