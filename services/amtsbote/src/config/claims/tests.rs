@@ -1,3 +1,5 @@
+//! Which URLs of claims are taken, and what the refused ones are told.
+
 use super::*;
 
 fn with_environment(name: &str) -> Option<String> {
