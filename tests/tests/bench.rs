@@ -19,10 +19,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(180);
 
 #[tokio::test]
 async fn a_load_is_delivered_to_the_receiver_and_its_figures_fit_together() {
-    // Free a moment ago; nobody else here asks for it by number.
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    let receiver = listener.local_addr().expect("bound").to_string();
-    drop(listener);
+    let receiver = free_address();
     let url = format!("http://{receiver}/antraege");
     let configuration = Configuration::new()
         .with_standard_route("kfz")
@@ -80,6 +77,27 @@ async fn a_load_is_delivered_to_the_receiver_and_its_figures_fit_together() {
     assert!(0.0 < report["cpu_s_per_1000"].as_f64().expect("a number"), "{report}");
     let memory = report["processes"][0]["memory_peak_bytes"].as_u64().expect("a number");
     assert!(usize::try_from(memory).expect("fits") <= program.memory_peak(), "{report}");
+    assert!(program.end().await.success());
+}
+
+#[tokio::test]
+async fn a_receiver_that_gets_everything_twice_under_other_keys_says_so() {
+    let receiver = free_address();
+    let url = format!("http://{receiver}/antraege");
+    let configuration = Configuration::new()
+        .with_standard_route("kfz")
+        .with_system(&System::http("eins", &url, "deduplicates"))
+        .with_system(&System::http("zwei", &url, "deduplicates"));
+    let program = Program::start(&configuration).await;
+    let to = format!("http://{}", program.gateway());
+    let load = ["--to", &to, "--rate", "20", "--warmup", "0", "--duration", "1"];
+    let load = [&load[..], &["--receiver", &receiver]].concat();
+    let ended = bench(&load, &configuration).await;
+    assert_eq!(ended.status.code(), Some(1), "{}", said(&ended));
+    assert!(said(&ended).contains("AB-5044"), "{}", said(&ended));
+    let report = report(&ended);
+    assert_eq!(report["delivered"], report["sent"], "{report}");
+    assert!(1 <= report["duplicates_of_other_key"].as_u64().expect("a number"), "{report}");
     assert!(program.end().await.success());
 }
 
@@ -155,6 +173,12 @@ async fn a_load_that_makes_no_sense_ends_before_it_begins() {
         assert!(error["what"].as_str().unwrap_or_default().contains(part), "{load:?}: {error}");
     }
     assert!(program.end().await.success());
+}
+
+/// Free a moment ago; nobody else here asks for it by number.
+fn free_address() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("bound").to_string()
 }
 
 async fn bench(load: &[&str], configuration: &Configuration) -> Output {
