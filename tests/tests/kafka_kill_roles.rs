@@ -9,14 +9,14 @@ use std::{env, sync::Arc, time::Duration};
 use tests::{
     chance::Chance,
     configuration::{Configuration, ROLES, System},
-    crash::{self, Load, Oracle, Promise},
+    crash::{self, Load, Oracle, Promise, Sent},
     kafka::Broker,
     portal::Portal,
     process::Program,
     receiver::{Manner, Receiver},
     wait,
 };
-use tokio::{sync::watch, time::Instant};
+use tokio::{sync::watch, task::JoinSet, time::Instant};
 
 /// Kills of each role, unless `AMTSBOTE_KAFKA_KILL_ROUNDS` says otherwise.
 const ROUNDS: u64 = 10;
@@ -75,10 +75,7 @@ async fn a_receipt_is_one_delivery_whichever_role_is_killed() {
     flows(&load, &receiver).await;
     load.finish().await;
     let sent = load.sent();
-    let portal = Portal::new(program.gateway());
-    for sent in &sent {
-        portal.until(&sent.message_id, "delivered", DONE_WITHIN).await;
-    }
+    all_are_delivered(&Portal::new(program.gateway()), &sent).await;
     assert!(program.end().await.success(), "it ends in order");
 
     let (arrivals, effects) = (receiver.arrivals(), receiver.effects_of(NAME));
@@ -94,6 +91,22 @@ async fn a_receipt_is_one_delivery_whichever_role_is_killed() {
     );
     assert_eq!(effects.len(), sent.len(), "one delivery for each id");
     crash::no_promise_is_broken(oracle.faults());
+}
+
+/// Asks for each, several at once.
+async fn all_are_delivered(portal: &Portal, sent: &[Sent]) {
+    let mut asking = JoinSet::new();
+    for part in sent.chunks(sent.len().div_ceil(SENDERS).max(1)) {
+        let (portal, part) = (portal.clone(), part.to_vec());
+        asking.spawn(async move {
+            for sent in part {
+                portal.until(&sent.message_id, "delivered", DONE_WITHIN).await;
+            }
+        });
+    }
+    while let Some(asked) = asking.join_next().await {
+        asked.expect("every receipt is a delivery");
+    }
 }
 
 /// How long after `begun` the next message arrives.
