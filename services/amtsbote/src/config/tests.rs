@@ -106,6 +106,30 @@ fn who_can_be_reached_must_say_so() {
 }
 
 #[test]
+fn what_roles_apart_know_of_each_other_is_checked() {
+    for url in ["console", "ftp://console", "http://console/x", "http://me:geheim@127.0.0.1:1"] {
+        let text = format!("[gateway]\nstatus = \"{url}\"");
+        check_faults(&text, &[(2, "gateway.status", "AB-5004")]);
+        assert!(!format!("{:?}", read(&text).unwrap_err()).contains("geheim"), "{url}");
+    }
+    let elsewhere = "[gateway]\nstatus = \"http://console:7080\"";
+    check_faults(elsewhere, &[(2, "gateway.status", "AB-5009")]);
+    assert!(read(&format!("{elsewhere}\nallow_plaintext = true")).is_ok());
+    for role in ["gateway", "console"] {
+        let key = format!("{role}.status_token_file");
+        let text = format!("[{role}]\nstatus_token_file = \"nowhere\"");
+        check_faults(&text, &[(2, &key, "AB-5007")]);
+        // More than a header carries.
+        let text = format!("[{role}]\nstatus_token_file = \"Cargo.toml\"");
+        check_faults(&text, &[(2, &key, "AB-5007")]);
+    }
+    check_faults(
+        "[console]\nchannels = [\"status\"]\n[operations]\nlisten = \"0.0.0.0:7081\"",
+        &[(2, "console.channels", "AB-5004"), (4, "operations.listen", "AB-5009")],
+    );
+}
+
+#[test]
 fn variables_reach_every_text() {
     let config = read("[gateway]\nlisten = \"127.0.0.1:${PORT}\"").unwrap();
     assert_eq!(config.gateway.listen.port(), 7007);
