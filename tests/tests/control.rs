@@ -14,6 +14,7 @@ use serde_json::Value;
 use tests::{
     configuration::{Configuration, System},
     documents::Kfz,
+    kafka::Broker,
     portal::Portal,
     process::{self, Program},
     receiver::{Manner, Receiver},
@@ -219,5 +220,34 @@ async fn what_cannot_be_done_is_told_with_a_code_and_an_exit_code() {
     );
     let nowhere = Operator { console: "http://127.0.0.1:1".to_owned(), configuration };
     assert_eq!(nowhere.fails(&["endpoint", "list"]).await, (Some(3), "AB-5021".to_owned()));
+    assert!(program.end().await.success());
+}
+
+#[tokio::test]
+async fn an_order_waits_for_a_dispatcher_that_is_away_and_is_carried_out_when_it_comes_back() {
+    let Some(broker) = Broker::start("operators and roles apart") else { return };
+    let receiver = Receiver::start().await;
+    let inbox = System::http("inbox", &receiver.url("inbox"), "deduplicates");
+    let configuration =
+        Configuration::apart(broker.address()).with_standard_route("kfz").with_system(&inbox);
+    let mut program = Program::start(&configuration).await;
+    let operator = Operator::at(&program, &configuration).await;
+    program.kill_role("dispatcher").await;
+    let away = operator.fails(&["endpoint", "pause", "inbox", "--wait-max", "1"]).await;
+    assert_eq!(away.0, Some(3), "{away:?}: the same later may help");
+    let portal = Portal::new(program.gateway());
+    let receipt = portal.receipt(Kfz::read().document(1, 0)).await;
+
+    program.start_role("dispatcher").await;
+    wait::until("the pause to be obeyed", SOON, || async {
+        let shown = operator.orders(&["endpoint", "show", "inbox"]).await;
+        (shown["gate_code"] == "AB-3220").then_some(())
+    })
+    .await;
+    let arrived = receiver.count("inbox");
+    operator.orders(&["endpoint", "resume", "inbox"]).await;
+    portal.until(&receipt.message_id, "delivered", SOON).await;
+    // It may have gone before the dispatcher had read of the pause, but once in any case.
+    assert_eq!((receiver.count("inbox"), arrived <= 1), (1, true));
     assert!(program.end().await.success());
 }
