@@ -236,9 +236,11 @@ impl Engine {
         tokio::select! {
             biased;
             () = self.shutdown.cancelled() => Wake::Shutdown,
-            Some(ended) = self.attempts.join_next() => ended_of(ended),
-            Some((served, probed)) = next_probe(&mut self.probes) => Wake::Probed(served, probed),
+            // The rare first: under load an attempt ends during every commit, and an operator who
+            // pauses a system that goes astray must not wait for a lull.
             Some(orders) = self.orders.recv() => Wake::Orders(orders),
+            Some((served, probed)) = next_probe(&mut self.probes) => Wake::Probed(served, probed),
+            Some(ended) = self.attempts.join_next() => ended_of(ended),
             Some(batch) = self.batches.recv() => Wake::Batch(batch),
             Some(_) = self.helpers.join_next() => Wake::HelperLost,
             () = tokio::time::sleep_until(wakes_at) => Wake::Time,

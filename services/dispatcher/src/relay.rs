@@ -98,7 +98,7 @@ impl Relay {
         let mut after = 0;
         let mut pause = PAUSE_MIN;
         loop {
-            let waiting = written.borrow().saturating_sub(after);
+            let waiting = written.borrow_and_update().saturating_sub(after);
             if 0 < after && (1..GATHERED).contains(&waiting) && written.has_changed().is_ok() {
                 tokio::time::sleep(GATHER).await;
             }
@@ -189,4 +189,50 @@ fn decode(entry: &OutboxEntry) -> Option<Record> {
             error!(code = codes::UNDECODABLE, sequence = entry.sequence, %cause, "event is damaged");
         })
         .ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use messaging::ChannelName;
+
+    use super::*;
+
+    fn event(sequence: u64, len: usize) -> (u64, Record) {
+        let (channel, key) = (ChannelName::status(), Bytes::new());
+        let value = Bytes::from(vec![0; len]);
+        (sequence, Record { channel, key, headers: Vec::new(), value })
+    }
+
+    fn taken(fresh: &Fresh, after: u64) -> Vec<u64> {
+        fresh.take(after).into_iter().map(|(sequence, _)| sequence).collect()
+    }
+
+    #[test]
+    fn only_what_follows_without_gap_is_told_from_memory() {
+        let fresh = Fresh::default();
+        fresh.extend(vec![event(4, 1), event(5, 1), event(7, 1)]);
+        assert_eq!(taken(&fresh, 2), [0; 0], "3 has to be read back first");
+        assert_eq!(taken(&fresh, 3), [4, 5]);
+        assert_eq!(taken(&fresh, 5), [0; 0], "6 has to be read back first");
+        assert_eq!(taken(&fresh, 6), [7]);
+    }
+
+    #[test]
+    fn what_was_told_otherwise_is_not_told_again() {
+        let fresh = Fresh::default();
+        fresh.extend(vec![event(1, 1), event(2, 1), event(3, 1)]);
+        assert_eq!(taken(&fresh, 2), [3]);
+        assert_eq!(fresh.lock().bytes, 0);
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_oldest_are_left_to_the_ledger() {
+        let fresh = Fresh::default();
+        fresh.extend((1..=10).map(|sequence| event(sequence, 1 << 20)).collect());
+        assert_eq!(taken(&fresh, 0), [0; 0], "1 and 2 had no room");
+        let first = taken(&fresh, 2);
+        assert_eq!(first.first(), Some(&3));
+        assert!(first.len() < 8, "an append is bounded too: {first:?}");
+    }
 }

@@ -182,7 +182,9 @@ fn check(connection: &Connection, schema: &Schema) -> Result<i32> {
 fn settle_in(connection: &Connection, schema: &Schema) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", schema.synchronous)?;
-    connection.pragma_update(None, "wal_autocheckpoint", WAL_BYTES / schema.page_bytes)?;
+    // Those of a file made by another version may be of another size.
+    let page_bytes: u32 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    connection.pragma_update(None, "wal_autocheckpoint", WAL_BYTES / page_bytes.max(512))?;
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     connection.set_prepared_statement_cache_capacity(64);

@@ -31,6 +31,8 @@ impl Tail {
     /// Keeps `record`, the next of its channel. Where there is no room, its channel's oldest go.
     pub(super) fn keep(&mut self, offset: u64, at: Timestamp, record: Arc<Record>) {
         let bytes = record.len();
+        // While nobody read the channel, nothing was kept of it: what is before the gap goes.
+        self.forget_before_gap(&record.channel, offset);
         let kept = match self.channels.get_mut(&record.channel) {
             Some(kept) => kept,
             None => self.channels.entry(record.channel.clone()).or_default(),
@@ -59,6 +61,13 @@ impl Tail {
         }
         let found = kept.iter().skip(skip).take(records_max);
         Some(found.map(|kept| (kept.offset, kept.at, Arc::clone(&kept.record))).collect())
+    }
+
+    fn forget_before_gap(&mut self, channel: &ChannelName, next: u64) {
+        let last = self.channels.get(channel).and_then(VecDeque::back).map(|last| last.offset);
+        if last.is_some_and(|last| last + 1 != next) {
+            self.forget(channel, u64::MAX);
+        }
     }
 
     /// Forgets what lies before `next`: everybody has read it.
@@ -101,6 +110,15 @@ mod tests {
         assert_eq!(offsets(&tail, 9), None, "behind the last");
         tail.forget(&ChannelName::status(), 7);
         assert_eq!((offsets(&tail, 6), offsets(&tail, 7)), (None, Some(vec![7, 8])));
+    }
+
+    #[test]
+    fn there_is_never_a_gap_in_it() {
+        let mut tail = Tail::default();
+        keep(&mut tail, 5..7, 10);
+        keep(&mut tail, 8..9, 10);
+        assert_eq!((offsets(&tail, 5), offsets(&tail, 7)), (None, None), "7 was not kept");
+        assert_eq!(offsets(&tail, 8), Some(vec![8]));
     }
 
     #[test]

@@ -18,7 +18,7 @@ const LINGERING_MAX: usize = 64;
 
 impl Engine {
     /// Gathers what else ends or comes within the moment. Whatever somebody waits for ends it: a
-    /// batch, a failure, a case with more to deliver, an endpoint whose slots are all taken.
+    /// batch, an order, a failure, a case with more to deliver, an endpoint whose slots are taken.
     ///
     /// Dropping it loses nothing: what it holds is unsettled, as before.
     pub(super) async fn linger(&mut self, first: Wake) -> Wake {
@@ -28,6 +28,7 @@ impl Engine {
             let next = tokio::select! {
                 biased;
                 () = self.shutdown.cancelled() => break,
+                Some(orders) = self.orders.recv() => Wake::Orders(orders),
                 Some(ended) = self.attempts.join_next() => ended_of(ended),
                 Some(batch) = self.batches.recv() => Wake::Batch(batch),
                 () = tokio::time::sleep_until(until) => break,
