@@ -11,6 +11,7 @@ mod limits;
 mod read;
 mod section;
 mod sections;
+mod secured;
 mod variables;
 mod words;
 
@@ -23,6 +24,7 @@ pub(crate) use self::{
     claims::ClaimsBackend,
     fault::{Fault, Faults},
     read::{read_file, read_text},
+    secured::Kafka,
 };
 
 /// One installation, checked.
@@ -33,6 +35,8 @@ pub(crate) struct Config {
     /// `channel`: where messages travel. `embedded:DIR` or `kafka://HOST:PORT[,HOST:PORT]…`.
     /// Default: embedded in `data`.
     pub(crate) channel: ChannelBackend,
+    /// `[kafka]`: how the brokers of `channel` are reached.
+    pub(crate) kafka: Kafka,
     /// `store`: where ledger and journal lie. `embedded:DIR`. Default: embedded in `data`.
     pub(crate) store: Backend,
     /// `claims`: where large bodies and attachments lie. `embedded:DIR`, `file:///DIR` or

@@ -26,7 +26,7 @@ mod submit;
 mod system;
 mod violations;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser as _;
 
@@ -41,6 +41,10 @@ use crate::{
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// A Kafka client's end waits for its brokers, also for those that are gone; what matters is done
+/// and written down before.
+const CLIENTS_END_WITHIN: Duration = Duration::from_secs(5);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::new(cli.json);
@@ -53,7 +57,12 @@ fn main() -> ExitCode {
 
 fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
     match &cli.command {
-        Command::Run(args) => runtime()?.block_on(run::run(args, clock::wall(), output)),
+        Command::Run(args) => {
+            let runtime = runtime()?;
+            let exit = runtime.block_on(run::run(args, clock::wall(), output));
+            runtime.shutdown_timeout(CLIENTS_END_WITHIN);
+            exit
+        }
         Command::Demo(args) => {
             runtime()?.block_on(demo::run(args, clock::wall(), cli.lang, output))
         }

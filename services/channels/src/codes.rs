@@ -36,3 +36,11 @@ pub const KAFKA_TOPIC_MISSING: &str = "AB-2103";
 pub const KAFKA_REFUSED: &str = "AB-2104";
 /// The Kafka client refuses its settings.
 pub const KAFKA_SETTINGS: &str = "AB-2105";
+/// A Kafka broker does not accept who we say we are.
+pub const KAFKA_CREDENTIALS: &str = "AB-2106";
+/// No encrypted connection to a Kafka broker can be made.
+pub const KAFKA_TLS: &str = "AB-2107";
+/// Kafka shall be reached encrypted or by name, and this build cannot.
+pub const KAFKA_INSECURE_BUILD: &str = "AB-2108";
+/// A topic keeps its records otherwise than configured.
+pub const KAFKA_TOPIC_DIFFERS: &str = "AB-2109";

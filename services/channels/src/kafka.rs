@@ -4,13 +4,16 @@
 
 mod agreement;
 mod client;
+mod keeping;
 mod lanes;
 mod lookup;
 mod message;
 mod producer;
 mod rebalance;
+mod security;
 mod subscription;
 mod topics;
+mod trouble;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -20,6 +23,7 @@ use messaging::{
     Timestamp,
 };
 
+pub use self::security::{IS_SECURE_BUILD, Identity, Mechanism, Password, Security, Tls, User};
 use self::{producer::Producer, subscription::Reader, topics::Topics};
 use crate::check_size;
 
@@ -38,14 +42,19 @@ pub struct Settings {
     pub retention: Duration,
     /// Whether missing topics are made; otherwise they are refused by name.
     pub makes_topics: bool,
+    /// Whether topics that were there are asked how they keep records; a stand-in cannot be.
+    pub looks_at_topics: bool,
     /// How long an append may take before it is given up as `Unavailable`.
     pub delivery_time_max: Duration,
     /// Between two comparisons of what was read with what the log holds: for so long, a topic that
     /// was made anew under a running reader may go unnoticed.
     pub compared_every: Duration,
-    /// Whether each group has one reader only (a ledger on SQLite): then it comes back to its
-    /// partitions at once after a crash, instead of waiting until the group has forgotten it.
-    pub sole_reader: bool,
+    /// This process's name among the readers of a group, the same at every start and no other's:
+    /// then it comes back to its partitions at once after a crash, instead of waiting until the
+    /// group has forgotten it. `None`: such a name cannot be given.
+    pub member: Option<String>,
+    /// How connections are protected.
+    pub security: Security,
 }
 
 impl Settings {
@@ -59,9 +68,11 @@ impl Settings {
             replication: None,
             retention: Duration::from_secs(7 * 24 * 3600),
             makes_topics: true,
+            looks_at_topics: true,
             delivery_time_max: Duration::from_secs(10),
             compared_every: Duration::from_secs(30),
-            sole_reader: false,
+            member: None,
+            security: Security::default(),
         }
     }
 }
@@ -84,6 +95,18 @@ impl KafkaChannel {
         let topics = Arc::new(Topics::new(settings.clone(), Arc::clone(&producer)));
         Ok(Arc::new(Self { settings, clock, producer, topics }))
     }
+
+    /// What `asked` comes to, with the reason if nobody answers. As cancel safe as that.
+    async fn explained<T>(&self, asked: impl Future<Output = Result<T>> + Send) -> Result<T> {
+        let trouble = self.producer.trouble();
+        match asked.await {
+            Ok(answer) => {
+                trouble.over();
+                Ok(answer)
+            }
+            Err(failure) => Err(trouble.explain(failure)),
+        }
+    }
 }
 
 impl fmt::Debug for KafkaChannel {
@@ -99,8 +122,11 @@ impl Channel for KafkaChannel {
         let mut channels: Vec<ChannelName> = records.iter().map(|r| r.channel.clone()).collect();
         channels.sort();
         channels.dedup();
-        self.topics.make(&channels).await?;
-        let positions = self.producer.append(&self.topics, records, self.clock.now()).await?;
+        let appended = async {
+            self.topics.make(&channels).await?;
+            self.producer.append(&self.topics, records, self.clock.now()).await
+        };
+        let positions = self.explained(appended).await?;
         self.topics.doubt(&positions);
         Ok(positions)
     }
@@ -111,7 +137,7 @@ impl Channel for KafkaChannel {
         channels: &[ChannelName],
         positions: Box<dyn StoredPositions>,
     ) -> Result<Box<dyn Subscription>> {
-        self.topics.make(channels).await?;
+        self.explained(self.topics.make(channels)).await?;
         let topics = Arc::clone(&self.topics);
         let settings = self.settings.clone();
         let reader = Reader::open(settings, topics, group.clone(), channels.to_vec(), positions)?;
@@ -124,6 +150,10 @@ impl Channel for KafkaChannel {
     }
 
     async fn ends(&self, channel: &ChannelName) -> Result<Vec<Position>> {
-        self.topics.ends(channel).await
+        self.explained(self.topics.ends(channel)).await
+    }
+
+    async fn expiring(&self, channel: &ChannelName) -> Result<Vec<Position>> {
+        self.explained(self.topics.expiring(channel, self.clock.now())).await
     }
 }

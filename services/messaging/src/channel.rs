@@ -51,6 +51,15 @@ pub trait Channel: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// `Unavailable`.
     async fn ends(&self, channel: &ChannelName) -> Result<Vec<Position>>;
+
+    /// For each partition of `channel`, the offset below which all records have used up half of the
+    /// time after which they go, read or not. Empty where unread records never go by their age.
+    ///
+    /// # Errors
+    /// `Unavailable`, or `Defect` as for [`Channel::append`].
+    async fn expiring(&self, _channel: &ChannelName) -> Result<Vec<Position>> {
+        Ok(Vec::new())
+    }
 }
 
 /// Where a reader's truth is kept: the ledger's or the journal's positions.

@@ -21,7 +21,7 @@ pub(super) fn settings(rest: &str) -> Result<Settings, String> {
         return Err(FORM.to_owned());
     }
     // One ledger on files means one reader of each group.
-    let mut settings = Settings { sole_reader: true, ..Settings::new(brokers) };
+    let mut settings = Settings { member: Some("sole".to_owned()), ..Settings::new(brokers) };
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
         match key {

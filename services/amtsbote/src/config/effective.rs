@@ -8,7 +8,7 @@ use dispatcher::{AfterDeadLetter, Interest};
 use messaging::RetryPolicy;
 use toml::{Table, Value};
 
-use super::{Config, Endpoint, Route, StatusToken, limits, words};
+use super::{ChannelBackend, Config, Endpoint, Route, StatusToken, limits, secured, words};
 
 /// Instead of what could be a secret.
 const MASKED: &str = "***";
@@ -19,6 +19,9 @@ impl Config {
         let mut table = Table::new();
         table.put("data", self.data.display().to_string());
         table.put("channel", self.channel.to_string());
+        if let ChannelBackend::Kafka(_) = self.channel {
+            table.put("kafka", secured::write(&self.kafka));
+        }
         table.put("store", self.store.to_string());
         table.put("claims", self.claims.to_string());
         table.put("source", self.source.as_str());

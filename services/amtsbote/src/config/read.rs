@@ -8,7 +8,7 @@ use toml::de::DeTable;
 use super::{
     Backend, ChannelBackend, Config, Fault, Faults, Retention, Route, broker, claims, endpoints,
     section::{Place, Section, Source},
-    sections,
+    sections, secured,
 };
 use crate::codes;
 
@@ -73,6 +73,10 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
     let root = Section::root(source, table);
     let data = root.path("data").unwrap_or_else(|| source.folder.join("data"));
     let channel = channel_backend(&root, &data);
+    let kafka = secured::read(&root);
+    if root.has("kafka") && !matches!(channel, None | Some(ChannelBackend::Kafka(_))) {
+        root.fault("kafka", codes::KEYS_CONTRADICT, "is for a `channel` on Kafka");
+    }
     let store = backend(&root, "store", &["postgres", "postgresql"], EMBEDDED, &data);
     let claims = claims::read(&root, &data);
     let shutdown_times = SHUTDOWN_TIME_MIN..=SHUTDOWN_TIME_MAX;
@@ -93,7 +97,8 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
     root.close();
     Some(Config {
         data,
-        channel: kept(channel?, &retention),
+        channel: completed(channel?, &kafka, &retention),
+        kafka,
         store: store?,
         claims: claims?,
         source: source_name.unwrap_or_else(|| SOURCE.to_owned()),
@@ -126,10 +131,15 @@ fn channel_backend(root: &Section<'_>, data: &Path) -> Option<ChannelBackend> {
     }
 }
 
-/// Kafka keeps the records itself.
-fn kept(mut channel: ChannelBackend, retention: &Retention) -> ChannelBackend {
+/// Kafka keeps the records itself, and is told of other tables.
+fn completed(
+    mut channel: ChannelBackend,
+    kafka: &secured::Kafka,
+    retention: &Retention,
+) -> ChannelBackend {
     if let ChannelBackend::Kafka(settings) = &mut channel {
         settings.retention = retention.channel;
+        settings.security = kafka.security.clone();
     }
     channel
 }

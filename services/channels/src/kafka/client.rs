@@ -1,7 +1,7 @@
 //! What all Kafka clients here share: their configuration, their words in the log, their errors
 //! told as failures, and their end off the runtime.
 
-use std::{ops::Deref, time::Duration};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use messaging::{Failure, FailureKind};
 use rdkafka::{
@@ -12,7 +12,10 @@ use rdkafka::{
 };
 use tracing::{debug, warn};
 
-use super::Settings;
+use super::{
+    Settings,
+    trouble::{Trouble, connection_code},
+};
 use crate::{RECORD_BYTES_MAX, codes};
 
 /// How long one question to a broker may take.
@@ -30,21 +33,28 @@ pub(super) fn config(settings: &Settings) -> ClientConfig {
         .set("reconnect.backoff.ms", "100")
         .set("reconnect.backoff.max.ms", "2000")
         .set("socket.nagle.disable", "true")
-        .set("log_level", "4");
+        // What a broker hangs up on is only worth a notice to the client.
+        .set("log_level", "6");
+    settings.security.apply(&mut config);
     config
 }
 
-/// Tells the log what the client says. It never speaks of contents.
+/// Tells the log what the client says, and keeps why it cannot connect. It never speaks of contents.
 #[derive(Debug)]
-pub(super) struct Quiet;
+pub(super) struct Quiet(pub(super) Arc<Trouble>);
 
 impl ClientContext for Quiet {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         told(level, facility, message);
+        // So it calls a connection that ended, or never came about.
+        if facility == "FAIL" {
+            self.0.heard(message);
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         debug!(%error, reason, "kafka client");
+        self.0.told(&error, reason);
     }
 }
 
@@ -74,19 +84,22 @@ pub(super) fn failure(what: &str, error: &KafkaError) -> Failure {
 
 /// As [`failure`], for what a broker answered about one of several things.
 pub(super) fn code_failure(code: Option<Code>, cause: String) -> Failure {
+    if let Some(connection) = code.and_then(connection_code) {
+        return FailureKind::Unavailable.because(connection, cause);
+    }
     match code {
         Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => {
             FailureKind::Defect.because(codes::RECORD_TOO_LARGE, cause)
         }
+        // A right can be given while this runs; until then nothing is given up for its lack.
         Some(
             Code::TopicAuthorizationFailed
             | Code::GroupAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::SaslAuthenticationFailed
-            | Code::Authentication
-            | Code::InvalidTopic
-            | Code::PolicyViolation,
-        ) => FailureKind::Defect.because(codes::KAFKA_REFUSED, cause),
+            | Code::ClusterAuthorizationFailed,
+        ) => FailureKind::Unavailable.because(codes::KAFKA_REFUSED, cause),
+        Some(Code::InvalidTopic | Code::PolicyViolation) => {
+            FailureKind::Defect.because(codes::KAFKA_REFUSED, cause)
+        }
         _ => FailureKind::Unavailable.because(codes::KAFKA_UNAVAILABLE, cause),
     }
 }

@@ -53,8 +53,9 @@ pub(super) async fn records_at(
             .map_err(|error| failure("look up records", &error))?;
         wanted.push((place, position));
     }
+    let context = topics.context();
     blocking(move || {
-        let consumer: BaseConsumer<Quiet> = BaseConsumer::from_config_and_context(&config, Quiet)
+        let consumer: BaseConsumer<Quiet> = BaseConsumer::from_config_and_context(&config, context)
             .map_err(|error| failure("look up records", &error))?;
         consumer.assign(&list).map_err(|error| failure("look up records", &error))?;
         look(&consumer, wanted)

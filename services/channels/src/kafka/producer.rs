@@ -18,8 +18,9 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{
     Settings,
-    client::{OffRuntime, Quiet, config, failure},
+    client::{OffRuntime, Quiet, code_failure, config, failure},
     topics::Topics,
+    trouble::Trouble,
 };
 use crate::codes;
 
@@ -38,13 +39,20 @@ type Client = OffRuntime<FutureProducer<Quiet>>;
 /// The one producer, made anew after what its client calls fatal.
 pub(super) struct Producer {
     settings: Settings,
+    trouble: Arc<Trouble>,
     client: Mutex<Arc<Client>>,
 }
 
 impl Producer {
     pub(super) fn new(settings: &Settings) -> Result<Self> {
-        let client = Mutex::new(Arc::new(make(settings)?));
-        Ok(Self { settings: settings.clone(), client })
+        let trouble = Arc::new(Trouble::default());
+        let client = Mutex::new(Arc::new(make(settings, &trouble)?));
+        Ok(Self { settings: settings.clone(), trouble, client })
+    }
+
+    /// What the clients of this channel say about their connections.
+    pub(super) fn trouble(&self) -> &Arc<Trouble> {
+        &self.trouble
     }
 
     pub(super) fn client(&self) -> Arc<Client> {
@@ -84,20 +92,22 @@ impl Producer {
     /// A client in a fatal state refuses everything, so the next append gets a new one.
     fn failed(&self, failed: &Arc<Client>, channel: &ChannelName, error: &KafkaError) -> Failure {
         use rdkafka::producer::Producer as _;
-        if failed.client().fatal_error().is_some() {
+        let what = format!("append to `{channel}`");
+        if let Some((code, reason)) = failed.client().fatal_error() {
             let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
             if Arc::ptr_eq(&client, failed) {
-                match make(&self.settings) {
+                match make(&self.settings, &self.trouble) {
                     Ok(new) => *client = Arc::new(new),
                     Err(failure) => return failure,
                 }
             }
+            return code_failure(Some(code), format!("{what}: {reason}"));
         }
-        failure(&format!("append to `{channel}`"), error)
+        failure(&what, error)
     }
 }
 
-fn make(settings: &Settings) -> Result<Client> {
+fn make(settings: &Settings, trouble: &Arc<Trouble>) -> Result<Client> {
     let mut config = config(settings);
     config
         .set("enable.idempotence", "true")
@@ -108,7 +118,7 @@ fn make(settings: &Settings) -> Result<Client> {
         .set("message.timeout.ms", settings.delivery_time_max.as_millis().to_string())
         .set("queue.buffering.max.messages", WAITING_RECORDS_MAX.to_string())
         .set("queue.buffering.max.kbytes", WAITING_KILOBYTES_MAX.to_string());
-    let client = FutureProducer::from_config_and_context(&config, Quiet)
+    let client = FutureProducer::from_config_and_context(&config, Quiet(Arc::clone(trouble)))
         .map_err(|error| failure("the producer", &error))?;
     Ok(OffRuntime::new(client))
 }

@@ -99,6 +99,25 @@ impl Reader {
         })
     }
 
+    /// The next batch in turn, or nothing until `end`.
+    async fn next(&mut self, records_max: usize, end: Instant) -> Result<Option<Batch>> {
+        loop {
+            self.hand_back()?;
+            if let Some(contradiction) = self.contradictions.pop_front() {
+                return Err(contradiction);
+            }
+            if let Some(batch) = self.lanes.pop(records_max.max(1)) {
+                self.pauses.reset();
+                return Ok(Some(batch));
+            }
+            // One look is taken even without any wait.
+            self.step(end).await?;
+            if end <= Instant::now() && self.contradictions.is_empty() {
+                return Ok(self.lanes.pop(records_max.max(1)));
+            }
+        }
+    }
+
     /// Everything between two batches. Nothing is changed before an await that its repetition
     /// would miss.
     async fn step(&mut self, end: Instant) -> Result<()> {
@@ -302,10 +321,10 @@ impl Connection {
             .set("fetch.queue.backoff.ms", "5");
         let mut topics: Vec<&str> = channels.keys().map(String::as_str).collect();
         topics.sort_unstable();
-        if settings.sole_reader {
+        if let Some(member) = &settings.member {
             // One name for each set of channels: a group may read its channels apart.
             let set = crc32fast::hash(topics.join(",").as_bytes());
-            config.set("group.instance.id", format!("{group}-{set:08x}"));
+            config.set("group.instance.id", format!("{group}-{member}-{set:08x}"));
         }
         let what = format!("group `{group}`");
         let consumer = StreamConsumer::from_config_and_context(&config, Rebalances::default())
@@ -365,21 +384,8 @@ impl Drop for Connection {
 impl Subscription for Reader {
     async fn receive(&mut self, records_max: usize, wait: Duration) -> Result<Option<Batch>> {
         let end = Instant::now() + wait;
-        loop {
-            self.hand_back()?;
-            if let Some(contradiction) = self.contradictions.pop_front() {
-                return Err(contradiction);
-            }
-            if let Some(batch) = self.lanes.pop(records_max.max(1)) {
-                self.pauses.reset();
-                return Ok(Some(batch));
-            }
-            // One look is taken even without any wait.
-            self.step(end).await?;
-            if end <= Instant::now() && self.contradictions.is_empty() {
-                return Ok(self.lanes.pop(records_max.max(1)));
-            }
-        }
+        let next = self.next(records_max, end).await;
+        next.map_err(|failure| self.topics.explain(failure))
     }
 
     /// For Kafka's own tools; nothing here reads it.

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use messaging::{ChannelName, FailureKind, Partition, Position, Result};
+use messaging::{ChannelName, Failure, FailureKind, Partition, Position, Result};
 use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
@@ -22,22 +22,30 @@ use super::{
     client::{
         ANSWER_TIME_MAX, MESSAGE_BYTES_MAX, OffRuntime, Quiet, code_failure, config, failure,
     },
+    keeping::Kept,
     producer::Producer,
 };
 use crate::{CHANNELS_MAX, codes};
 
 /// How often a topic just made is looked for, and how long in between.
-const LOOKS_MAX: usize = 100;
-const LOOK_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const LOOKS_MAX: usize = 100;
+pub(super) const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// With as many copies, two must have a record before it is acknowledged.
-const COPIES_FOR_TWO_IN_SYNC: u16 = 3;
+pub(super) const COPIES_FOR_TWO_IN_SYNC: u16 = 3;
 
 /// The topics of this installation.
 pub(super) struct Topics {
     settings: Settings,
     producer: Arc<Producer>,
     /// Seen to have the configured number of partitions.
-    known: Mutex<BTreeMap<ChannelName, u32>>,
+    known: Mutex<BTreeMap<ChannelName, Known>>,
+}
+
+/// A topic that was looked at.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    partitions: u32,
+    kept: Kept,
 }
 
 impl Topics {
@@ -55,6 +63,36 @@ impl Topics {
         config(&self.settings)
     }
 
+    /// How topics are made and named.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// To whom a client of these topics speaks.
+    pub(super) fn context(&self) -> Quiet {
+        Quiet(Arc::clone(self.producer.trouble()))
+    }
+
+    /// As [`Trouble::explain`](super::trouble::Trouble::explain).
+    pub(super) fn explain(&self, failure: Failure) -> Failure {
+        self.producer.trouble().explain(failure)
+    }
+
+    /// For questions about topics themselves, and how long an answer may take.
+    pub(super) fn admin(&self, what: &str) -> Result<(OffRuntime<Admin>, AdminOptions)> {
+        let admin = AdminClient::from_config_and_context(&self.config(), self.context())
+            .map_err(|error| failure(what, &error))?;
+        let options = AdminOptions::new()
+            .request_timeout(Some(ANSWER_TIME_MAX))
+            .operation_timeout(Some(ANSWER_TIME_MAX));
+        Ok((OffRuntime::new(admin), options))
+    }
+
+    /// For how long a channel that was looked at is kept.
+    pub(super) fn kept_known(&self, channel: &ChannelName) -> Kept {
+        self.known().get(channel).and_then(|known| known.kept)
+    }
+
     /// Makes what is missing; refuses what has another number of partitions.
     pub(super) async fn make(&self, channels: &[ChannelName]) -> Result<()> {
         for channel in channels {
@@ -65,12 +103,16 @@ impl Topics {
                 let cause = format!("`{channel}` would be one channel more than {CHANNELS_MAX}");
                 return Err(FailureKind::Defect.because(codes::TOO_MANY_CHANNELS, cause));
             }
-            let partitions = match self.look(channel).await? {
-                Some(partitions) => partitions,
+            let (partitions, is_ours) = match self.look(channel).await? {
+                Some(partitions) => (partitions, false),
                 None => self.make_one(channel).await?,
             };
             self.check_partitions(channel, partitions)?;
-            self.known().insert(channel.clone(), partitions);
+            let kept = match is_ours || !self.settings.looks_at_topics {
+                true => Some(self.settings.retention),
+                false => self.kept(channel).await?,
+            };
+            self.known().insert(channel.clone(), Known { partitions, kept });
         }
         Ok(())
     }
@@ -93,7 +135,7 @@ impl Topics {
     pub(super) async fn ends(&self, channel: &ChannelName) -> Result<Vec<Position>> {
         let known = self.known().get(channel).copied();
         let partitions = match known {
-            Some(partitions) => partitions,
+            Some(known) => known.partitions,
             None => self.look(channel).await?.unwrap_or(0),
         };
         let partition = |number| Partition { channel: channel.clone(), number };
@@ -147,7 +189,7 @@ impl Topics {
         Err(FailureKind::Defect.because(codes::KAFKA_PARTITIONS, cause))
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<ChannelName, u32>> {
+    fn known(&self) -> MutexGuard<'_, BTreeMap<ChannelName, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -168,25 +210,30 @@ impl Topics {
         .await
     }
 
-    async fn make_one(&self, channel: &ChannelName) -> Result<u32> {
+    /// Tells also whether it was made here, as configured.
+    async fn make_one(&self, channel: &ChannelName) -> Result<(u32, bool)> {
         let topic = self.name(channel);
         if !self.settings.makes_topics {
             let cause = format!("topic `{topic}` is missing, and making topics is forbidden");
             return Err(FailureKind::Defect.because(codes::KAFKA_TOPIC_MISSING, cause));
         }
-        self.create(&topic).await?;
+        let was_there = self.create(&topic).await?;
         for _ in 0..LOOKS_MAX {
             if let Some(partitions) = self.look(channel).await? {
-                return Ok(partitions);
+                return Ok((partitions, !was_there));
             }
             sleep(LOOK_PAUSE).await;
+        }
+        if was_there {
+            let cause = format!("topic `{topic}` is there and not shown: the right `Describe`");
+            return Err(FailureKind::Unavailable.because(codes::KAFKA_REFUSED, cause));
         }
         let cause = format!("topic `{topic}` was made and is not seen yet");
         Err(FailureKind::Unavailable.because(codes::KAFKA_UNAVAILABLE, cause))
     }
 
-    /// Another process may be quicker; then its topic is as good.
-    async fn create(&self, topic: &str) -> Result<()> {
+    /// Another process may be quicker; then its topic is as good. Tells whether one was there.
+    async fn create(&self, topic: &str) -> Result<bool> {
         let Settings { partitions, replication, retention, .. } = &self.settings;
         let (retention, message) =
             (retention.as_millis().to_string(), MESSAGE_BYTES_MAX.to_string());
@@ -200,25 +247,24 @@ impl Topics {
             new = new.set("min.insync.replicas", "2");
         }
         let what = format!("make topic `{topic}`");
-        let admin = AdminClient::from_config_and_context(&config(&self.settings), Quiet)
-            .map_err(|error| failure(&what, &error))?;
-        let admin = OffRuntime::new(admin);
-        let options = AdminOptions::new()
-            .request_timeout(Some(ANSWER_TIME_MAX))
-            .operation_timeout(Some(ANSWER_TIME_MAX));
+        let (admin, options) = self.admin(&what)?;
         let answers =
             admin.create_topics([&new], &options).await.map_err(|error| failure(&what, &error))?;
+        let mut was_there = false;
         for answer in answers {
             match answer {
-                Ok(_) | Err((_, Code::TopicAlreadyExists)) => {}
+                Ok(_) => {}
+                Err((_, Code::TopicAlreadyExists)) => was_there = true,
                 Err((_, code)) => {
                     return Err(code_failure(Some(code), format!("{what}: {code}")));
                 }
             }
         }
-        Ok(())
+        Ok(was_there)
     }
 }
+
+type Admin = AdminClient<Quiet>;
 
 /// A partition with the names Kafka has for it.
 type Named = (String, i32, Partition);
