@@ -22,6 +22,8 @@ pub(crate) const CONFLICT: &str = "AB-3209";
 pub(crate) const FAILING_IN_A_ROW: &str = "AB-3210";
 /// The channel and the ledger contradict each other.
 pub(crate) const READER_STOPPED: &str = "AB-3211";
+/// Records that were not read will be removed.
+pub(crate) const BACKLOG_OLD: &str = "AB-3212";
 /// An operator has paused the endpoint.
 pub(crate) const PAUSED: &str = "AB-3220";
 /// An order of a newer version.

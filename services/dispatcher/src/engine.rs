@@ -34,6 +34,7 @@ use self::{draft::Draft, start::Envelopes};
 use crate::{
     Endpoint, Parts,
     attempt::{self, Ended},
+    backlog::Backlog,
     codes,
     control::{ControlReader, Orders},
     gate::Gate,
@@ -194,12 +195,22 @@ impl Engine {
         };
         let fresh = relay.fresh.clone();
         relay.ready.ready();
+        let backlog = Backlog {
+            channel: Arc::clone(&parts.channel),
+            ledger: parts.ledger.clone(),
+            channels: parts.channels.clone(),
+            metrics: parts.metrics.clone(),
+            ready: parts.ready.add("dispatcher.backlog"),
+        };
+        backlog.ready.ready();
+        let looking = backlog.run(shutdown.clone());
 
         let mut helpers = JoinSet::new();
         let mut engine = recover::recover(parts, shutdown).await?;
         helpers.spawn(reader.run(batches_in, admitted_out));
         helpers.spawn(control.run(orders_in));
         helpers.spawn(relay.run(written_out, told_in));
+        helpers.spawn(looking);
         engine.helpers = helpers;
         engine.batches = batches;
         engine.orders = orders;

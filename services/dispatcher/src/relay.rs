@@ -10,7 +10,7 @@ use std::{
 };
 
 use channels::codec;
-use messaging::{Channel, FailureKind, Record, Result};
+use messaging::{Channel, Failure, Record, Result};
 use stores::ledger::{Ledger, OutboxEntry};
 use telemetry::Check;
 use tokio::sync::watch;
@@ -146,8 +146,10 @@ impl Relay {
         }
         match self.channel.append(records).await {
             Ok(_) => Ok(Some(last)),
-            Err(failure) if failure.kind() == FailureKind::Unavailable => Err(failure),
-            Err(_) => self.relay_one_by_one(&entries).await.map(Some),
+            Err(failure) if is_about_one(&failure) => {
+                self.relay_one_by_one(&entries).await.map(Some)
+            }
+            Err(failure) => Err(failure),
         }
     }
 
@@ -157,7 +159,7 @@ impl Relay {
         for entry in entries {
             if let Some(record) = decode(entry) {
                 match self.channel.append(vec![record]).await {
-                    Err(failure) if failure.kind() != FailureKind::Unavailable => {
+                    Err(failure) if is_about_one(&failure) => {
                         let (code, cause) = (failure.code(), failure.report());
                         error!(code, cause, sequence = entry.sequence, "an event cannot be told");
                     }
@@ -170,6 +172,12 @@ impl Relay {
         }
         Ok(last)
     }
+}
+
+/// Whether the channel takes others. What is wrong with a channel as a whole is waited for: a right
+/// that is missing, or another number of partitions, must cost no event.
+fn is_about_one(failure: &Failure) -> bool {
+    failure.code() == channels::codes::RECORD_TOO_LARGE
 }
 
 /// How many of `entries` are appended at once; at least one, if there is one.

@@ -67,6 +67,8 @@ pub mod metric {
     pub const APPEND_DURATION: &str = "amtsbote_channel_append_duration_seconds";
     /// Records a reader has not read yet, by channel and reader.
     pub const LAG: &str = "amtsbote_channel_lag_records";
+    /// Those of them that have used up half of the time they are kept, by channel and reader.
+    pub const EXPIRING: &str = "amtsbote_channel_expiring_records";
 
     /// Records admitted into the ledger, by channel.
     pub const ADMITTED: &str = "amtsbote_dispatcher_admitted_records_total";

@@ -15,6 +15,7 @@ pub struct ChannelMetrics {
     failures: IntCounterVec,
     duration: HistogramVec,
     lag: IntGaugeVec,
+    expiring: IntGaugeVec,
     channels: Label,
 }
 
@@ -43,6 +44,12 @@ impl ChannelMetrics {
                 "Records a reader has not read yet",
                 &["channel", "reader"],
             ),
+            expiring: gauges(
+                registry,
+                metric::EXPIRING,
+                "Unread records for which half of the time they are kept is over",
+                &["channel", "reader"],
+            ),
             channels: Label::default(),
         }
     }
@@ -64,5 +71,11 @@ impl ChannelMetrics {
     pub fn set_lag(&self, channel: &str, reader: &'static str, records: u64) {
         let channel = self.channels.bounded(channel);
         self.lag.with_label_values(&[channel, reader]).set(level(records));
+    }
+
+    /// Of those, as many go soon, read or not.
+    pub fn set_expiring(&self, channel: &str, reader: &'static str, records: u64) {
+        let channel = self.channels.bounded(channel);
+        self.expiring.with_label_values(&[channel, reader]).set(level(records));
     }
 }
