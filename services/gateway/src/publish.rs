@@ -28,7 +28,9 @@ use crate::{
 const WRITE_BYTES_MAX: usize = 1 << 20;
 
 /// Warnings kept with an application; its receipt has all of them.
-const WARNINGS_MAX: usize = 100;
+pub(crate) const WARNINGS_MAX: usize = 100;
+/// Of where each was found; the record must stay below what a Kafka broker takes by default.
+pub(crate) const WARNING_PATH_CHARS_MAX: usize = 200;
 
 /// What storing needs. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -211,7 +213,10 @@ impl Publisher {
 fn warnings(draft: &Draft) -> Vec<Reason> {
     let warnings = draft.warnings.iter().take(WARNINGS_MAX);
     warnings
-        .map(|found| Reason { code: Some(found.code.to_owned()), text: found.path.clone() })
+        .map(|found| Reason {
+            code: Some(found.code.to_owned()),
+            text: found.path.chars().take(WARNING_PATH_CHARS_MAX).collect(),
+        })
         .collect()
 }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod edge;
 mod forward;
+mod record;
 mod stream;
 mod submit;
 mod upload;
