@@ -72,6 +72,23 @@ impl Portal {
         }
     }
 
+    /// As [`Portal::receipt`], asking again for as long as it is told to: brokers may have started a
+    /// moment ago.
+    ///
+    /// # Panics
+    /// When it is refused for good, or not taken within `bound`.
+    pub async fn receipt_at_last(&self, document: impl Into<Bytes>, bound: Duration) -> Receipt {
+        let document = document.into();
+        wait::until("a document to be taken", bound, || async {
+            match self.submit(document.clone()).await {
+                Ok(response) => response.receipt,
+                Err(status) if is_to_be_repeated(&status) => None,
+                Err(status) => panic!("refused: {}", told(&status)),
+            }
+        })
+        .await
+    }
+
     /// What is known of a message.
     ///
     /// # Errors
@@ -146,6 +163,12 @@ pub fn is_unknown(status: &Status) -> bool {
             | Code::Unknown
             | Code::Internal
     )
+}
+
+/// Whether the caller is told that the same may be sent again, and when.
+#[must_use]
+pub fn is_to_be_repeated(status: &Status) -> bool {
+    status.code() == Code::Unavailable && status.get_details_retry_info().is_some()
 }
 
 /// Whether the status is only not up to date yet, or the console was just not there, with a time to ask

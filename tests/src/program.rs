@@ -123,6 +123,12 @@ impl Program {
         self.processes.values_mut().all(Process::is_alive)
     }
 
+    /// Time the threads of all its processes have worked so far.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        self.processes.values().map(Process::processor_time).sum()
+    }
+
     /// Bytes resident at most so far, of the largest process.
     #[must_use]
     pub fn memory_peak(&self) -> usize {

@@ -1,4 +1,4 @@
-//! `kill -9` of the program and of its Kafka broker, in turn and under load. The receiver is asked what
+//! `kill -9` of the program, of its Kafka broker, and of the leaders of a cluster, under load. The receiver is asked what
 //! arrived: no receipt without a delivery, however often its sender had to repeat itself.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -6,11 +6,15 @@
 
 use std::{env, sync::Arc, time::Duration};
 
+use rdkafka::{
+    ClientConfig,
+    consumer::{BaseConsumer, Consumer as _},
+};
 use tests::{
     chance::Chance,
     configuration::{Configuration, System},
     crash::{self, Load, Oracle, Promise},
-    kafka::Broker,
+    kafka::{Broker, Cluster},
     portal::Portal,
     process::Program,
     receiver::{Manner, Receiver},
@@ -20,6 +24,8 @@ use tokio::{sync::watch, time::Instant};
 
 /// Kills of each, unless `AMTSBOTE_KAFKA_KILL_ROUNDS` says otherwise.
 const ROUNDS: u64 = 10;
+/// Leaders killed in a cluster of three, one after the other.
+const LEADERS: u64 = 3;
 const NAME: &str = "recognises";
 const AUTHORITY: &str = "svb:14730000";
 const CONCURRENCY: usize = 12;
@@ -42,7 +48,7 @@ async fn a_receipt_is_one_delivery_whoever_is_killed_and_however_often_its_sende
     // Late enough for a kill to fall between request, effect and answer.
     let (effect_after, answer_after) = (Duration::from_millis(50), Duration::from_millis(100));
     receiver.behave(NAME, Manner { effect_after, answer_after, ..Manner::default() });
-    let configuration = configuration(&broker, &receiver);
+    let configuration = configuration(broker.address(), 1, &receiver);
     let (address, gateway) = watch::channel(None);
     let mut load = Load::new(gateway);
     let mut oracle = Oracle::default();
@@ -76,6 +82,59 @@ async fn a_receipt_is_one_delivery_whoever_is_killed_and_however_often_its_sende
         eprintln!("round {round}: {} receipts, {} repeated", load.sent().len(), load.repeated());
     }
     flows(&load, &receiver).await;
+    judge(load, program, &receiver, oracle).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_loses_its_leaders_loses_no_receipt_and_repeats_no_delivery() {
+    let Some(cluster) = Cluster::start("kills of a Kafka cluster's leaders") else { return };
+    let mut chance = Chance::printed("kafka_kill");
+    let receiver = Arc::new(Receiver::start().await);
+    let configuration = configuration(cluster.address(), 3, &receiver);
+    let (address, gateway) = watch::channel(None);
+    let mut load = Load::new(gateway);
+    let counting = Arc::clone(&receiver);
+    load.send_to(AUTHORITY, SENDERS, move |sent| counting.count(NAME) + AHEAD_MAX < sent);
+    let program = Program::start(&configuration).await;
+    address.send_replace(Some(program.gateway()));
+    for round in 1..=LEADERS {
+        flows(&load, &receiver).await;
+        tokio::time::sleep(chance.within(MOMENT_MAX)).await;
+        let leader = in_sync(&cluster).await;
+        cluster.kill(leader);
+        eprintln!(
+            "round {round}: broker {leader} is gone; {} receipts, {} repeated",
+            load.sent().len(),
+            load.repeated()
+        );
+        // While it is away.
+        flows(&load, &receiver).await;
+    }
+    judge(load, program, &receiver, Oracle::default()).await;
+}
+
+/// Waits until every copy of the applications' topic is in sync, and gives the leader of one.
+async fn in_sync(cluster: &Cluster) -> i32 {
+    let asking: BaseConsumer =
+        ClientConfig::new().set("bootstrap.servers", cluster.address()).create().expect("a client");
+    let asking = Arc::new(asking);
+    wait::until("three copies in sync", GOES_ON_WITHIN, || {
+        let asking = Arc::clone(&asking);
+        async move {
+            let asked = tokio::task::spawn_blocking(move || {
+                asking.fetch_metadata(Some("kill.application.kfz"), Duration::from_secs(5))
+            });
+            let metadata = asked.await.expect("no panic").ok()?;
+            let partitions = metadata.topics().first()?.partitions();
+            let are_in_sync = partitions.iter().all(|partition| partition.isr().len() == 3);
+            are_in_sync.then(|| partitions.first().map(|partition| partition.leader())).flatten()
+        }
+    })
+    .await
+}
+
+/// Lets everything come to its end, and counts at the receiver.
+async fn judge(mut load: Load, program: Program, receiver: &Receiver, mut oracle: Oracle) {
     load.finish().await;
     let sent = load.sent();
     let portal = Portal::new(program.gateway());
@@ -96,10 +155,9 @@ async fn a_receipt_is_one_delivery_whoever_is_killed_and_however_often_its_sende
     crash::no_promise_is_broken(oracle.faults());
 }
 
-fn configuration(broker: &Broker, receiver: &Receiver) -> Configuration {
-    let address = broker.address();
+fn configuration(address: &str, copies: u16, receiver: &Receiver) -> Configuration {
     let channel =
-        format!("channel = \"kafka://{address}?prefix=kill.&partitions=3&replication=1\"");
+        format!("channel = \"kafka://{address}?prefix=kill.&partitions=3&replication={copies}\"");
     let system = System::http(NAME, &receiver.url(NAME), "deduplicates");
     Configuration::new()
         .with_head(&channel)

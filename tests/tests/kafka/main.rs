@@ -1,6 +1,13 @@
 //! The Kafka channel on a real broker.
 
 #![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::print_stderr, clippy::print_stdout, reason = "it says how long it took")]
+
+mod anew;
+mod member;
+mod mock;
+mod secure;
+mod topics;
 
 use std::{
     sync::{Arc, atomic::AtomicI64},
@@ -16,7 +23,6 @@ use rdkafka::{
     ClientConfig,
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
-    error::RDKafkaErrorCode,
 };
 use tests::kafka::Broker;
 use tokio::time::Instant;
@@ -26,7 +32,9 @@ const NOW: i64 = 1_795_000_000_000_000;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_a_channel() {
-    let Some(broker) = Broker::start("the Kafka channel's conformance") else { return };
+    let Some(broker) = Broker::shared("the Kafka channel's conformance on a real broker") else {
+        return;
+    };
     for partitions in [1, 3] {
         let address = broker.address().to_owned();
         check(move || site(&address, partitions)).await;
@@ -35,7 +43,7 @@ async fn it_is_a_channel() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_number_of_partitions_is_refused() {
-    let Some(broker) = Broker::start("Kafka topics with other partitions") else { return };
+    let Some(broker) = Broker::shared("Kafka topics with other partitions") else { return };
     let settings = settings(broker.address(), 3);
     let first = open(&settings);
     first.append(vec![record(1)]).await.expect("append");
@@ -88,93 +96,10 @@ async fn a_broker_that_is_down_is_unavailable_in_time_and_all_goes_on_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_topic_made_anew_is_a_loud_defect() {
-    let Some(broker) = Broker::start("a Kafka topic made anew") else { return };
-    let settings = settings(broker.address(), 1);
-    let channel = open(&settings);
-    let appended = channel.append((0..10).map(record).collect()).await.expect("append");
-    let last = appended.last().expect("ten were appended");
-    // Another prefix is what a topic made anew is to a ledger that knows the old one.
-    let anew = open(&Settings { topic_prefix: unique_prefix(), ..settings });
-    anew.append(vec![record(1)]).await.expect("append");
-    let positions = Positions::default();
-    positions.set(&last.partition, last.offset + 1);
-    let channels = [ChannelName::status()];
-    let mut reader =
-        anew.subscribe(&group("anew"), &channels, Box::new(positions)).await.expect("subscribe");
-    let failure = reader.receive(10, Duration::from_secs(30)).await.expect_err("a gap");
-    assert_eq!((failure.kind(), failure.code()), (FailureKind::Defect, "AB-2014"));
-    assert!(failure.report().contains("1..10"), "the gap is named: {}", failure.report());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_topic_made_anew_under_a_running_reader_is_a_loud_defect_for_that_partition_alone() {
-    let Some(broker) = Broker::start("a Kafka topic made anew while it is read") else { return };
-    let compared_every = Duration::from_millis(200);
-    let settings = Settings { compared_every, ..settings(broker.address(), 1) };
-    let other = ChannelName::new("reply").expect("a name");
-    let of_other = |value| Record { channel: other.clone(), ..record(value) };
-    let channel = open(&settings);
-    let appended = channel.append((0..5).map(record).collect()).await.expect("append");
-    let positions = Positions::default();
-    let channels = [ChannelName::status(), other.clone()];
-    let mut reader = channel
-        .subscribe(&group("running"), &channels, Box::new(positions.clone()))
-        .await
-        .expect("subscribe");
-    channel.append(vec![of_other(1)]).await.expect("append");
-    let mut read = Vec::new();
-    while read.len() < 6 {
-        read.extend(values(&receive(&mut *reader).await.expect("both are sound")));
-    }
-    let last = appended.last().expect("five were appended");
-    positions.take(last, record(4));
-    // Long enough for a comparison to have seen what is there.
-    let quiet = reader.receive(10, compared_every * 5).await.expect("nothing contradicts");
-    assert_eq!(quiet, None);
-
-    // Longer than what was read, so that no position is beyond its end.
-    make_anew(&settings, &format!("{}status", settings.topic_prefix)).await;
-    append_at_last(&*open(&settings), (20..40).map(record).collect()).await;
-    until_contradicted(&mut *reader).await;
-
-    append_at_last(&*channel, vec![of_other(2)]).await;
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        assert!(Instant::now() < deadline, "the other partition is read on");
-        match reader.receive(10, Duration::from_secs(1)).await {
-            Ok(Some(batch)) if batch.partition.channel == other => break,
-            Ok(Some(batch)) => panic!("read on in {} is skipping", batch.partition),
-            _ => {}
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_topic_made_anew_is_noticed_where_nothing_came_since_reading_began() {
-    let Some(broker) = Broker::start("a quiet Kafka topic made anew") else { return };
-    let compared_every = Duration::from_millis(200);
-    let settings = Settings { compared_every, ..settings(broker.address(), 1) };
-    let channel = open(&settings);
-    let appended = channel.append((0..5).map(record).collect()).await.expect("append");
-    let positions = Positions::default();
-    positions.take(appended.last().expect("five were appended"), record(4));
-    let channels = [ChannelName::status()];
-    let mut reader = channel
-        .subscribe(&group("quiet"), &channels, Box::new(positions.clone()))
-        .await
-        .expect("subscribe");
-    let quiet = reader.receive(10, compared_every * 5).await.expect("nothing contradicts");
-    assert_eq!(quiet, None);
-    make_anew(&settings, &format!("{}status", settings.topic_prefix)).await;
-    append_at_last(&*open(&settings), (20..40).map(record).collect()).await;
-    until_contradicted(&mut *reader).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn channels_of_one_group_can_be_read_apart() {
-    let Some(broker) = Broker::start("two Kafka readers of one group") else { return };
-    let settings = Settings { sole_reader: true, ..settings(broker.address(), 1) };
+    let Some(broker) = Broker::shared("two Kafka readers of one group") else { return };
+    let member = Some("sole".to_owned());
+    let settings = Settings { member, ..settings(broker.address(), 1) };
     let channel = open(&settings);
     let other = ChannelName::new("reply").expect("a name");
     let mut readers = Vec::new();
@@ -190,39 +115,6 @@ async fn channels_of_one_group_can_be_read_apart() {
         let (status, reply) = tokio::join!(receive(&mut **status), receive(&mut **reply));
         assert_eq!(values(&status.expect("sound")), [round]);
         assert_eq!(values(&reply.expect("sound")), [round]);
-    }
-}
-
-/// Reads until the channel `status` is told to contradict.
-async fn until_contradicted(reader: &mut dyn Subscription) {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    let failure = loop {
-        assert!(Instant::now() < deadline, "nobody notices");
-        match reader.receive(10, Duration::from_secs(1)).await {
-            Err(failure) if failure.kind() == FailureKind::Defect => break failure,
-            _ => {}
-        }
-    };
-    assert_eq!(failure.code(), "AB-2014", "{}", failure.report());
-    assert!(failure.report().contains("status"), "{}", failure.report());
-}
-
-/// Deletes the topic, and makes it again as an operator would, who does not know what was there.
-async fn make_anew(settings: &Settings, topic: &str) {
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", &settings.brokers).create().expect("admin");
-    let options = AdminOptions::new().operation_timeout(Some(Duration::from_secs(30)));
-    let deleted = admin.delete_topics(&[topic], &options).await.expect("delete");
-    assert!(deleted.iter().all(Result::is_ok), "{deleted:?}");
-    let new = NewTopic::new(topic, 1, TopicReplication::Fixed(1));
-    let deadline = Instant::now() + Duration::from_secs(60);
-    // A reader that misses the topic may be quicker; then it made it.
-    loop {
-        let made = admin.create_topics([&new], &options).await.expect("create");
-        match made.as_slice() {
-            [Ok(_)] | [Err((_, RDKafkaErrorCode::TopicAlreadyExists))] => return,
-            other => assert!(Instant::now() < deadline, "{other:?}"),
-        }
     }
 }
 
@@ -284,4 +176,21 @@ fn record(value: u8) -> Record {
 
 fn values(batch: &messaging::Batch) -> Vec<u8> {
     batch.records.iter().filter_map(|(_, _, record)| record.value.first().copied()).collect()
+}
+
+/// A client that makes and unmakes topics as an operator would.
+fn admin(address: &str) -> (AdminClient<DefaultClientContext>, AdminOptions) {
+    let admin = ClientConfig::new().set("bootstrap.servers", address).create().expect("admin");
+    (admin, AdminOptions::new().operation_timeout(Some(Duration::from_secs(30))))
+}
+
+/// Makes a topic as somebody else would.
+async fn make(address: &str, topic: &str, partitions: i32, configuration: &[(&str, &str)]) {
+    let (admin, options) = admin(address);
+    let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(1));
+    for (name, value) in configuration {
+        new = new.set(name, value);
+    }
+    let made = admin.create_topics([&new], &options).await.expect("create");
+    assert!(made.iter().all(Result::is_ok), "{made:?}");
 }
