@@ -16,6 +16,7 @@ pub mod crash;
 pub mod documents;
 pub mod kafka;
 pub mod machine;
+pub mod otlp;
 pub mod portal;
 pub mod process;
 pub mod program;

@@ -2,7 +2,7 @@
 //! anybody says was sent.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
@@ -86,6 +86,8 @@ struct Desk {
 #[derive(Debug, Default)]
 struct Seen {
     manners: BTreeMap<String, Manner>,
+    /// Statuses of the next answers.
+    failures: BTreeMap<String, VecDeque<u16>>,
     arrivals: Vec<Arrival>,
     counts: BTreeMap<String, usize>,
     effects: Vec<Arrival>,
@@ -121,6 +123,11 @@ impl Receiver {
     /// Makes `inbox` behave.
     pub fn behave(&self, inbox: &str, manner: Manner) {
         self.desk.seen().manners.insert(inbox.to_owned(), manner);
+    }
+
+    /// Makes the next answers of `inbox` these statuses; then it behaves as before.
+    pub fn fail_first(&self, inbox: &str, statuses: &[u16]) {
+        self.desk.seen().failures.insert(inbox.to_owned(), statuses.iter().copied().collect());
     }
 
     /// Every request so far, in the order they came.
@@ -201,7 +208,11 @@ async fn deliver(
         };
         seen.arrivals.push(arrival.clone());
         *seen.counts.entry(inbox.clone()).or_default() += 1;
-        (seen.manners.get(&inbox).copied().unwrap_or_default(), arrival)
+        let mut manner = seen.manners.get(&inbox).copied().unwrap_or_default();
+        if let Some(status) = seen.failures.get_mut(&inbox).and_then(VecDeque::pop_front) {
+            manner.status = status;
+        }
+        (manner, arrival)
     };
     let _open = Open(Arc::clone(&desk));
     if !(200..300).contains(&manner.status) {

@@ -230,7 +230,7 @@ pub(crate) struct Operations {
 }
 
 /// Logs and traces.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Telemetry {
     /// `format`: log lines on standard error, `human` or `json`. Default `human`.
     pub(crate) format: telemetry::Format,
@@ -238,6 +238,9 @@ pub(crate) struct Telemetry {
     pub(crate) filter: String,
     /// `otlp`: where traces go, OTLP over gRPC, e.g. `http://127.0.0.1:4317`. Default: nowhere.
     pub(crate) otlp: Option<String>,
+    /// `sampling`: how many of the applications whose portal sends no `traceparent` are recorded, 0
+    /// to 1; a portal's own word on its applications is followed. Default `1.0`.
+    pub(crate) sampling: f64,
 }
 
 /// How long what is done stays.

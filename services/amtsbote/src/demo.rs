@@ -107,7 +107,7 @@ async fn play(
     shutdown.cancel();
     let ended = serving.join_next().await;
     inboxes.end().await;
-    run::flush(guard);
+    run::flush(guard).await;
     let outcome = acted?;
     if let Some(Ok(Err(stop))) = ended {
         return Err(stop);

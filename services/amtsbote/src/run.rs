@@ -29,7 +29,7 @@ pub(crate) async fn run(args: &Run, clock: Clock, output: &Output) -> Result<Exi
         tracing::warn!("{warning}");
     }
     let served = serve(config, roles, clock, output).await;
-    flush(guard);
+    flush(guard).await;
     served.map(|()| Exit::Done)
 }
 
@@ -39,15 +39,17 @@ pub(crate) fn telemetry(config: &Telemetry) -> Result<Guard, Stop> {
         format: config.format,
         filter: config.filter.clone(),
         otlp_endpoint: config.otlp.clone(),
+        sampling: config.sampling,
         service_name: "amtsbote".to_owned(),
+        instance_id: uuid::Uuid::new_v4().to_string(),
     };
     telemetry::init(options)
         .map_err(|error| Stop::usage(codes::TELEMETRY_REFUSED, format!("{error:#}")))
 }
 
 /// Sends the last traces. That they did not arrive is told, and no reason to end otherwise.
-pub(crate) fn flush(guard: Guard) {
-    if let Err(error) = tokio::task::block_in_place(|| guard.shutdown()) {
+pub(crate) async fn flush(guard: Guard) {
+    if let Err(error) = guard.shutdown().await {
         tracing::warn!(cause = format!("{error:#}"), "the last traces are lost");
     }
 }

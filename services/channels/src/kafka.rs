@@ -117,6 +117,10 @@ impl fmt::Debug for KafkaChannel {
 
 #[async_trait]
 impl Channel for KafkaChannel {
+    fn system(&self) -> &'static str {
+        "kafka"
+    }
+
     async fn append(&self, records: Vec<Record>) -> Result<Vec<Position>> {
         check_size(&records)?;
         let mut channels: Vec<ChannelName> = records.iter().map(|r| r.channel.clone()).collect();

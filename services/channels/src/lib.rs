@@ -1,5 +1,5 @@
 //! Message channels: what lies on them ([`codec`]) and what keeps it ([`memory`], [`embedded`],
-//! [`kafka`]).
+//! [`kafka`]), and what traces say of it ([`spans`]).
 
 pub mod codec;
 pub mod codes;
@@ -7,6 +7,7 @@ pub mod embedded;
 pub mod kafka;
 pub mod memory;
 mod reader;
+pub mod spans;
 
 /// The largest record a channel takes, in bytes of key, headers and value.
 pub const RECORD_BYTES_MAX: usize = 16 << 20;

@@ -2,7 +2,10 @@
 
 use std::{slice, sync::Arc, time::Duration};
 
-use channels::codec::{self, Undecodable};
+use channels::{
+    codec::{self, Undecodable},
+    spans,
+};
 use futures_util::future::join_all;
 use messaging::{
     Batch, Channel, ChannelName, Clock, Failure, FailureKind, Record, Result, Subscription,
@@ -135,11 +138,16 @@ impl Projector {
         if batches.is_empty() {
             return Ok(());
         }
-        let now = self.clock.now();
+        let (now, group, system) = (self.clock.now(), self.journal.group(), self.channel.system());
+        let span = |batch| spans::projecting(system, batch, &group);
+        let mut projecting: Vec<_> = batches.iter().map(span).collect();
         let projections = batches.iter().map(projection).collect();
         // Rows and positions are one transaction: whatever is interrupted here is read again or is
         // there already.
-        self.journal.apply(projections, now).await?;
+        let applied = self.journal.apply(projections, now).await;
+        spans::conclude(&mut projecting, &applied);
+        drop(projecting);
+        applied?;
         for batch in &batches {
             let channel = batch.partition.channel.as_str();
             self.metrics.console().projected(channel, batch.records.len() as u64);

@@ -7,8 +7,11 @@ use messaging::{
     Attempt, Claims, Envelope, Failure, FailureKind, Result, Timestamp, TraceParent, identity,
 };
 use stores::ledger::IntentRow;
+use telemetry::{
+    Kind, Span,
+    names::{attr, operation},
+};
 use tokio::time::Instant;
-use tracing::{Instrument as _, Span, info_span};
 
 use crate::{
     Endpoint, codes,
@@ -35,48 +38,79 @@ pub(crate) struct Ended {
     pub(crate) job: Job,
     pub(crate) ending: Ending,
     pub(crate) took: Duration,
+    /// Stopped; what follows is still to be said.
+    pub(crate) span: Span,
+    /// For what is told of it.
+    pub(crate) trace: Option<TraceParent>,
 }
 
-/// Tries once. Dropping it leaves the outcome unknown; the intent remembers.
-pub(crate) async fn run(job: Job, endpoint: Arc<Endpoint>, claims: Arc<dyn Claims>) -> Ended {
+/// Tries once. Dropping it leaves the outcome unknown; the intent remembers. `system` is what the
+/// message came by.
+pub(crate) async fn run(
+    job: Job,
+    endpoint: Arc<Endpoint>,
+    claims: Arc<dyn Claims>,
+    system: &'static str,
+) -> Ended {
     let began = Instant::now();
-    let span = match job.entry.step {
-        Step::Deliver => info_span!(
-            "deliver",
-            message_id = tracing::field::Empty,
-            endpoint = %endpoint.name,
-            attempt = job.entry.attempts + 1,
-            outcome = tracing::field::Empty,
-        ),
-        Step::LookUp => info_span!(
-            "look_up",
-            message_id = tracing::field::Empty,
-            endpoint = %endpoint.name,
-            attempt = job.entry.attempts,
-            outcome = tracing::field::Empty,
-        ),
-    };
-    // Before the span is entered: a span that has begun keeps the trace it began in.
-    if let Some(trace) = job.envelope.as_ref().and_then(|envelope| envelope.head.trace.as_ref()) {
-        telemetry::continue_trace(&span, trace.as_str());
-    }
-    let ending = within(&job, &endpoint, claims, &span).instrument(span.clone()).await;
-    Ended { job, ending, took: began.elapsed() }
+    let mut span = span_of(&job, &endpoint, system);
+    let trace = trace_of(&job, &span);
+    let ending = within(&job, &endpoint, claims, trace.clone()).await;
+    span.stop();
+    Ended { job, ending, took: began.elapsed(), span, trace }
 }
 
-async fn within(job: &Job, endpoint: &Endpoint, claims: Arc<dyn Claims>, span: &Span) -> Ending {
+/// A part of the message's trace, however long ago that began.
+fn span_of(job: &Job, endpoint: &Endpoint, system: &'static str) -> Span {
+    let (kind, operation) = match job.entry.step {
+        Step::Deliver => (Kind::Consumer, operation::DELIVER),
+        Step::LookUp => (Kind::Internal, operation::LOOK_UP),
+    };
+    let head = job.envelope.as_ref().map(|envelope| &envelope.head);
+    let trace = head.and_then(|head| head.trace.as_ref()).map(TraceParent::as_str);
+    let mut span = Span::begin(kind, trace, || format!("{operation} {}", endpoint.name));
+    span.describe(|span| {
+        span.set(attr::SYSTEM, system);
+        span.set(attr::OPERATION, operation);
+        span.set(attr::OPERATION_TYPE, "process");
+        span.set(attr::ENDPOINT, endpoint.name.to_string());
+        span.count(attr::ATTEMPT, number_of(job).into());
+        if let Some(head) = head {
+            span.set(attr::MESSAGE_ID, head.message_id.to_string());
+            span.set(attr::CASE_ID, head.case_id.to_string());
+        }
+    });
+    span
+}
+
+/// A look-up is about the attempt before it.
+fn number_of(job: &Job) -> u32 {
+    job.entry.attempts + u32::from(job.entry.step == Step::Deliver)
+}
+
+/// The span's; where nobody records, the message's as it came.
+fn trace_of(job: &Job, span: &Span) -> Option<TraceParent> {
+    let ours = span.traceparent().and_then(|text| TraceParent::new(text).ok());
+    ours.or_else(|| job.envelope.as_ref()?.head.trace.clone())
+}
+
+async fn within(
+    job: &Job,
+    endpoint: &Endpoint,
+    claims: Arc<dyn Claims>,
+    trace: Option<TraceParent>,
+) -> Ending {
     let Some(envelope) = &job.envelope else {
         let gone = FailureKind::Defect.because(codes::BODY_GONE, "the record is not kept any more");
         return Ending::Delivered(Err(gone));
     };
-    span.record("message_id", tracing::field::display(envelope.head.message_id));
     let attempt = Attempt {
         number: job.entry.attempts + 1,
         endpoint: endpoint.name.clone(),
         key: identity::delivery_key(envelope.head.message_id, &endpoint.name, job.entry.generation),
         time_max: endpoint.timeout,
         claims,
-        trace: telemetry::traceparent_of(span).and_then(|trace| TraceParent::new(trace).ok()),
+        trace,
     };
     match job.entry.step {
         Step::Deliver => {

@@ -58,6 +58,8 @@ const COMMIT_PAUSE: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) struct Engine {
     ledger: Ledger,
+    /// What messages come by, as traces call it.
+    system: &'static str,
     claims: Arc<dyn Claims>,
     clock: Clock,
     metrics: Metrics,
@@ -335,6 +337,7 @@ impl Engine {
             self.ready.ready();
             self.metrics.dispatcher().ledger_transaction("turn", began.elapsed());
             self.fresh.extend(draft.events);
+            drop(draft.spans);
             self.written.send_replace(self.numbers.outbox);
             for progress in draft.progress {
                 // A reader that has gone takes its courtesy with it.
@@ -344,7 +347,7 @@ impl Engine {
         for job in draft.jobs {
             let Some(served) = self.served.get(job.served) else { continue };
             let endpoint = Arc::clone(&served.endpoint);
-            self.attempts.spawn(attempt::run(job, endpoint, Arc::clone(&self.claims)));
+            self.attempts.spawn(attempt::run(job, endpoint, Arc::clone(&self.claims), self.system));
         }
         Ok(())
     }

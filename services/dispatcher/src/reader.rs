@@ -9,13 +9,13 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use channels::codec;
+use channels::{codec, spans};
 use messaging::{
     Batch, Channel, ChannelName, Claims, Envelope, Failure, FailureKind, Partition, Position,
     Record, Result, StoredPositions, Subscription,
 };
 use stores::ledger::Ledger;
-use telemetry::readiness::Check;
+use telemetry::{Span, readiness::Check};
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
@@ -36,6 +36,8 @@ pub(crate) struct Prepared {
     pub(crate) from: u64,
     pub(crate) next: u64,
     pub(crate) records: Vec<PreparedRecord>,
+    /// Ends when it is admitted; none where nobody records.
+    pub(crate) span: Option<Span>,
 }
 
 #[derive(Debug)]
@@ -193,6 +195,7 @@ impl Reader {
     }
 
     async fn prepare(&self, batch: Batch) -> Result<Prepared> {
+        let span = spans::admitting(self.channel.system(), &batch, self.ledger.group());
         let mut records = Vec::with_capacity(batch.records.len());
         for (offset, _, record) in batch.records {
             let bytes = codec::to_bytes(&record);
@@ -207,7 +210,9 @@ impl Reader {
             };
             records.push(PreparedRecord { offset, bytes, content });
         }
-        Ok(Prepared { partition: batch.partition, from: batch.from, next: batch.next, records })
+        let span = Some(span).filter(Span::is_recorded);
+        let Batch { partition, from, next, .. } = batch;
+        Ok(Prepared { partition, from, next, records, span })
     }
 
     /// A claim that is gone does not stop the others: the attempt will say so.

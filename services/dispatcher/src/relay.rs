@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use channels::codec;
+use channels::{codec, spans};
 use messaging::{Channel, Failure, Record, Result};
 use stores::ledger::{Ledger, OutboxEntry};
 use telemetry::Check;
@@ -132,7 +132,7 @@ impl Relay {
         let (sequences, records): (Vec<u64>, Vec<Record>) =
             self.fresh.take(after).into_iter().unzip();
         if let Some(last) = sequences.last()
-            && self.channel.append(records).await.is_ok()
+            && self.append(records).await.is_ok()
         {
             return Ok(Some(*last));
         }
@@ -144,8 +144,8 @@ impl Relay {
         if records.is_empty() {
             return Ok(Some(last));
         }
-        match self.channel.append(records).await {
-            Ok(_) => Ok(Some(last)),
+        match self.append(records).await {
+            Ok(()) => Ok(Some(last)),
             Err(failure) if is_about_one(&failure) => {
                 self.relay_one_by_one(&entries).await.map(Some)
             }
@@ -153,19 +153,24 @@ impl Relay {
         }
     }
 
+    async fn append(&self, records: Vec<Record>) -> Result<()> {
+        let mut sending = spans::sending(self.channel.system(), &records);
+        let appended = self.channel.append(records).await;
+        spans::conclude(&mut sending, &appended);
+        appended.map(drop)
+    }
+
     /// One of them cannot be told, and must not keep the others from being told.
     async fn relay_one_by_one(&self, entries: &[OutboxEntry]) -> Result<u64> {
         let mut last = 0;
         for entry in entries {
             if let Some(record) = decode(entry) {
-                match self.channel.append(vec![record]).await {
+                match self.append(vec![record]).await {
                     Err(failure) if is_about_one(&failure) => {
                         let (code, cause) = (failure.code(), failure.report());
                         error!(code, cause, sequence = entry.sequence, "an event cannot be told");
                     }
-                    appended => {
-                        appended?;
-                    }
+                    appended => appended?,
                 }
             }
             last = entry.sequence;

@@ -4,7 +4,10 @@ use std::{pin::Pin, sync::Arc};
 
 use futures_util::Stream;
 use messaging::{Clock, MessageId, SenderName, TraceParent};
-use telemetry::Metrics;
+use telemetry::{
+    Kind, Metrics, Span,
+    names::{attr, span},
+};
 use tokio::{
     sync::{Semaphore, mpsc},
     time::Instant,
@@ -12,7 +15,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{Request, Response, Status, Streaming};
-use tracing::{Instrument as _, Span, debug, field, info_span, warn};
+use tracing::{debug, warn};
 use wire::intake::{
     SubmitRequest, SubmitResponse, SubmitStreamRequest, SubmitStreamResponse,
     UploadAttachmentRequest, UploadAttachmentResponse, ValidateRequest, ValidateResponse,
@@ -27,6 +30,7 @@ use crate::{
     rate::Rate,
     refusal::{Refusal, Refused},
     refused::Refusals,
+    traced,
 };
 
 mod stream;
@@ -70,18 +74,21 @@ impl Caller {
         Ok(Self { sender, traceparent: traceparent.map(str::to_owned), admissions })
     }
 
-    /// A span of the caller's trace.
-    fn continued(&self, span: Span) -> Span {
-        if let Some(traceparent) = &self.traceparent {
-            telemetry::continue_trace(&span, traceparent);
-        }
+    /// A span about `call`, or one message of it, in the caller's trace.
+    fn span(&self, call: &'static str) -> Span {
+        let mut span = Span::begin(Kind::Server, self.traceparent.as_deref(), || call);
+        span.describe(|span| {
+            span.set(attr::RPC_SYSTEM, "grpc");
+            span.set(attr::RPC_METHOD, call);
+            span.set(attr::SENDER, self.sender.to_string());
+        });
         span
     }
 
-    /// The current span as a record carries it; the caller's where nobody keeps traces.
-    fn trace(&self) -> Option<TraceParent> {
-        let current = telemetry::current_traceparent();
-        TraceParent::new(current.as_deref().or(self.traceparent.as_deref())?).ok()
+    /// `span` as a record carries it; the caller's trace where nobody records.
+    fn trace(&self, span: &Span) -> Option<TraceParent> {
+        let ours = span.traceparent();
+        TraceParent::new(ours.as_deref().or(self.traceparent.as_deref())?).ok()
     }
 }
 
@@ -92,10 +99,11 @@ impl Desk {
         request: SubmitRequest,
         admitted: Option<Admitted>,
     ) -> Result<Answer, Refused> {
-        let begun = Instant::now();
+        let (mut span, begun) = (caller.span(span::SUBMIT), Instant::now());
         let mut message_id = None;
-        let outcome = self.decide(caller, request, admitted, &mut message_id).await;
-        self.conclude(caller, message_id, begun, outcome.as_ref().map_err(AsRef::as_ref));
+        let outcome = self.decide(caller, request, admitted, &span, &mut message_id).await;
+        let told = outcome.as_ref().map_err(AsRef::as_ref);
+        self.conclude(caller, message_id, begun, told, &mut span);
         outcome
     }
 
@@ -104,15 +112,16 @@ impl Desk {
         caller: &Caller,
         request: SubmitRequest,
         admitted: Option<Admitted>,
+        span: &Span,
         message_id: &mut Option<MessageId>,
     ) -> Result<Answer, Refused> {
         self.rate.take(&caller.sender).map_err(Refusal::too_fast)?;
         let wait_max = self.limits.admission_time_max;
-        let (judgement, draft) = self.judge.judge(&caller.sender, request, wait_max).await;
+        let (judgement, draft) = self.judge.judge(&caller.sender, request, wait_max, span).await;
         *message_id = judgement.message_id;
         let draft = draft?;
-        Span::current().record("message_id", field::display(draft.head.message_id));
-        self.publisher.submit(draft, caller.trace(), admitted).await
+        *message_id = Some(draft.head.message_id);
+        self.publisher.submit(draft, caller.trace(span), admitted).await
     }
 
     /// Counts, logs and tells one outcome.
@@ -122,7 +131,9 @@ impl Desk {
         message_id: Option<MessageId>,
         begun: Instant,
         outcome: Result<&Answer, &Refusal>,
+        span: &mut Span,
     ) {
+        traced::conclude(span, message_id, outcome);
         let gateway = self.metrics.gateway();
         match outcome {
             Ok(answer) => {
@@ -134,9 +145,10 @@ impl Desk {
                 gateway.submitted(code);
                 if refusal.is_by_rule() {
                     debug!(code, %sender, "a message is refused");
-                    self.refusals.tell(sender, message_id, caller.trace(), refusal);
+                    self.refusals.tell(sender, message_id, caller.trace(span), refusal);
                 } else {
-                    warn!(code, %sender, "a message cannot be taken");
+                    let message_id = message_id.map(tracing::field::display);
+                    warn!(code, %sender, message_id, "a message cannot be taken");
                 }
             }
         }
@@ -152,12 +164,8 @@ impl IntakeService for Intake {
         request: Request<SubmitRequest>,
     ) -> Result<Response<SubmitResponse>, Status> {
         let caller = Caller::of(&request)?;
-        let sender = caller.sender.as_str();
-        let span = info_span!("submit", sender, message_id = field::Empty);
-        let span = caller.continued(span);
         let admitted = caller.admissions.take();
-        let answer = self.0.submit(&caller, request.into_inner(), admitted);
-        let answer = answer.instrument(span).await?;
+        let answer = self.0.submit(&caller, request.into_inner(), admitted).await?;
         Ok(Response::new(Arc::unwrap_or_clone(answer.response)))
     }
 
@@ -181,9 +189,11 @@ impl IntakeService for Intake {
         request: Request<ValidateRequest>,
     ) -> Result<Response<ValidateResponse>, Status> {
         let caller = Caller::of(&request)?;
-        let span = caller.continued(info_span!("validate", sender = caller.sender.as_str()));
+        let mut span = caller.span(span::VALIDATE);
         let _admitted = caller.admissions.take();
-        let answer = self.0.validate(&caller, request.into_inner()).instrument(span).await?;
+        let answer = self.0.validate(&caller, request.into_inner(), &span).await;
+        traced::answered(&mut span, answer.as_ref().map(drop).map_err(AsRef::as_ref));
+        let answer = answer?;
         Ok(Response::new(answer))
     }
 
@@ -193,8 +203,8 @@ impl IntakeService for Intake {
         request: Request<Streaming<UploadAttachmentRequest>>,
     ) -> Result<Response<UploadAttachmentResponse>, Status> {
         let caller = Caller::of(&request)?;
-        let span = caller.continued(info_span!("upload", sender = caller.sender.as_str()));
-        let answer = self.0.upload(&caller, request.into_inner()).instrument(span).await?;
+        let mut span = caller.span(span::UPLOAD);
+        let answer = self.0.upload(&caller, request.into_inner(), &mut span).await?;
         Ok(Response::new(answer))
     }
 }

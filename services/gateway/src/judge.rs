@@ -8,6 +8,10 @@ use messaging::{
     Timestamp, identity,
 };
 use standards::{Document, Recognised, Severity, Standards, Verdict, Violation};
+use telemetry::{
+    Kind, Span,
+    names::{attr, span},
+};
 use tokio::{sync::oneshot, time};
 use wire::intake::SubmitRequest;
 
@@ -59,16 +63,30 @@ pub(crate) struct Draft {
 }
 
 impl Judge {
-    /// Judges `request`; `wait_max` is for a place in the queue before the workers. Cancel safe:
+    /// Judges `request` as a part of `above`; `wait_max` is for a place before the workers. Cancel safe:
     /// nothing is kept.
     pub(crate) async fn judge(
         &self,
         sender: &SenderName,
         request: SubmitRequest,
         wait_max: Duration,
+        above: &Span,
     ) -> (Judgement, Result<Draft, Refused>) {
+        let mut span = above.child(Kind::Internal, || span::JUDGE);
         let mut judgement = Judgement::default();
         let draft = self.draft(sender, request, wait_max, &mut judgement).await;
+        span.describe(|span| {
+            if let Some(Recognised { procedure, .. }) = &judgement.recognised {
+                span.set(
+                    attr::PROCEDURE,
+                    format!(
+                        "{}/{}/{}",
+                        procedure.standard, procedure.version, procedure.message_type
+                    ),
+                );
+            }
+            span.count(attr::VIOLATIONS, judgement.violations_total as u64);
+        });
         (judgement, draft)
     }
 

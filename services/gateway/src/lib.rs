@@ -28,6 +28,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 mod ticket;
+mod traced;
 
 pub use forward::Forwarder;
 pub use limits::Limits;

@@ -8,10 +8,10 @@ use messaging::{
     Channel, ChannelName, Claims, Clock, Envelope, Failure, FailureKind, Payload, Position, Reason,
     Record, Result, SenderName, TraceParent,
 };
-use telemetry::Metrics;
+use telemetry::{Metrics, Span, names::attr};
 use tokio::time::{Instant, timeout};
 use tokio_util::task::TaskTracker;
-use tracing::{Instrument as _, warn};
+use tracing::warn;
 use wire::intake::{Receipt, SubmitResponse};
 
 use crate::{
@@ -22,6 +22,7 @@ use crate::{
     limits::INLINE_BYTES_MAX,
     recent::{Claimed, Entered, Outcome, Recent},
     refusal::{Refusal, Refused},
+    traced,
 };
 
 /// Bytes of one write to a claim.
@@ -94,7 +95,7 @@ impl Publisher {
         let count = jobs.len();
         let publisher = self.clone();
         let task = async move { publisher.append_now(jobs).await };
-        let task = self.tasks.spawn(task.in_current_span());
+        let task = self.tasks.spawn(task);
         let failed = match timeout(self.limits.append_time_max, task).await {
             Ok(Ok(outcomes)) => return outcomes,
             Ok(Err(_)) => Refusal::defect(codes::TASK_VANISHED),
@@ -107,9 +108,17 @@ impl Publisher {
     /// claims marked used that no record refers to: they end with their retention.
     async fn append_now(&self, jobs: Vec<Job>) -> Vec<Outcome> {
         let (mut records, mut receipts, mut failed) = (Vec::new(), Vec::new(), None);
-        for job in &jobs {
-            match self.record(&job.draft, job.trace.clone()).await {
-                Ok(record) => records.push(record),
+        let system = self.channel.system();
+        let send = |Job { draft, trace, .. }: &Job| {
+            traced::sending(system, &draft.head, &draft.channel, trace.as_ref())
+        };
+        let mut spans: Vec<Span> = jobs.iter().map(send).collect();
+        for (job, span) in jobs.iter().zip(&mut spans) {
+            match self.record(&job.draft, traced::carried(span, job.trace.as_ref())).await {
+                Ok(record) => {
+                    span.describe(|span| span.count(attr::BODY_BYTES, record.value.len() as u64));
+                    records.push(record);
+                }
                 Err(failure) => {
                     // What comes after it in its stream must not overtake it.
                     failed = Some(failure);
@@ -131,6 +140,8 @@ impl Publisher {
         let refusal = failed.map(|failure| Refusal::of_failure(&failure));
         let refusal = refusal.unwrap_or_else(|| Refusal::defect(codes::POSITIONS));
         receipts.resize_with(jobs.len(), || Err(refusal.clone()));
+        spans.iter_mut().zip(&receipts).for_each(|(span, sent)| traced::sent(span, sent));
+        drop(spans);
         let settle = |(job, position): (Job, std::result::Result<Position, Refused>)| {
             let outcome = position.map(|position| Arc::new(response(&job.draft, &position)));
             job.claimed.settle(outcome.clone());

@@ -6,8 +6,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use channels::codec;
-use messaging::{Channel, Clock, Event, EventKind, MessageId, Reason, SenderName, TraceParent};
+use channels::{codec, spans};
+use messaging::{
+    Channel, Clock, Event, EventKind, MessageId, Reason, Record, SenderName, TraceParent,
+};
 use telemetry::Metrics;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -131,7 +133,11 @@ impl Relay {
                 return;
             }
             let records = batch.drain(..).map(|event| codec::encode_event(&event, &self.source));
-            if let Err(failure) = self.channel.append(records.collect()).await {
+            let records: Vec<Record> = records.collect();
+            let mut sending = spans::sending(self.channel.system(), &records);
+            let appended = self.channel.append(records).await;
+            spans::conclude(&mut sending, &appended);
+            if let Err(failure) = appended {
                 warn!(code = failure.code(), cause = failure.report(), "refusals are not told");
                 (0..count).for_each(|_| self.metrics.gateway().refused_event_dropped());
             }

@@ -10,6 +10,11 @@ use crate::{ChannelName, GroupId, Partition, Position, Record, Result, Timestamp
 /// A durable, partitioned log by name.
 #[async_trait]
 pub trait Channel: fmt::Debug + Send + Sync + 'static {
+    /// What keeps it, as traces call it: a broker's usual name, or ours.
+    fn system(&self) -> &'static str {
+        "amtsbote"
+    }
+
     /// Appends `records` and returns their positions in the same order, durable on return: fsync
     /// done, or acknowledged by all in-sync replicas. Records of one key keep the order of the
     /// batch, and of batches whose appends follow each other.

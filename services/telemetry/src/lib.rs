@@ -1,8 +1,9 @@
 //! What operators see from outside: logs, traces, metrics and readiness, with all names in one place.
 //!
-//! Sees nothing of ours, so that everything of ours can use it. Nothing global is kept here but
-//! what `tracing` and OpenTelemetry keep themselves after [`init`].
+//! Sees nothing of ours, so that everything of ours can use it. Global is only what `tracing` keeps,
+//! and the one tracer with its counts, set by [`init`].
 
+mod export;
 pub mod metrics;
 pub mod names;
 pub mod readiness;
@@ -12,4 +13,4 @@ mod trace;
 pub use metrics::Metrics;
 pub use readiness::{Check, Component, Readiness};
 pub use setup::{Format, Guard, Options, init};
-pub use trace::{continue_trace, current_traceparent, traceparent_of};
+pub use trace::{Kind, Span, is_traced};

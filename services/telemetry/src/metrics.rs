@@ -21,7 +21,7 @@ pub use dispatcher::DispatcherMetrics;
 pub use gateway::{GatewayMetrics, InFlight};
 pub use traffic::ChannelMetrics;
 
-use crate::names::metric;
+use crate::{export, names::metric};
 
 /// Different values one label takes before further ones are counted as `other`.
 const LABEL_VALUES_MAX: usize = 1_000;
@@ -59,6 +59,9 @@ impl Metrics {
             .const_label("version", env!("CARGO_PKG_VERSION"));
         let build = register(&registry, IntGauge::with_opts(build));
         build.set(1);
+        let spans = &*export::COUNTS;
+        register(&registry, Ok(spans.exported.clone()));
+        register(&registry, Ok(spans.dropped.clone()));
         let start = gauge_opts(metric::PROCESS_START, "Start of the process, Unix time");
         let memory = gauge_opts(metric::PROCESS_MEMORY, "Resident memory of the process");
         Self(Arc::new(Inner {

@@ -26,18 +26,98 @@ pub mod field {
     pub const BYTES: &str = "bytes";
 }
 
-/// Names of spans.
+/// Names of spans that have one word or one call to them; the others are an operation and what it is
+/// about, e.g. `send application.kfz`.
 pub mod span {
-    /// One application through the gateway, from its first byte to its receipt.
-    pub const SUBMIT: &str = "submit";
+    /// One application through the gateway, from its last byte to its receipt.
+    pub const SUBMIT: &str = "amtsbote.intake.v1.IntakeService/Submit";
+    /// One application of a stream, the same.
+    pub const SUBMIT_STREAM: &str = "amtsbote.intake.v1.IntakeService/SubmitStream";
     /// One dry run.
-    pub const VALIDATE: &str = "validate";
+    pub const VALIDATE: &str = "amtsbote.intake.v1.IntakeService/Validate";
     /// One attachment being stored.
-    pub const UPLOAD: &str = "upload";
+    pub const UPLOAD: &str = "amtsbote.intake.v1.IntakeService/UploadAttachment";
+    /// One document being recognised, checked and mapped.
+    pub const JUDGE: &str = "judge";
+}
+
+/// Operations on messages, first words of the names of their spans (`messaging.operation.name`).
+pub mod operation {
+    /// Records are appended to a channel.
+    pub const SEND: &str = "send";
+    /// A batch of a channel is taken into the ledger.
+    pub const ADMIT: &str = "admit";
     /// One attempt at a departmental system.
     pub const DELIVER: &str = "deliver";
     /// One question to a departmental system about an earlier attempt.
     pub const LOOK_UP: &str = "look_up";
+    /// A batch of a channel is projected into the journal.
+    pub const PROJECT: &str = "project";
+}
+
+/// What is said of spans: OpenTelemetry's names where it has one, ours beside them. Ids, hashes,
+/// codes and counts only; never a payload, a name or an own id.
+pub mod attr {
+    /// The operator's code, or a word of a closed list, where something failed.
+    pub const ERROR_TYPE: &str = "error.type";
+
+    /// Always `grpc`.
+    pub const RPC_SYSTEM: &str = "rpc.system.name";
+    /// Service and call.
+    pub const RPC_METHOD: &str = "rpc.method";
+    /// gRPC's word for how it ended, e.g. `OK`.
+    pub const RPC_STATUS: &str = "rpc.response.status_code";
+
+    /// Method of a request to a departmental system.
+    pub const HTTP_METHOD: &str = "http.request.method";
+    /// Its answer's status.
+    pub const HTTP_STATUS: &str = "http.response.status_code";
+    /// Host of a departmental system.
+    pub const SERVER_ADDRESS: &str = "server.address";
+    /// Its port.
+    pub const SERVER_PORT: &str = "server.port";
+    /// Where the request went, without query.
+    pub const URL: &str = "url.full";
+
+    /// `kafka` or `amtsbote`.
+    pub const SYSTEM: &str = "messaging.system";
+    /// One of [`super::operation`].
+    pub const OPERATION: &str = "messaging.operation.name";
+    /// `send`, `receive` or `process`.
+    pub const OPERATION_TYPE: &str = "messaging.operation.type";
+    /// Name of a message channel.
+    pub const CHANNEL: &str = "messaging.destination.name";
+    /// Number of a partition.
+    pub const PARTITION: &str = "messaging.destination.partition.id";
+    /// Who reads: the ledger or the journal.
+    pub const GROUP: &str = "messaging.consumer.group.name";
+    /// Message id given by the gateway.
+    pub const MESSAGE_ID: &str = "messaging.message.id";
+    /// Case id, the unit of order.
+    pub const CASE_ID: &str = "messaging.message.conversation_id";
+    /// Bytes of a record's value.
+    pub const BODY_BYTES: &str = "messaging.message.body.size";
+    /// Records of a batch.
+    pub const BATCH: &str = "messaging.batch.message_count";
+
+    /// Where in its partition a record lies.
+    pub const OFFSET: &str = "amtsbote.offset";
+    /// Configured name of the client.
+    pub const SENDER: &str = "amtsbote.sender";
+    /// Configured name of a departmental system.
+    pub const ENDPOINT: &str = "amtsbote.endpoint";
+    /// Number of an attempt, from 1.
+    pub const ATTEMPT: &str = "amtsbote.attempt";
+    /// How it ended, a word of a closed list.
+    pub const OUTCOME: &str = "amtsbote.outcome";
+    /// What the delivery is after it.
+    pub const STATE: &str = "amtsbote.state";
+    /// Operator's code, `AB-nnnn`, also where nothing failed.
+    pub const CODE: &str = "amtsbote.code";
+    /// Recognised standard, version and message type.
+    pub const PROCEDURE: &str = "amtsbote.procedure";
+    /// What was found in a document.
+    pub const VIOLATIONS: &str = "amtsbote.violations";
 }
 
 /// Names of metrics: `amtsbote_<role>_<what>_<unit>`, counters end in `_total`.
@@ -97,6 +177,11 @@ pub mod metric {
     pub const PROJECTED: &str = "amtsbote_console_projected_records_total";
     /// Age of the newest projected record when it was projected.
     pub const PROJECTION_LAG: &str = "amtsbote_console_projection_lag_seconds";
+
+    /// Spans the receiver of traces has taken.
+    pub const SPANS_EXPORTED: &str = "amtsbote_telemetry_spans_exported_total";
+    /// Spans lost, by reason (`queue_full`, `not_taken`).
+    pub const SPANS_DROPPED: &str = "amtsbote_telemetry_spans_dropped_total";
 
     /// Unix time of the start of the process.
     pub const PROCESS_START: &str = "process_start_time_seconds";

@@ -1,25 +1,28 @@
 //! Sets up logs and traces of the process, once.
 
-use std::{io::IsTerminal as _, time::Duration};
+use std::io::IsTerminal as _;
 
 use anyhow::Context as _;
-use opentelemetry::{KeyValue, trace::TracerProvider as _};
+use opentelemetry::{
+    Context, KeyValue,
+    trace::{Link, SpanKind, TraceContextExt as _, TraceId, TracerProvider as _},
+};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::{
     Resource,
-    trace::{Sampler, SdkTracerProvider},
+    trace::{
+        Sampler, SamplingDecision, SamplingResult, SdkTracerProvider, ShouldSample,
+        SpanExporter as _,
+    },
 };
-use tracing::{Level, Metadata};
 use tracing_subscriber::{
-    EnvFilter, Layer, Registry, filter::filter_fn, layer::SubscriberExt as _,
-    util::SubscriberInitExt as _,
+    EnvFilter, Layer, Registry, layer::SubscriberExt as _, util::SubscriberInitExt as _,
 };
 
-/// How long an export may take, and how long the last one is waited for at the end.
-const EXPORT_TIME_MAX: Duration = Duration::from_secs(5);
-
-/// Whose spans would be exported by exporting spans.
-const FOREIGN_TARGETS: [&str; 5] = ["h2", "hyper", "tonic", "tower", "opentelemetry"];
+use crate::{
+    export::{self, EXPORT_TIME_MAX, Exporting},
+    trace,
+};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,11 +41,16 @@ pub struct Options {
     pub format: Format,
     /// Which log lines are written, e.g. `info` or `info,dispatcher=debug`.
     pub filter: String,
-    /// Where traces go, OTLP over gRPC, e.g. `http://localhost:4317`. Without it nothing is
-    /// exported; the trace still runs through records and requests.
+    /// Where traces go, OTLP over gRPC, e.g. `http://localhost:4317`. Without it no span is made;
+    /// the portal's trace is passed on as it came.
     pub otlp_endpoint: Option<String>,
-    /// `service.name` of the traces.
+    /// How many of the applications whose portal records no trace of its own are recorded, 0 to 1.
+    /// A portal's word for its own ones is followed.
+    pub sampling: f64,
+    /// `service.name` of the traces: which role, or all of them.
     pub service_name: String,
+    /// `service.instance.id`: tells this start from any other. Empty: none.
+    pub instance_id: String,
 }
 
 impl Default for Options {
@@ -51,7 +59,9 @@ impl Default for Options {
             format: Format::Human,
             filter: "info".to_owned(),
             otlp_endpoint: None,
+            sampling: 1.0,
             service_name: "amtsbote".to_owned(),
+            instance_id: String::new(),
         }
     }
 }
@@ -59,16 +69,18 @@ impl Default for Options {
 /// Keeps traces flowing; flush them with [`Guard::shutdown`] before the process ends.
 #[derive(Debug)]
 #[must_use = "call `shutdown` at the end, or the last traces are lost"]
-pub struct Guard(SdkTracerProvider);
+pub struct Guard(Option<Exporting>);
 
 impl Guard {
-    /// Exports what is left, for at most five seconds. Blocks: call it from `main`, on a runtime
-    /// with worker threads.
+    /// Exports what is left, for at most five seconds. Dropping it loses what is left.
     ///
     /// # Errors
     /// When not everything could be exported.
-    pub fn shutdown(self) -> anyhow::Result<()> {
-        self.0.shutdown_with_timeout(EXPORT_TIME_MAX).context("export the last traces")
+    pub async fn shutdown(self) -> anyhow::Result<()> {
+        match self.0 {
+            Some(exporting) => exporting.shutdown().await.context("export the last traces"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -79,18 +91,14 @@ impl Guard {
 pub fn init(options: Options) -> anyhow::Result<Guard> {
     let filter = EnvFilter::try_new(&options.filter)
         .with_context(|| format!("log filter `{}`", options.filter))?;
-    let provider = provider(&options)?;
-    let traces = tracing_opentelemetry::layer()
-        .with_tracer(provider.tracer("amtsbote"))
-        .with_location(false)
-        .with_threads(false)
-        .with_filter(filter_fn(is_traced).with_max_level_hint(Level::INFO));
+    let traces = traces(&options)?;
     tracing_subscriber::registry()
         .with(lines(options.format).with_filter(filter))
-        .with(traces)
         .try_init()
         .context("set up logging")?;
-    Ok(Guard(provider))
+    let Some((provider, exporting)) = traces else { return Ok(Guard(None)) };
+    trace::record_with(provider.tracer("amtsbote"));
+    Ok(Guard(Some(exporting)))
 }
 
 fn lines(format: Format) -> Box<dyn Layer<Registry> + Send + Sync> {
@@ -101,52 +109,73 @@ fn lines(format: Format) -> Box<dyn Layer<Registry> + Send + Sync> {
     }
 }
 
-/// Without an endpoint nothing is sampled: ids are made and passed on, at the cost of two random
-/// numbers a span, and the flag says that nobody records it, unless the portal records.
-fn provider(options: &Options) -> anyhow::Result<SdkTracerProvider> {
-    let resource = Resource::builder()
-        .with_service_name(options.service_name.clone())
-        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .build();
-    let builder = SdkTracerProvider::builder().with_resource(resource);
-    let Some(endpoint) = &options.otlp_endpoint else {
-        let unsampled = Sampler::ParentBased(Box::new(Sampler::AlwaysOff));
-        return Ok(builder.with_sampler(unsampled).build());
-    };
-    let exporter = SpanExporter::builder()
+/// Where there is an endpoint: what makes spans, and what exports them. Connects when there is
+/// something to export.
+fn traces(options: &Options) -> anyhow::Result<Option<(SdkTracerProvider, Exporting)>> {
+    let Some(endpoint) = &options.otlp_endpoint else { return Ok(None) };
+    let mut exporter = SpanExporter::builder()
         .with_tonic()
         .with_endpoint(endpoint)
         .with_timeout(EXPORT_TIME_MAX)
         .build()
         .with_context(|| format!("OTLP endpoint `{endpoint}`"))?;
-    let sampler = Sampler::ParentBased(Box::new(Sampler::AlwaysOn));
-    Ok(builder.with_sampler(sampler).with_batch_exporter(exporter).build())
+    let resource = resource(options);
+    exporter.set_resource(&resource);
+    let (queue, exporting) = export::start(exporter);
+    let provider = SdkTracerProvider::builder()
+        .with_resource(resource)
+        .with_sampler(ByParentOrLinks(Sampler::TraceIdRatioBased(options.sampling)))
+        .with_span_processor(queue)
+        .build();
+    Ok(Some((provider, exporting)))
 }
 
-fn is_traced(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() <= Level::INFO
-        && !FOREIGN_TARGETS.iter().any(|target| metadata.target().starts_with(target))
+fn resource(options: &Options) -> Resource {
+    let mut resource = Resource::builder()
+        .with_service_name(options.service_name.clone())
+        .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
+    if !options.instance_id.is_empty() {
+        let instance = KeyValue::new("service.instance.id", options.instance_id.clone());
+        resource = resource.with_attribute(instance);
+    }
+    resource.build()
+}
+
+/// Records what the trace's beginner records, and batches with something recorded in them; of what
+/// begins here, a part.
+#[derive(Clone, Debug)]
+struct ByParentOrLinks(Sampler);
+
+impl ShouldSample for ByParentOrLinks {
+    fn should_sample(
+        &self,
+        parent: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let parent_context = parent.map(|parent| parent.span().span_context().clone());
+        let is_recorded = match parent_context.filter(|context| context.is_valid()) {
+            Some(parent) => parent.is_sampled(),
+            None if !links.is_empty() => links.iter().any(|link| link.span_context.is_sampled()),
+            None => return self.0.should_sample(parent, trace_id, name, kind, attributes, links),
+        };
+        SamplingResult {
+            decision: match is_recorded {
+                true => SamplingDecision::RecordAndSample,
+                false => SamplingDecision::Drop,
+            },
+            attributes: Vec::new(),
+            trace_state: opentelemetry::trace::TraceState::default(),
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn without_an_endpoint_the_trace_runs_through_all_the_same() {
-        let tracer = provider(&Options::default()).unwrap().tracer("test");
-        let layer = tracing_opentelemetry::layer().with_tracer(tracer);
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
-            let began = crate::traceparent_of(&tracing::info_span!("submit")).unwrap();
-            assert!(began.ends_with("-00"), "nobody records it: {began}");
-            let portal = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-            let span = tracing::info_span!("submit");
-            crate::continue_trace(&span, portal);
-            let ours = crate::traceparent_of(&span).unwrap();
-            assert!(ours.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{ours}");
-            assert!(ours.ends_with("-01") && ours != portal, "the portal records it: {ours}");
-        });
-    }
 
     #[test]
     fn an_unreadable_filter_is_named() {

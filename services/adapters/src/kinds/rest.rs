@@ -4,6 +4,7 @@
 //! what makes the difference between "unavailable" and "outcome unknown".
 
 mod answer;
+mod call;
 mod client;
 mod outcome;
 mod request;
@@ -79,7 +80,7 @@ impl Adapter for Rest {
             request::build(&self.settings, envelope, attempt, &client, Arc::clone(&progress))
                 .await?;
         let exchange = Exchange { client: &client, ends_at, progress: &progress };
-        let answer = exchange.send(request).await?;
+        let answer = exchange.send(request, attempt.trace.as_ref()).await?;
         outcome::of_delivery(&self.settings.rules, &answer, progress.is_whole())
     }
 
@@ -121,10 +122,10 @@ impl Rest {
         ends_at: Instant,
     ) -> Result<Answer> {
         let client = self.connection.current().await?;
-        let request = request::build_get(&self.settings, url, trace, &client)?;
+        let request = request::build_get(&self.settings, url, &client);
         let progress = Progress::default();
         let exchange = Exchange { client: &client, ends_at, progress: &progress };
-        exchange.send(request).await
+        exchange.send(request, trace).await
     }
 }
 

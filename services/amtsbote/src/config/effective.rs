@@ -107,6 +107,7 @@ impl Config {
         if let Some(otlp) = &self.telemetry.otlp {
             table.put("otlp", otlp.as_str());
         }
+        table.put("sampling", self.telemetry.sampling);
         table
     }
 

@@ -190,11 +190,13 @@ pub(super) fn telemetry(root: &Section<'_>) -> Telemetry {
             Ok(_) | Err(_) => Err("is no URL like `http://127.0.0.1:4317`".to_owned()),
         }
     });
+    let sampling = section.fraction("sampling", 0.0..=1.0);
     section.close();
     Telemetry {
         format: format.unwrap_or_default(),
         filter: filter.unwrap_or_else(|| "info".to_owned()),
         otlp,
+        sampling: sampling.unwrap_or(1.0),
     }
 }
 

@@ -35,7 +35,8 @@ const ANNOUNCEMENTS_MAX: usize = 500;
 
 impl Engine {
     pub(super) async fn admit(&mut self, batch: Prepared, draft: &mut Draft) -> Result<()> {
-        let Prepared { partition, from, next, records } = batch;
+        let Prepared { partition, from, next, records, span } = batch;
+        draft.spans.extend(span);
         let mut admitted = self.admitted_before(&records, draft).await?;
         let mut made = Vec::with_capacity(records.len());
         for PreparedRecord { offset, bytes, content } in records {
@@ -237,7 +238,8 @@ impl Engine {
             };
             let (kind, why) = (EventKind::Admitted, Why::default());
             let what = What { kind, why, next_at: None, at: draft.at };
-            let subject = Subject::from(*known);
+            let mut subject = Subject::from(*known);
+            subject.trace = self.envelopes.trace(entry.message);
             let name = &served.endpoint.name;
             let event = self.teller.about_delivery(&subject, name, &entry, what);
             draft.tell(&mut self.numbers, self.teller.event_record(&event));

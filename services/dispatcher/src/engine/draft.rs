@@ -3,6 +3,7 @@
 use channels::codec;
 use messaging::{Partition, Record, Timestamp};
 use stores::ledger::{OutboxEntry, Transaction};
+use telemetry::Span;
 use tokio::time::Instant;
 
 use super::Numbers;
@@ -17,6 +18,8 @@ pub(super) struct Draft {
     pub(super) jobs: Vec<Job>,
     /// Told to the reader when it is durable.
     pub(super) progress: Vec<(Partition, u64)>,
+    /// About what it admits; they end when it is durable.
+    pub(super) spans: Vec<Span>,
     /// What people read.
     pub(super) at: Timestamp,
     /// What waits are measured by.
@@ -27,7 +30,8 @@ impl Draft {
     pub(super) fn new(at: Timestamp, subscriptions_version: u64) -> Self {
         let transaction = Transaction { subscriptions_version, at, ..Transaction::default() };
         let (events, jobs, progress) = (Vec::new(), Vec::new(), Vec::new());
-        Self { transaction, events, jobs, progress, at, now: Instant::now() }
+        let (spans, now) = (Vec::new(), Instant::now());
+        Self { transaction, events, jobs, progress, spans, at, now }
     }
 
     /// Adds a record to the outbox.

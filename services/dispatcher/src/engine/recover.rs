@@ -7,7 +7,9 @@ use std::{
 };
 
 use channels::codec;
-use messaging::{DeliveryState, EffectContract, EndpointName, EventKind, Result, Timestamp};
+use messaging::{
+    DeliveryState, EffectContract, EndpointName, EventKind, Result, Timestamp, TraceParent,
+};
 use stores::ledger::{
     AttemptRow, DeliveryId, EndpointRow, EndpointSpec, Ledger, Loaded, MessageRow, NewDelivery,
     OpenDelivery, PauseRow, Settlement, Transaction,
@@ -75,6 +77,7 @@ fn connect(parts: Parts, loaded: Loaded, shutdown: CancellationToken) -> Engine 
     let by_row = served.iter().enumerate().map(|(index, served)| (served.row, index)).collect();
     let identity = parts.ledger.identity().clone();
     Engine {
+        system: parts.channel.system(),
         claims: parts.claims,
         clock: parts.clock,
         metrics: parts.metrics,
@@ -253,7 +256,8 @@ impl Engine {
     }
 
     async fn tell_interrupted(&mut self, left: Vec<Left>, draft: &mut Draft) -> Result<()> {
-        let messages = left.iter().map(|left| left.entry.message).collect();
+        let messages: Vec<MessageRow> = left.iter().map(|left| left.entry.message).collect();
+        let traces = self.traces(messages.clone()).await?;
         let known = self.ledger.identities(messages).await?;
         let known: HashMap<MessageRow, _> = known.iter().map(|known| (known.row, known)).collect();
         for Left { endpoint, entry, kind, next_at } in left {
@@ -261,11 +265,21 @@ impl Engine {
             let cause = Some("the process ended before the attempt".to_owned());
             let why = Why { code: Some(codes::INTERRUPTED), cause };
             let what = What { kind, why, next_at, at: draft.at };
-            let subject = Subject::from(*known);
+            let mut subject = Subject::from(*known);
+            subject.trace = traces.get(&entry.message).cloned();
             let event = self.teller.about_delivery(&subject, &endpoint, &entry, what);
             draft.tell(&mut self.numbers, self.teller.event_record(&event));
         }
         Ok(())
+    }
+}
+
+impl Engine {
+    /// In which traces `messages` are, as far as they are in any.
+    async fn traces(&self, messages: Vec<MessageRow>) -> Result<HashMap<MessageRow, TraceParent>> {
+        let trace = |record| codec::decode_head(&codec::from_bytes(record).ok()?).ok()?.trace;
+        let records = self.ledger.records(messages).await?.into_iter();
+        Ok(records.filter_map(|(message, record)| Some((message, trace(record)?))).collect())
     }
 }
 

@@ -1,7 +1,10 @@
 //! Settling: what ended, what follows from it, and what is told.
 
-use messaging::{DeliveryState, Event, EventKind, Failure, Reason, Reply, Result, Timestamp};
+use messaging::{
+    DeliveryState, Event, EventKind, Failure, Reason, Reply, Result, Timestamp, TraceParent,
+};
 use stores::ledger::{AttemptRow, Settlement};
+use telemetry::{Span, names::attr};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -19,7 +22,7 @@ const FAILING_MAX: usize = 5;
 
 impl Engine {
     pub(super) async fn settle(&mut self, ended: Ended, draft: &mut Draft) -> Result<()> {
-        let Ended { job, ending, took } = ended;
+        let Ended { job, ending, took, mut span, trace } = ended;
         let chance = self.dice.chance();
         let Some(served) = self.served.get_mut(job.served) else { return Ok(()) };
         served.in_flight -= 1;
@@ -44,6 +47,8 @@ impl Engine {
         }
         self.end_intent(&job, draft);
         let failure = ruling::failure_of(&ending);
+        tell_span(&mut span, &ruling, ruling::code_of(&ending));
+        drop(span);
         log(&name, &job, &ruling, failure);
         if let Some(wait) = ruling.close_gate {
             let why = Why { code: failure.map(Failure::code), cause: failure.map(Failure::report) };
@@ -54,7 +59,9 @@ impl Engine {
             self.close_gate(job.served, wait, why, draft);
         }
         match ruling.event {
-            Some(kind) => self.tell(Settled { job, entry, next_at, ending, kind }, draft).await,
+            Some(kind) => {
+                self.tell(Settled { job, entry, next_at, ending, kind, trace }, draft).await
+            }
             None => Ok(()),
         }
     }
@@ -70,10 +77,11 @@ impl Engine {
     }
 
     async fn tell(&mut self, settled: Settled, draft: &mut Draft) -> Result<()> {
-        let Settled { job, entry, next_at, ending, kind } = settled;
+        let Settled { job, entry, next_at, ending, kind, trace } = settled;
         let Some(served) = self.served.get(job.served) else { return Ok(()) };
         let endpoint = served.endpoint.name.clone();
-        let Some(subject) = self.subject_of(&job).await? else { return Ok(()) };
+        let Some(mut subject) = self.subject_of(&job).await? else { return Ok(()) };
+        subject.trace = trace;
         if let (DeliveryState::Delivered, Some(envelope)) = (entry.state, &job.envelope) {
             let since = draft.at.since(envelope.head.received_at);
             self.metrics.dispatcher().delivered(endpoint.as_str(), since);
@@ -134,6 +142,7 @@ struct Settled {
     next_at: Option<Timestamp>,
     ending: Ending,
     kind: EventKind,
+    trace: Option<TraceParent>,
 }
 
 impl Served {
@@ -230,6 +239,21 @@ fn replies_of(ending: Ending) -> Vec<Reply> {
         }
         _ => Vec::new(),
     }
+}
+
+/// What the attempt came to, and what the delivery is now.
+fn tell_span(span: &mut Span, ruling: &Ruling, code: Option<&'static str>) {
+    span.describe(|span| {
+        span.set(attr::OUTCOME, ruling.outcome);
+        span.set(attr::STATE, ruling.state.name());
+        if let Some(code) = code {
+            span.set(attr::CODE, code);
+            // An answer is an answer, also where it is no.
+            if ruling.state != DeliveryState::Rejected {
+                span.fail(code);
+            }
+        }
+    });
 }
 
 fn log(endpoint: &messaging::EndpointName, job: &Job, ruling: &Ruling, failure: Option<&Failure>) {

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use channels::codec;
-use messaging::{Envelope, Payload, Result};
+use messaging::{Envelope, Payload, Result, TraceParent};
 use stores::ledger::{DeliveryId, IntentRow, MessageRow};
 use tokio::time::Instant;
 use tracing::error;
@@ -128,6 +128,11 @@ impl Envelopes {
             self.bytes -= kept.bytes;
             self.kept.remove(&message);
         }
+    }
+
+    /// The trace of a message, if it is at hand.
+    pub(super) fn trace(&self, message: MessageRow) -> Option<TraceParent> {
+        self.kept.get(&message)?.envelope.head.trace.clone()
     }
 
     fn get(&self, message: MessageRow) -> Option<Arc<Envelope>> {

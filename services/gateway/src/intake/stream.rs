@@ -9,13 +9,13 @@ use futures_util::{
     stream::FuturesOrdered,
 };
 use messaging::{MessageId, TraceParent};
+use telemetry::{Span, names::span};
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinHandle},
     time::{Instant, sleep, timeout},
 };
 use tonic::{Status, Streaming};
-use tracing::{Instrument as _, field, info_span};
 use wire::intake::{
     SubmitRequest, SubmitStreamRequest, SubmitStreamResponse, submit_stream_response,
 };
@@ -49,6 +49,7 @@ struct Ready {
     draft: Draft,
     trace: Option<TraceParent>,
     admitted: Option<Admitted>,
+    span: Span,
 }
 
 /// What judging came to: a message to store, or one that is answered already, or one that may be
@@ -73,6 +74,7 @@ struct Asker {
     correlation: u64,
     begun: Instant,
     message_id: MessageId,
+    span: Span,
 }
 
 /// Why the conversation ends before its client ends it. All without an answer is unknown.
@@ -136,29 +138,27 @@ impl Conversation {
     /// Judges one message; a refusal by rule is answered at once.
     async fn judge(self, asked: SubmitStreamRequest, admitted: Option<Admitted>) -> Judged {
         let (caller, begun) = (&self.caller, Instant::now());
-        let sender = caller.sender.as_str();
-        let span = caller.continued(info_span!("submit", sender, message_id = field::Empty));
-        let correlation = asked.correlation;
-        let judged = async {
-            let (mut message_id, trace) = (None, caller.trace());
-            let refusal = match self.draft(asked.request, &mut message_id).await {
-                Ok(draft) => return Ok(Some(Ready { correlation, begun, draft, trace, admitted })),
-                Err(refusal) => refusal,
-            };
-            self.desk.conclude(caller, message_id, begun, Err(&refusal));
-            if refusal.is_of_the_moment() {
-                return Err(Postponed { correlation, refusal });
+        let (mut span, mut message_id) = (caller.span(span::SUBMIT_STREAM), None);
+        let (correlation, trace) = (asked.correlation, caller.trace(&span));
+        let refusal = match self.draft(asked.request, &span, &mut message_id).await {
+            Ok(draft) => {
+                return Ok(Some(Ready { correlation, begun, draft, trace, admitted, span }));
             }
-            // Whoever is gone is noticed by the one who stores.
-            drop(self.answer(correlation, Err(refusal)).await);
-            Ok(None)
+            Err(refusal) => refusal,
         };
-        judged.instrument(span).await
+        self.desk.conclude(caller, message_id, begun, Err(&refusal), &mut span);
+        if refusal.is_of_the_moment() {
+            return Err(Postponed { correlation, refusal });
+        }
+        // Whoever is gone is noticed by the one who stores.
+        drop(self.answer(correlation, Err(refusal)).await);
+        Ok(None)
     }
 
     async fn draft(
         &self,
         request: Option<SubmitRequest>,
+        span: &Span,
         message_id: &mut Option<MessageId>,
     ) -> Result<Draft, Refused> {
         let (desk, sender) = (&self.desk, &self.caller.sender);
@@ -174,7 +174,7 @@ impl Conversation {
             }
         }
         let wait_max = desk.limits.stream_admission_time_max;
-        let (judgement, draft) = desk.judge.judge(sender, request, wait_max).await;
+        let (judgement, draft) = desk.judge.judge(sender, request, wait_max, span).await;
         *message_id = judgement.message_id;
         draft
     }
@@ -183,9 +183,9 @@ impl Conversation {
     /// unknown: those after it must not overtake its repetition.
     async fn store(&self, batch: Batch) -> Result<(), Ended> {
         let (mut jobs, mut askers) = (Vec::new(), Vec::new());
-        for Ready { correlation, begun, draft, trace, admitted } in batch.ready {
+        for Ready { correlation, begun, draft, trace, admitted, span } in batch.ready {
             let message_id = draft.head.message_id;
-            let asker = Asker { correlation, begun, message_id };
+            let asker = Asker { correlation, begun, message_id, span };
             match self.desk.publisher.recent.enter(message_id, draft.head.sha256) {
                 Entered::Mine(claimed) => {
                     jobs.push(Job { claimed, draft, trace, admitted });
@@ -230,9 +230,14 @@ impl Conversation {
         self.conclude(asker, answer).await
     }
 
-    async fn conclude(&self, asker: Asker, answer: Result<Answer, Refused>) -> Result<(), Ended> {
+    async fn conclude(
+        &self,
+        mut asker: Asker,
+        answer: Result<Answer, Refused>,
+    ) -> Result<(), Ended> {
         let outcome = answer.as_ref().map_err(AsRef::as_ref);
-        self.desk.conclude(&self.caller, Some(asker.message_id), asker.begun, outcome);
+        let (message_id, span) = (Some(asker.message_id), &mut asker.span);
+        self.desk.conclude(&self.caller, message_id, asker.begun, outcome, span);
         let end = match &answer {
             Err(refusal) if refusal.is_of_the_moment() => Err(Status::from(refusal.as_ref())),
             _ => Ok(()),

@@ -2,6 +2,7 @@
 
 use messaging::{ClaimWriter, Sha256, Ticket};
 use sha2::{Digest as _, Sha256 as Hasher};
+use telemetry::Span;
 use tonic::{Code, Status, Streaming};
 use tracing::{debug, warn};
 use wire::intake::{
@@ -14,7 +15,7 @@ use crate::{
     codes, convert,
     limits::{CHUNK_BYTES_MAX, TICKET_TIME_MAX},
     refusal::{Refusal, Refused},
-    ticket,
+    ticket, traced,
 };
 
 /// What its first message said.
@@ -31,9 +32,15 @@ impl Desk {
         &self,
         caller: &Caller,
         mut inbound: Streaming<UploadAttachmentRequest>,
+        span: &mut Span,
     ) -> Result<UploadAttachmentResponse, Status> {
         let outcome = self.store(caller, &mut inbound).await;
         let sender = &caller.sender;
+        match &outcome {
+            Ok(_) => traced::answered(span, Ok(())),
+            Err(Ended::Refused(refusal)) => traced::answered(span, Err(refusal)),
+            Err(Ended::Broken(status)) => traced::broken(span, status.code()),
+        }
         match &outcome {
             Ok(stored) => self.metrics.gateway().uploaded("stored", stored.size),
             Err(Ended::Refused(refusal)) => {

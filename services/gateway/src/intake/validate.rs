@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use telemetry::Span;
 use wire::intake::{self, ValidateRequest, ValidateResponse};
 
 use super::{Caller, Desk};
@@ -17,6 +18,7 @@ impl Desk {
         &self,
         caller: &Caller,
         request: ValidateRequest,
+        span: &Span,
     ) -> Result<ValidateResponse, Refused> {
         self.rate.take(&caller.sender).map_err(Refusal::too_fast)?;
         let Some(request) = request.request else {
@@ -27,7 +29,7 @@ impl Desk {
             ));
         };
         let wait_max = self.limits.admission_time_max;
-        let (judgement, draft) = self.judge.judge(&caller.sender, request, wait_max).await;
+        let (judgement, draft) = self.judge.judge(&caller.sender, request, wait_max, span).await;
         let draft = draft.and_then(|draft| {
             let (id, hash) = (draft.head.message_id, draft.head.sha256);
             let is_conflict = self.publisher.recent.is_conflict(id, hash);

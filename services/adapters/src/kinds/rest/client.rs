@@ -10,12 +10,13 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use http::HeaderValue;
-use messaging::{Failure, FailureKind, Result};
+use messaging::{Failure, FailureKind, Result, TraceParent};
 use reqwest::{Certificate, Identity, Request, redirect};
 use tokio::time::{self, Instant};
 
 use super::{
     answer::{self, Answer},
+    call,
     request::Progress,
     settings::{Checked, Secrets},
 };
@@ -222,8 +223,20 @@ pub(super) struct Exchange<'a> {
 }
 
 impl Exchange<'_> {
-    /// Sends `request` and reads the answer whole, as far as its bound.
-    pub(super) async fn send(self, request: Request) -> Result<Answer> {
+    /// Sends `request` as a part of `trace`, and reads the answer whole, as far as its bound.
+    pub(super) async fn send(
+        self,
+        mut request: Request,
+        trace: Option<&TraceParent>,
+    ) -> Result<Answer> {
+        let mut span = call::span(&request, trace);
+        call::carry(&mut request, &span, trace);
+        let outcome = self.answer(request).await;
+        call::conclude(&mut span, &outcome);
+        outcome
+    }
+
+    async fn answer(self, request: Request) -> Result<Answer> {
         let exchange = async {
             let response = self.client.http.execute(request).await?;
             answer::read(response).await

@@ -13,7 +13,7 @@ use anyhow::{Context as _, ensure};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http::{HeaderMap, HeaderName, HeaderValue, header};
-use messaging::{Attachment, Attempt, Claims, Envelope, Failure, FailureKind, Result, TraceParent};
+use messaging::{Attachment, Attempt, Claims, Envelope, Failure, FailureKind, Result};
 use reqwest::{Body, Request, Url};
 
 use super::{
@@ -170,15 +170,10 @@ pub(super) async fn build(
 }
 
 /// A request that asks and changes nothing.
-pub(super) fn build_get(
-    settings: &Checked,
-    url: Url,
-    trace: Option<&TraceParent>,
-    client: &Client,
-) -> Result<Request> {
+pub(super) fn build_get(settings: &Checked, url: Url, client: &Client) -> Request {
     let mut request = Request::new(http::Method::GET, url);
-    *request.headers_mut() = common_headers(settings, trace, client)?;
-    Ok(request)
+    *request.headers_mut() = common_headers(settings, client);
+    request
 }
 
 fn headers(
@@ -189,7 +184,7 @@ fn headers(
 ) -> Result<HeaderMap> {
     let head = &envelope.head;
     let procedure = &head.procedure;
-    let mut headers = common_headers(settings, attempt.trace.as_ref(), client)?;
+    let mut headers = common_headers(settings, client);
     headers.insert(&settings.key_header, value(&attempt.key.to_string())?);
     let of_the_message = [
         ("x-amtsbote-message-id", Some(head.message_id.to_string())),
@@ -216,20 +211,13 @@ fn headers(
     Ok(headers)
 }
 
-fn common_headers(
-    settings: &Checked,
-    trace: Option<&TraceParent>,
-    client: &Client,
-) -> Result<HeaderMap> {
+fn common_headers(settings: &Checked, client: &Client) -> HeaderMap {
     let mut headers: HeaderMap = settings.headers.iter().cloned().collect();
     headers.insert(header::USER_AGENT, HeaderValue::from_static(USER_AGENT));
     if let Some(authorization) = &client.authorization {
         headers.insert(header::AUTHORIZATION, authorization.clone());
     }
-    if let Some(trace) = trace {
-        headers.insert(HeaderName::from_static("traceparent"), value(trace.as_str())?);
-    }
-    Ok(headers)
+    headers
 }
 
 fn value(text: &str) -> Result<HeaderValue> {
