@@ -49,18 +49,21 @@ const FILE: &str = "verwertungsnachweis.pdf";
 #[tokio::test]
 async fn one_application_is_one_trace_from_the_portal_into_the_system_and_back() {
     let (collector, receiver) = (Collector::start().await, Receiver::start().await);
-    let configuration = configuration(&collector.url(), &receiver);
+    let configuration = telling(Configuration::new(), &collector.url(), &receiver);
     assert_all_of_it(&configuration, &collector, &receiver, "amtsbote").await;
 }
 
 #[tokio::test]
 async fn the_trace_goes_through_kafka_as_well() {
     let Some(broker) = Broker::start("a trace through Kafka") else { return };
-    let (collector, receiver) = (Collector::start().await, Receiver::start().await);
     let url = format!("kafka://{}?prefix=trace.&partitions=3&replication=1", broker.address());
-    let configuration = configuration(&collector.url(), &receiver);
-    let configuration = configuration.with_head(&format!("channel = \"{url}\""));
-    assert_all_of_it(&configuration, &collector, &receiver, "kafka").await;
+    let together = Configuration::new().with_head(&format!("channel = \"{url}\""));
+    // In one process, and in three.
+    for configuration in [together, Configuration::apart(broker.address())] {
+        let (collector, receiver) = (Collector::start().await, Receiver::start().await);
+        let configuration = telling(configuration, &collector.url(), &receiver);
+        assert_all_of_it(&configuration, &collector, &receiver, "kafka").await;
+    }
 }
 
 #[tokio::test]
@@ -104,7 +107,10 @@ async fn a_receiver_of_traces_that_is_down_or_silent_holds_nothing_up() {
     let silent = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     for address in [down, silent.local_addr().expect("bound")] {
         let receiver = Receiver::start().await;
-        let program = Program::start(&configuration(&format!("http://{address}"), &receiver)).await;
+        let program = {
+            let url = format!("http://{address}");
+            Program::start(&telling(Configuration::new(), &url, &receiver)).await
+        };
         let (portal, kfz) = (Portal::new(program.gateway()), Kfz::read());
         let mut receipts = Vec::new();
         for case in 1..=50 {
@@ -181,7 +187,7 @@ async fn assert_all_of_it(
 
     assert!(program_log_is_clean(&program), "personal data in the log:\n{}", program.log());
     assert!(program.end().await.success());
-    assert_resources(&collector.spans(), system);
+    assert_resources(&collector.spans(), system, configuration.is_apart());
     let bytes = collector.bytes();
     for personal in personal() {
         assert!(!contains(&bytes, personal.as_bytes()), "`{personal}` was exported");
@@ -307,7 +313,7 @@ async fn assert_refused(portal: &Portal, collector: &Collector) {
 }
 
 /// Who told, and that nothing was told beside attributes.
-fn assert_resources(spans: &[Told], system: &str) {
+fn assert_resources(spans: &[Told], system: &str, is_apart: bool) {
     let names = [
         "service.instance.id",
         "service.name",
@@ -320,8 +326,11 @@ fn assert_resources(spans: &[Told], system: &str) {
     for told in spans {
         let keys: Vec<&str> = told.resource.keys().map(String::as_str).collect();
         assert_eq!(keys, names);
-        assert_eq!(told.resource["service.name"], "amtsbote");
-        instances.insert(told.resource["service.instance.id"].clone());
+        let (service, instance) =
+            (&told.resource["service.name"], &told.resource["service.instance.id"]);
+        assert_eq!(service, service_of(told, is_apart), "{}", told.title());
+        assert!(uuid::Uuid::parse_str(instance).is_ok(), "{instance}");
+        instances.insert((service.clone(), instance.clone()));
         assert!(told.span.events.is_empty(), "events of {}", told.title());
         assert_eq!(told.span.dropped_attributes_count, 0);
         assert!(told.span.start_time_unix_nano <= told.span.end_time_unix_nano);
@@ -329,8 +338,25 @@ fn assert_resources(spans: &[Told], system: &str) {
             assert_batch(told, system);
         }
     }
-    let [instance] = &Vec::from_iter(instances)[..] else { panic!("one process") };
-    assert!(uuid::Uuid::parse_str(instance).is_ok(), "{instance}");
+    let processes = if is_apart { 3 } else { 1 };
+    assert_eq!(instances.len(), processes, "each process is one instance: {instances:?}");
+}
+
+fn service_of(told: &Told, is_apart: bool) -> &'static str {
+    let of_the_gateway = ["IntakeService", "judge", "send application"];
+    if !is_apart {
+        "amtsbote"
+    } else if of_the_gateway.iter().any(|word| told.span.name.contains(word)) {
+        "amtsbote-gateway"
+    } else if told.span.name.starts_with("project") {
+        "amtsbote-console"
+    } else if told.span.name == "send status" && told.resource["service.name"].ends_with("gateway")
+    {
+        // Of what it refused.
+        "amtsbote-gateway"
+    } else {
+        "amtsbote-dispatcher"
+    }
 }
 
 fn assert_batch(told: &Told, system: &str) {
@@ -439,9 +465,10 @@ async fn submit(
     Ok(response.receipt.expect("a receipt"))
 }
 
-fn configuration(otlp: &str, receiver: &Receiver) -> Configuration {
+/// Telling its traces to `otlp`, and with an inbox.
+fn telling(configuration: Configuration, otlp: &str, receiver: &Receiver) -> Configuration {
     // Right behind the keys of `[telemetry]` that every configuration has.
-    let configuration = Configuration::new().with(&format!("otlp = \"{otlp}\""));
+    let configuration = configuration.with(&format!("otlp = \"{otlp}\""));
     configuration.with_standard_route("kfz").with_system(&inbox(receiver))
 }
 

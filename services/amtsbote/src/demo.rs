@@ -74,7 +74,7 @@ async fn play(
     let text = scene::configuration(folder, inboxes.address())?;
     let file = folder.join("amtsbote.toml").display().to_string();
     let config = config::read_text(Some(&file), &text, folder, &|_| None)?;
-    let guard = run::telemetry(&config.telemetry)?;
+    let guard = run::telemetry(&config.telemetry, Roles::ALL)?;
     let system = System::open(config, Roles::ALL, clock.clone()).await?;
     let addresses = system.addresses().of_all()?;
     tell_begin(&addresses, &inboxes, folder, language, output);

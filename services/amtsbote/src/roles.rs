@@ -37,6 +37,20 @@ impl Roles {
         }
     }
 
+    /// What traces call a process with these roles.
+    pub(crate) fn service_name(self) -> String {
+        if self == Self::ALL {
+            return "amtsbote".to_owned();
+        }
+        let roles = [
+            (self.gateway, "-gateway"),
+            (self.dispatcher, "-dispatcher"),
+            (self.console, "-console"),
+        ];
+        let names = roles.into_iter().filter_map(|(has, name)| has.then_some(name));
+        std::iter::once("amtsbote").chain(names).collect()
+    }
+
     /// Refuses a configuration these roles cannot work with: every reason at once.
     pub(crate) fn refuse(self, config: &Config) -> Result<(), Stop> {
         let lacks = self.lacks(config);
@@ -137,6 +151,16 @@ mod tests {
         let lacks = Roles::named(roles).lacks(&config);
         let codes: Vec<_> = lacks.iter().map(|(code, _)| *code).collect();
         assert_eq!(codes, expected, "{roles:?}\n{text}\n{lacks:#?}");
+    }
+
+    #[test]
+    fn traces_tell_the_roles_of_a_process() {
+        let check = |roles: &[Role], expected| {
+            assert_eq!(Roles::named(roles).service_name(), expected);
+        };
+        check(&[], "amtsbote");
+        check(&[Role::Gateway], "amtsbote-gateway");
+        check(&[Role::Console, Role::Dispatcher], "amtsbote-dispatcher-console");
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) async fn run(args: &Run, clock: Clock, output: &Output) -> Result<Exi
     let config = check::read(args.config.as_deref())?;
     let roles = Roles::named(&args.roles);
     roles.refuse(&config)?;
-    let guard = telemetry(&config.telemetry)?;
+    let guard = telemetry(&config.telemetry, roles)?;
     for warning in check::warnings(&config, roles) {
         tracing::warn!("{warning}");
     }
@@ -33,14 +33,14 @@ pub(crate) async fn run(args: &Run, clock: Clock, output: &Output) -> Result<Exi
     served.map(|()| Exit::Done)
 }
 
-/// Sets up logs and traces.
-pub(crate) fn telemetry(config: &Telemetry) -> Result<Guard, Stop> {
+/// Sets up logs and traces of a process with `roles`.
+pub(crate) fn telemetry(config: &Telemetry, roles: Roles) -> Result<Guard, Stop> {
     let options = telemetry::Options {
         format: config.format,
         filter: config.filter.clone(),
         otlp_endpoint: config.otlp.clone(),
         sampling: config.sampling,
-        service_name: "amtsbote".to_owned(),
+        service_name: roles.service_name(),
         instance_id: uuid::Uuid::new_v4().to_string(),
     };
     telemetry::init(options)

@@ -184,9 +184,13 @@ pub(super) fn telemetry(root: &Section<'_>) -> Telemetry {
     });
     let filter = section.text("filter");
     let otlp = section.parsed("otlp", |text| {
-        let is_http = |url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host();
+        let is_http = |url: &url::Url| url.scheme() == "http" && url.has_host();
         match url::Url::parse(text) {
             Ok(url) if is_http(&url) => Ok(text.to_owned()),
+            Ok(url) if url.scheme() == "https" => {
+                let way_out = "name a collector on this machine, `http://…`, that encrypts";
+                Err(format!("traces are not sent encrypted by this build; {way_out}"))
+            }
             Ok(_) | Err(_) => Err("is no URL like `http://127.0.0.1:4317`".to_owned()),
         }
     });

@@ -59,6 +59,8 @@ fn every_fault_is_told_with_line_and_key() {
     );
     check_faults("[telemetry]\nformat = \"xml\"", &[(2, "telemetry.format", "AB-5004")]);
     check_faults("[telemetry]\notlp = \"localhost\"", &[(2, "telemetry.otlp", "AB-5004")]);
+    check_faults("[telemetry]\notlp = \"https://c:4317\"", &[(2, "telemetry.otlp", "AB-5004")]);
+    check_faults("[telemetry]\nsampling = 1.5", &[(2, "telemetry.sampling", "AB-5004")]);
     check_faults("[standards]\npaths = [\"/no/such\"]", &[(2, "standards.paths", "AB-5004")]);
     check_faults("[standards]\nworkers = 0", &[(2, "standards.workers", "AB-5004")]);
     check_faults(
