@@ -30,6 +30,8 @@ const AHEAD_MAX: usize = 100;
 const PROGRESS: usize = 20;
 /// A kill comes up to this long later.
 const MOMENT_MAX: Duration = Duration::from_millis(500);
+/// How soon delivery should go on.
+const AIM: Duration = Duration::from_secs(2);
 const GOES_ON_WITHIN: Duration = Duration::from_secs(60);
 const DONE_WITHIN: Duration = Duration::from_secs(120);
 
@@ -121,10 +123,12 @@ async fn until_more(receiver: &Receiver, arrived: usize, begun: Instant) -> Dura
 fn tell_waits(role: &str, waits: &[(&str, Duration)]) {
     let mut of_role: Vec<_> = waits.iter().filter(|(of, _)| *of == role).map(|(_, w)| *w).collect();
     of_role.sort();
-    let (first, last) = (of_role.first(), of_role.last());
-    let median = of_role.get(of_role.len() / 2);
+    let late = of_role.iter().filter(|waited| AIM < **waited).count();
+    let (median, last) = (of_role.get(of_role.len() / 2), of_role.last());
     eprintln!(
-        "{role} killed: the next delivery came {first:?}, {median:?}, {last:?} (least, median, most) after its restart began"
+        "{role} killed: the next delivery came {median:?} (median), {last:?} (most) after its restart \
+         began; {late} of {} later than {AIM:?}",
+        of_role.len()
     );
 }
 
