@@ -21,6 +21,7 @@ pub mod portal;
 pub mod process;
 pub mod program;
 pub mod receiver;
+pub mod s3;
 pub mod scenarios;
 pub mod source;
 pub mod syscalls;

@@ -1,7 +1,11 @@
 //! The object store below the claims: the one place that asks it, within bounds, and that says what
 //! its answers mean.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -13,7 +17,8 @@ use object_store::{
 };
 use serde::{Deserialize, Serialize};
 use tokio::{
-    sync::{OnceCell, OwnedSemaphorePermit, Semaphore},
+    sync::{OnceCell, OwnedSemaphorePermit, Semaphore, oneshot},
+    task::JoinSet,
     time::timeout,
 };
 
@@ -55,6 +60,8 @@ struct Inner {
     objects: Arc<dyn ObjectStore>,
     kind: Kind,
     requests: Arc<Semaphore>,
+    /// Those of a shared directory, each in its turn.
+    calls: Mutex<JoinSet<()>>,
     /// Set once the store was met and found fit.
     met: OnceCell<()>,
 }
@@ -73,7 +80,7 @@ impl Store {
         let is_own = matches!(kind, Kind::Own);
         let met = OnceCell::new_with(is_own.then_some(()));
         let requests = Arc::new(Semaphore::new(REQUESTS_MAX));
-        Self(Arc::new(Inner { objects, kind, requests, met }))
+        Self(Arc::new(Inner { objects, kind, requests, calls: Mutex::default(), met }))
     }
 
     pub(super) fn kind(&self) -> &Kind {
@@ -291,12 +298,14 @@ impl Store {
                     // Whoever asked gives up in time; the call that hangs keeps its turn, so that
                     // no more than a few ever hang.
                     let turn = self.turn().await?;
-                    let call = tokio::spawn(async move {
+                    let (tell, answer) = oneshot::channel();
+                    self.start(async move {
                         let answer = work.await;
                         drop(turn);
-                        answer
+                        // Nobody may be waiting any more.
+                        drop(tell.send(answer));
                     });
-                    call.await.map_err(|error| unavailable(error.to_string()))
+                    answer.await.map_err(|error| unavailable(error.to_string()))
                 }
             }
         };
@@ -307,6 +316,12 @@ impl Store {
             Ok(answer) => answer?.map_err(failure),
             Err(_) => Err(unavailable(format!("no answer within {time_max:?}"))),
         }
+    }
+
+    fn start(&self, call: impl Future<Output = ()> + Send + 'static) {
+        let mut calls = self.0.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        while calls.try_join_next().is_some() {}
+        calls.spawn(call);
     }
 
     async fn turn(&self) -> Result<OwnedSemaphorePermit> {

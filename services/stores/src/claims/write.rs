@@ -139,8 +139,10 @@ impl ClaimWriter for Writer {
         // The body is durable by now: whoever finds the description finds it.
         let name = names::description(self.claim);
         self.store.put(&name, json(&description), PutMode::Overwrite).await?;
-        // A directory that is not mounted any more takes files all the same.
-        self.store.is_there().await?;
+        if matches!(self.store.kind(), Kind::Shared) {
+            // A directory that is not mounted any more takes files all the same.
+            self.store.is_there().await?;
+        }
         if has_parts {
             // If it stays, a sweep removes it.
             let removed = self.store.delete(&names::upload(self.claim)).await;
