@@ -122,9 +122,10 @@ async fn in_sync(cluster: &Cluster) -> i32 {
         let asking = Arc::clone(&asking);
         async move {
             let asked = tokio::task::spawn_blocking(move || {
-                asking.fetch_metadata(Some("kill.application.kfz"), Duration::from_secs(5))
+                let topic = Some("kill.application.kfz");
+                asking.fetch_metadata(topic, Duration::from_secs(5)).ok()
             });
-            let metadata = asked.await.expect("no panic").ok()?;
+            let metadata = asked.await.expect("no panic")?;
             let partitions = metadata.topics().first()?.partitions();
             let are_in_sync = partitions.iter().all(|partition| partition.isr().len() == 3);
             are_in_sync.then(|| partitions.first().map(|partition| partition.leader())).flatten()

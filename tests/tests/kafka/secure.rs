@@ -85,7 +85,7 @@ async fn who_is_not_known_is_told(broker: &Broker) {
     refused(with(broker, &other, "amtsbote", "geheim"), "AB-2107", "certificate").await;
     let mut settings = with(broker, &ca, "amtsbote", "geheim");
     settings.security = Security::default();
-    refused(settings, "AB-2101", "SSL").await;
+    refused(settings, "AB-2101", "disconnected").await;
 
     // A file that is none: told when the channel is opened, before anybody is asked.
     let nonsense = broker.folder().join("nonsense.pem");

@@ -33,8 +33,8 @@ pub(super) fn config(settings: &Settings) -> ClientConfig {
         .set("reconnect.backoff.ms", "100")
         .set("reconnect.backoff.max.ms", "2000")
         .set("socket.nagle.disable", "true")
-        // What a broker hangs up on is only worth a notice to the client.
-        .set("log_level", "6");
+        // Why a broker hung up is only worth a notice to the client.
+        .set_log_level(RDKafkaLogLevel::Info);
     settings.security.apply(&mut config);
     config
 }

@@ -42,7 +42,7 @@ fn the_largest_record_is_within_what_an_untouched_kafka_broker_takes() {
         case_reference: text(),
         refers_to: text(),
         sender: SenderName::new("s".repeat(60)).unwrap(),
-        authority: Authority::new(&format!("svb:{}", "1".repeat(60))).unwrap(),
+        authority: Authority::new(format!("svb:{}", "1".repeat(60))).unwrap(),
         domain: Domain::new("kfz").unwrap(),
         service: text(),
         procedure: ProcedureName {
