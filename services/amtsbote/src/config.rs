@@ -215,7 +215,7 @@ pub(crate) struct Console {
     /// `channels`: what it shows besides the channels of routes and dispatcher in this file. Default
     /// none.
     pub(crate) channels: Vec<ChannelName>,
-    /// `status_token_file`: as the gateway's in another process.
+    /// `status_token_file`: as the gateway's in another process; operators show it too.
     pub(crate) status_token: Option<StatusToken>,
 }
 

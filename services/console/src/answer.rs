@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use messaging::{Failure, FailureKind, SenderName, Timestamp};
+use messaging::{CommandId, Failure, FailureKind, SenderName, Timestamp};
 use tonic::{Code, Request, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -28,6 +28,30 @@ pub(crate) fn unproven() -> Status {
     refusal(Code::Unauthenticated, codes::UNPROVEN, text, None)
 }
 
+/// Whoever looks or orders has not shown the token.
+pub(crate) fn no_operator() -> Status {
+    let text = "This is for operators of this installation; show its token.";
+    refusal(Code::Unauthenticated, codes::NO_OPERATOR, text, None)
+}
+
+/// A browser may have sent it, for whatever page is open in it.
+pub(crate) fn from_a_page(why: &str) -> Status {
+    refusal(Code::PermissionDenied, codes::FROM_A_PAGE, why, None)
+}
+
+/// Others can reach the console, and could be anybody.
+pub(crate) fn orders_unproven() -> Status {
+    let text = "Others can reach this console, and it has no token to tell operators from them; \
+                it takes no orders.";
+    refusal(Code::PermissionDenied, codes::ORDERS_UNPROVEN, text, None)
+}
+
+/// The id is another command's.
+pub(crate) fn command_reused() -> Status {
+    let text = "This id belongs to another command; give this one an id of its own.";
+    refusal(Code::AlreadyExists, codes::COMMAND_REUSED, text, None)
+}
+
 /// A field that is wrong.
 pub(crate) fn invalid(field: &str, text: &str) -> Status {
     let mut details = ErrorDetails::with_bad_request_violation(field, text);
@@ -48,13 +72,15 @@ pub(crate) fn command_unknown() -> Status {
 }
 
 /// Appending failed: whether the command is there is not known.
-pub(crate) fn not_issued(failure: &Failure) -> Status {
+pub(crate) fn not_issued(command: CommandId, failure: &Failure) -> Status {
     let (code, cause) = (failure.code(), failure.report());
-    tracing::warn!(code, cause, "a command cannot be recorded");
-    let text = "The command could not be recorded for sure; repeat it with the same command id.";
+    tracing::warn!(%command, code, cause, "a command cannot be recorded");
+    let text = format!(
+        "The command could not be recorded for sure; repeat it with this command id: {command}"
+    );
     match failure.kind() {
-        FailureKind::Defect => refusal(Code::Internal, code, text, None),
-        _ => refusal(Code::Unavailable, code, text, Some(RETRY_WAIT)),
+        FailureKind::Defect => refusal(Code::Internal, code, &text, None),
+        _ => refusal(Code::Unavailable, code, &text, Some(RETRY_WAIT)),
     }
 }
 

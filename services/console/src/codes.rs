@@ -24,5 +24,13 @@ pub(crate) const SHUTTING_DOWN: &str = "AB-1409";
 pub(crate) const UNANSWERED: &str = "AB-1410";
 /// There is no such command.
 pub(crate) const COMMAND_UNKNOWN: &str = "AB-1411";
+/// The id of a command is given again to another one.
+pub(crate) const COMMAND_REUSED: &str = "AB-1412";
 /// Whoever asks for a portal's status has not proved to be a gateway.
 pub(crate) const UNPROVEN: &str = "AB-1430";
+/// A web page may have made a browser send it.
+pub(crate) const FROM_A_PAGE: &str = "AB-1431";
+/// Whoever looks or orders has not shown the operators' token.
+pub(crate) const NO_OPERATOR: &str = "AB-1432";
+/// Others can reach the console, and nothing tells operators from them.
+pub(crate) const ORDERS_UNPROVEN: &str = "AB-1433";

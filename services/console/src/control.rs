@@ -31,6 +31,8 @@ pub(crate) struct ControlServer {
     pub(crate) clock: Clock,
     /// `ce_source` of commands.
     pub(crate) source: String,
+    /// Whether those who can reach it may order.
+    pub(crate) takes_orders: bool,
 }
 
 #[tonic::async_trait]
@@ -116,6 +118,9 @@ impl ControlService for ControlServer {
         &self,
         request: Request<IssueCommandRequest>,
     ) -> Result<Response<IssueCommandResponse>, Status> {
+        if !self.takes_orders {
+            return Err(answer::orders_unproven());
+        }
         self.issue(request.into_inner()).await.map(Response::new)
     }
 

@@ -3,7 +3,7 @@
 
 use std::{pin::pin, sync::Arc};
 
-use messaging::{Channel, ChannelName, Clock, Failure, FailureKind, Result};
+use messaging::{Channel, ChannelName, Clock, Failure, FailureKind, Result, Sha256};
 use stores::journal::Journal;
 use tokio::{
     net::TcpListener,
@@ -18,6 +18,7 @@ mod control;
 mod convert;
 mod cursor;
 mod forwarded;
+mod guard;
 mod projector;
 mod sentences;
 mod serve;
@@ -46,6 +47,9 @@ pub struct Parts {
     pub source: String,
     /// What a gateway in another process may ask; `None` where it is in this one.
     pub forwarded: Option<Forwarded>,
+    /// Of the token operators show. `None`: whoever reaches the address is believed, and only heard
+    /// where that is the loopback address: elsewhere such a console shows, and takes no orders.
+    pub operator_token_sha256: Option<Sha256>,
     /// The wall clock.
     pub clock: Clock,
     /// Shown on `/metrics`.
@@ -60,11 +64,15 @@ pub struct Parts {
 /// `Unavailable` when the listener fails, `Defect` when the projecting ends before `shutdown`.
 pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<()> {
     let check = parts.ready.add("journal");
+    let address = parts.listener.local_addr();
+    let address = address.map_err(|error| FailureKind::Unavailable.because(codes::LISTENER, error));
+    let is_loopback = address?.ip().is_loopback();
     let control = ControlServer {
         journal: parts.journal.clone(),
         channel: parts.channel.clone(),
         clock: parts.clock.clone(),
         source: parts.source,
+        takes_orders: guard::takes_orders(is_loopback, parts.operator_token_sha256),
     };
     let projector = Projector {
         journal: parts.journal,
@@ -76,7 +84,12 @@ pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<()> {
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(projector.run(check.clone(), shutdown.clone()));
-    let router = serve::router(control, parts.metrics, parts.ready, parts.forwarded);
+    let doors = serve::Doors {
+        is_loopback,
+        operator_token_sha256: parts.operator_token_sha256,
+        forwarded: parts.forwarded,
+    };
+    let router = serve::router(control, parts.metrics, parts.ready, doors);
     let mut serving = pin!(serve::serve(parts.listener, router, shutdown.clone()));
     let first = tokio::select! {
         served = &mut serving => Ok(served),

@@ -9,7 +9,7 @@ use axum::{
     middleware::{self, Next},
     response::{IntoResponse as _, Response},
 };
-use messaging::{FailureKind, Result};
+use messaging::{FailureKind, Result, Sha256};
 use telemetry::{Metrics, Readiness};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use crate::{
     codes,
     control::ControlServer,
     forwarded::{Forwarded, Proof},
+    guard::{self, Operators},
     web,
 };
 
@@ -41,20 +42,33 @@ const HEADERS: [(header::HeaderName, &str); 5] = [
     (header::CACHE_CONTROL, "no-store"),
 ];
 
+/// Who gets in.
+#[derive(Debug)]
+pub(crate) struct Doors {
+    /// Only this machine reaches the address.
+    pub(crate) is_loopback: bool,
+    /// See [`crate::Parts`].
+    pub(crate) operator_token_sha256: Option<Sha256>,
+    /// See [`crate::Parts`].
+    pub(crate) forwarded: Option<Forwarded>,
+}
+
 /// Everything on the console's address.
 pub(crate) fn router(
     control: ControlServer,
     metrics: Metrics,
     ready: Readiness,
-    forwarded: Option<Forwarded>,
+    doors: Doors,
 ) -> Router {
     let journal = control.journal.clone();
     let (reporter, health) = tonic_health::server::health_reporter();
     // The health service knows the process ("") as serving from its start.
     drop(reporter);
     let mut grpc = Routes::builder();
-    grpc.add_service(ControlServiceServer::new(control)).add_service(health);
-    if let Some(Forwarded { status, token_sha256 }) = forwarded {
+    let operators = Operators(doors.operator_token_sha256);
+    grpc.add_service(ControlServiceServer::with_interceptor(control, operators));
+    grpc.add_service(health);
+    if let Some(Forwarded { status, token_sha256 }) = doors.forwarded {
         grpc.add_service(StatusServiceServer::with_interceptor(status, Proof(token_sha256)));
     }
     let reflection = tonic_reflection::server::Builder::configure()
@@ -70,8 +84,10 @@ pub(crate) fn router(
     }
     grpc.routes()
         .into_axum_router()
+        .route_layer(middleware::from_fn(guard::no_page))
         .merge(web::router(journal, metrics, ready))
         .fallback(unknown)
+        .layer(middleware::from_fn_with_state(doors.is_loopback, guard::known_host))
         .layer(middleware::from_fn(with_headers))
 }
 
@@ -96,8 +112,7 @@ pub(crate) async fn serve(
 }
 
 async fn unknown(request: Request) -> Response {
-    let content = request.headers().get(header::CONTENT_TYPE);
-    if content.is_some_and(|content| content.as_bytes().starts_with(b"application/grpc")) {
+    if guard::is_grpc(request.headers()) {
         return Status::unimplemented("no such service").into_http();
     }
     web::not_found::page("Diese Seite gibt es nicht.").into_response()

@@ -17,6 +17,7 @@ use tonic::Request;
 use crate::{Forwarded, Parts, StatusServer};
 
 mod commands;
+mod doors;
 mod faults;
 mod forwarded;
 mod pages;
@@ -35,6 +36,7 @@ struct Console {
     tasks: JoinSet<messaging::Result<()>>,
     address: Option<std::net::SocketAddr>,
     forwarded: Option<Forwarded>,
+    operator_token_sha256: Option<messaging::Sha256>,
 }
 
 impl Console {
@@ -56,6 +58,7 @@ impl Console {
             tasks: JoinSet::new(),
             address: None,
             forwarded: None,
+            operator_token_sha256: None,
         }
     }
 
@@ -70,6 +73,7 @@ impl Console {
             application_channels: vec![kfz()],
             source: "amtsbote/console".to_owned(),
             forwarded: self.forwarded.clone(),
+            operator_token_sha256: self.operator_token_sha256,
             clock: Clock::fixed(NOW),
             metrics: Metrics::new(),
             ready: self.ready.clone(),

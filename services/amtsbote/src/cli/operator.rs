@@ -15,7 +15,7 @@ pub(crate) struct Console {
     /// The console.
     #[arg(long, value_name = "URL", env = "AMTSBOTE_CONSOLE_URL", default_value = CONSOLE_URL)]
     pub(crate) to: String,
-    /// Holds a bearer token, for a proxy in front of the console.
+    /// Holds the console's token, where it has one.
     #[arg(long, value_name = "FILE", env = "AMTSBOTE_CONSOLE_TOKEN_FILE")]
     pub(crate) token_file: Option<PathBuf>,
 }

@@ -49,16 +49,15 @@ impl System {
         let answers = status.clone();
         let Console { listener, journal } = console;
         // Only where the gateway is elsewhere: beside it, whoever is on this machine could ask.
-        let forwarded = (!has_gateway).then(|| Forwarded {
-            status,
-            token_sha256: self.config.console.status_token.as_ref().map(StatusToken::sha256),
-        });
+        let token_sha256 = self.config.console.status_token.as_ref().map(StatusToken::sha256);
+        let forwarded = (!has_gateway).then(|| Forwarded { status, token_sha256 });
         let parts = console::Parts {
             listener,
             journal,
             channel: self.channel.clone(),
             application_channels: channels,
             forwarded,
+            operator_token_sha256: token_sha256,
             source: format!("{}:console", self.config.source),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),

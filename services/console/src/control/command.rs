@@ -37,9 +37,10 @@ impl ControlServer {
         request: IssueCommandRequest,
     ) -> Answered<IssueCommandResponse> {
         let command = self.checked(request).await?;
+        self.refuse_reused(&command).await?;
         let record = codec::encode_command(&command, &self.source);
         let positions = self.channel.append(vec![record]).await;
-        let positions = positions.map_err(|failure| answer::not_issued(&failure))?;
+        let positions = positions.map_err(|failure| answer::not_issued(command.id, &failure))?;
         let (id, endpoint, order) = (command.id, &command.endpoint, command.order.name());
         tracing::info!(command = %id, %endpoint, order, "command issued");
         let position = positions.first().map(|position| wire::intake::Position {
@@ -48,6 +49,20 @@ impl ControlServer {
             offset: position.offset,
         });
         Ok(IssueCommandResponse { command_id: command.id.to_string(), position })
+    }
+
+    /// What is asked again is the same again; what has an id of another would be taken for it. What
+    /// is not projected yet is for the dispatcher to compare.
+    async fn refuse_reused(&self, command: &Command) -> Answered<()> {
+        let known = self.journal.command(command.id).await;
+        let known = known.map_err(|failure| answer::failed(&failure))?;
+        let Some(known) = known else { return Ok(()) };
+        let message_id = command.order.target().map(|target| target.message_id.0);
+        let is_same = known.endpoint == command.endpoint.as_str()
+            && known.issued.as_ref().is_none_or(|issued| {
+                issued.name == command.order.name() && issued.message_id == message_id
+            });
+        if is_same { Ok(()) } else { Err(answer::command_reused()) }
     }
 
     async fn checked(&self, request: IssueCommandRequest) -> Answered<Command> {
@@ -82,8 +97,8 @@ impl ControlServer {
     }
 
     /// What is not said of the version is what the journal knows now: who decides twice decides
-    /// about one version, and the second decision is refused. What the journal does not know is for
-    /// the ledger to say.
+    /// about one version, and the second decision is refused. Also of what is final, so that the
+    /// ledger finds it by its number. What the journal does not know is for the ledger to say.
     async fn target(&self, endpoint: &EndpointName, of: DeliveryOrder) -> Answered<Target> {
         let message_id: MessageId = of.message_id.parse().map_err(|_| not_a_message())?;
         if let Some(DeliveryVersion { ledger, epoch, delivery, version }) = of.version {
@@ -94,8 +109,9 @@ impl ControlServer {
         let found = found.map_err(|failure| answer::failed(&failure))?;
         let is_it = |whole: &&stores::journal::Whole| whole.application.message_id == message_id.0;
         let deliveries = found.iter().filter(is_it).flat_map(|whole| &whole.deliveries);
-        let open = deliveries.filter(|it| it.endpoint == endpoint.as_str() && !it.state.is_final());
-        let seen = open.max_by_key(|it| it.number).map(|it| Seen {
+        let of_endpoint = deliveries.filter(|it| it.endpoint == endpoint.as_str());
+        let newest = of_endpoint.max_by_key(|it| (!it.state.is_final(), it.number));
+        let seen = newest.map(|it| Seen {
             ledger: it.ledger.clone(),
             epoch: u32::try_from(it.epoch).unwrap_or_default(),
             delivery: it.number.unsigned_abs(),
@@ -197,9 +213,11 @@ impl ControlServer {
             }
             (None, Some(issued)) if ANSWER_WAIT_MAX <= self.clock.now().since(issued.at) => {
                 told.code = codes::UNANSWERED.to_owned();
-                told.text = "no dispatcher has answered; it is carried out when one that owns the \
-                             endpoint reads it"
-                    .to_owned();
+                told.text =
+                    "no dispatcher has answered; one that owns the endpoint and has not read \
+                             it yet will carry it out; if none owns it, it is not carried out, and \
+                             must be issued again"
+                        .to_owned();
             }
             (None, _) => {}
         }

@@ -7,18 +7,18 @@ use wire::control::{
     CommandState, GetCommandRequest, IssueCommandRequest, ListCommandsRequest,
     ListUndecidedRequest,
     control_service_client::ControlServiceClient,
-    issue_command_request::{DeliveryOrder, Order as Asked, Pause},
+    issue_command_request::{DeliveryOrder, Order as Asked, Pause, Resume},
 };
 
 use super::*;
 
-async fn client(console: &Console) -> ControlServiceClient<Connection> {
+pub(super) async fn client(console: &Console) -> ControlServiceClient<Connection> {
     let address = format!("http://{}", console.address.unwrap());
     let endpoint = tonic::transport::Endpoint::from_shared(address).unwrap();
     ControlServiceClient::new(endpoint.connect().await.unwrap())
 }
 
-fn pause() -> IssueCommandRequest {
+pub(super) fn pause() -> IssueCommandRequest {
     IssueCommandRequest {
         command_id: String::new(),
         endpoint: "nordsachsen-kfz".to_owned(),
@@ -29,7 +29,7 @@ fn pause() -> IssueCommandRequest {
 }
 
 /// Everything on `control` so far.
-async fn commands(console: &Console) -> Vec<Command> {
+pub(super) async fn commands(console: &Console) -> Vec<Command> {
     let group = messaging::GroupId::new("test").unwrap();
     let positions = Box::new(messaging::conformance::channel::Positions::default());
     let channels = [ChannelName::control()];
@@ -159,6 +159,61 @@ async fn a_decision_names_the_version_that_is_known() {
         .map(|command| command.order.target().unwrap().seen.as_ref().map(|seen| seen.version))
         .collect();
     assert_eq!(seen, [Some(5), None], "what the journal does not know, the ledger decides");
+}
+
+#[tokio::test]
+async fn what_is_final_is_named_too_so_that_nobody_looks_through_all_that_is_open() {
+    let mut console = Console::new();
+    console.run().await;
+    let head = head("KFZ-2026-0001");
+    console.append(application(&head)).await;
+    let position = console.append(delivered(&head)).await;
+    console.projected(&position).await;
+    let message_id = head.message_id.to_string();
+    let order = Some(Asked::Discard(DeliveryOrder { message_id, version: None }));
+    let request = IssueCommandRequest { order, ..pause() };
+    client(&console).await.issue_command(request).await.unwrap();
+    let there = commands(&console).await;
+    let seen = there[0].order.target().unwrap().seen.as_ref().unwrap();
+    assert_eq!((seen.delivery, seen.version), (1, 2));
+}
+
+#[tokio::test]
+async fn the_id_of_a_command_is_given_to_no_other() {
+    let mut console = Console::new();
+    console.run().await;
+    let mut client = client(&console).await;
+    let id = uuid::Uuid::from_u128(7).to_string();
+    let first = IssueCommandRequest { command_id: id, ..pause() };
+    let position = client.issue_command(first.clone()).await.unwrap().into_inner().position;
+    let there = Position {
+        partition: messaging::Partition { channel: ChannelName::control(), number: 0 },
+        offset: position.unwrap().offset,
+    };
+    console.projected(&there).await;
+    let of = |message: u128| {
+        let message_id = uuid::Uuid::from_u128(message).to_string();
+        Some(Asked::Discard(DeliveryOrder { message_id, version: None }))
+    };
+    for other in [
+        IssueCommandRequest { endpoint: "goerlitz-kfz".to_owned(), ..first.clone() },
+        IssueCommandRequest { order: Some(Asked::Resume(Resume {})), ..first.clone() },
+        IssueCommandRequest { order: of(1), ..first.clone() },
+    ] {
+        let refused = client.issue_command(other).await.unwrap_err();
+        assert_eq!(refused.code(), Code::AlreadyExists);
+        assert_eq!(refused.get_details_error_info().unwrap().reason, "AB-1412");
+    }
+    client.issue_command(first).await.unwrap();
+    assert_eq!(commands(&console).await.len(), 2, "the same again is the same");
+}
+
+#[tokio::test]
+async fn what_may_not_have_been_recorded_is_named_so_that_it_can_be_repeated() {
+    let failure = messaging::FailureKind::Unavailable.because("AB-2010", "the disk is full");
+    let id = CommandId(uuid::Uuid::from_u128(7));
+    let refused = crate::answer::not_issued(id, &failure);
+    assert!(refused.message().contains(&id.to_string()), "{}", refused.message());
 }
 
 #[tokio::test]

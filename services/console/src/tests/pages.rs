@@ -13,7 +13,7 @@ use super::*;
 /// Status line, headers and body of one page.
 pub(super) async fn get(console: &Console, path: &str) -> String {
     let mut stream = TcpStream::connect(console.address.unwrap()).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: console\r\nconnection: close\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
