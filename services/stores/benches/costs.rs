@@ -1,0 +1,249 @@
+//! What a message costs in the ledger and in the journal alone, in CPU of this process and its
+//! syncs' time, on files that are full already:
+//!
+//!     cargo bench -p stores                  # 1,000,000 settled, 100,000 waiting, 50 endpoints
+//!     AMTSBOTE_BENCH_ROWS=10000 cargo bench -p stores
+//!
+//! One line a store. It needs some 2 GiB in the temporary folder, and removes them.
+
+#![allow(clippy::expect_used, clippy::print_stdout, reason = "a measurement reports and gives up")]
+
+use std::{fs, sync::Arc, time::Instant};
+
+use bytes::Bytes;
+use messaging::{
+    ApplicationHead, Authority, CaseId, ChannelName, DeliveryState, DeliveryVersion, Domain,
+    EndpointName, Event, EventKind, MessageId, OwnId, Partition, ProcedureName, SenderName, Sha256,
+    Timestamp,
+};
+use stores::{
+    journal::{Journal, Projected, Projection},
+    ledger::{
+        Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, EndpointSpec, IntentRow,
+        Ledger, MessageRow, NewDelivery, OutboxEntry, PartitionBatch, Settlement, Transaction,
+    },
+};
+use uuid::Uuid;
+
+/// Messages of one turn: about what comes together at 10,000 a second and a sync of 2 ms.
+const TURN: i64 = 200;
+const TURNS: i64 = 500;
+const ENDPOINTS: i64 = 50;
+/// A record of a document of 2.1 KB, and an event.
+const RECORD_BYTES: usize = 6_000;
+const EVENT_BYTES: usize = 800;
+/// Bodies of what is settled go with their retention; identities stay.
+const OLD_RECORD_BYTES: usize = 64;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() {
+    let rows = std::env::var("AMTSBOTE_BENCH_ROWS").ok().and_then(|rows| rows.parse().ok());
+    let rows: i64 = rows.unwrap_or(1_000_000) / TURN * TURN;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    ledger(&folder.path().join("ledger.sqlite"), rows).await;
+    journal(&folder.path().join("journal.sqlite"), rows).await;
+}
+
+/// Utime and stime of this process, in seconds; the kernel counts in hundredths.
+fn cpu() -> f64 {
+    let stat = fs::read_to_string("/proc/self/stat").expect("Linux tells it");
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    let ticks: f64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    ticks / 100.0
+}
+
+fn report(what: &str, rows: i64, began: (f64, Instant), messages: i64) {
+    let messages = f64::from(i32::try_from(messages).expect("not that many"));
+    let micros = (cpu() - began.0) / messages * 1e6;
+    let rate = messages / began.1.elapsed().as_secs_f64();
+    println!("{what}: {micros:.1} µs CPU a message, {rate:.0}/s, beside {rows} settled ones");
+}
+
+fn id(row: i64) -> Uuid {
+    // As random as those of real messages, and the same in every run.
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, &row.to_be_bytes())
+}
+
+fn partition() -> Partition {
+    Partition { channel: ChannelName::new("application.kfz").expect("a name"), number: 0 }
+}
+
+async fn ledger(path: &std::path::Path, rows: i64) {
+    let ledger = Ledger::open(path).expect("a new ledger");
+    let spec = |number| EndpointSpec {
+        name: EndpointName::new(format!("system-{number}")).expect("a name"),
+        interests: "all".to_owned(),
+    };
+    let loaded = ledger.load((0..ENDPOINTS).map(spec).collect()).await.expect("it loads");
+    let version = loaded.subscriptions_version;
+    let endpoints = loaded.endpoints;
+    let waiting = rows / 10 / TURN;
+    let mut turn = 0;
+    for _ in 0..waiting + rows / TURN {
+        // What waits is old, as it is in an outage; what is settled came after it.
+        let settles = waiting < turn;
+        let transaction = ledger_turn(turn, version, &endpoints, OLD_RECORD_BYTES, settles);
+        ledger.commit(Arc::new(transaction)).await.expect("a turn");
+        turn += 1;
+    }
+    let began = (cpu(), Instant::now());
+    for _ in 0..TURNS {
+        let transaction = ledger_turn(turn, version, &endpoints, RECORD_BYTES, true);
+        ledger.commit(Arc::new(transaction)).await.expect("a turn");
+        turn += 1;
+    }
+    report("ledger", rows, began, TURNS * TURN);
+}
+
+/// Admits the messages of `turn`, writes their intent, and settles those of the turn before.
+fn ledger_turn(
+    turn: i64,
+    subscriptions_version: u64,
+    endpoints: &[EndpointRow],
+    record_bytes: usize,
+    settles: bool,
+) -> Transaction {
+    let first = turn * TURN + 1;
+    let rows = first..first + TURN;
+    let admit = |row: i64| {
+        let endpoint = endpoints.get(usize::try_from(row % ENDPOINTS).unwrap_or(0));
+        let endpoint = *endpoint.expect("there are as many");
+        Admission::Message(AdmittedMessage {
+            row: MessageRow(row),
+            offset: row.unsigned_abs() - 1,
+            message_id: MessageId(id(row)),
+            sha256: Sha256([7; 32]),
+            case_id: CaseId(id(row % 1_000)),
+            sender: SenderName::new("landesportal").expect("a name"),
+            record: Bytes::from(vec![b'x'; record_bytes]),
+            deliveries: vec![NewDelivery { delivery: DeliveryId(row), endpoint }],
+        })
+    };
+    let batch = PartitionBatch {
+        partition: partition(),
+        from: first.unsigned_abs() - 1,
+        next: rows.end.unsigned_abs() - 1,
+        records: rows.clone().map(admit).collect(),
+    };
+    let event = |row: i64| OutboxEntry {
+        sequence: row.unsigned_abs(),
+        record: Bytes::from(vec![b'e'; EVENT_BYTES]),
+    };
+    let before = if settles { first - TURN..first } else { first..first };
+    Transaction {
+        subscriptions_version,
+        at: Timestamp(1),
+        settlements: before.clone().map(delivered).collect(),
+        outbox: before.map(event).collect(),
+        outbox_done: settles.then(|| (first - TURN - 1).unsigned_abs()),
+        intent: Some((IntentRow(turn + 1), rows.map(|row| (DeliveryId(row), 1)).collect())),
+        intents_done: if settles { vec![IntentRow(turn)] } else { Vec::new() },
+        admissions: vec![batch],
+        ..Transaction::default()
+    }
+}
+
+fn delivered(row: i64) -> Settlement {
+    Settlement {
+        delivery: DeliveryId(row),
+        version: 2,
+        state: DeliveryState::Delivered,
+        attempts: 1,
+        next_at: None,
+        first_attempt_at: Some(Timestamp(1)),
+        attempt: Some(AttemptRow {
+            number: 1,
+            started_at: Timestamp(1),
+            ended_at: Timestamp(2),
+            outcome: "accepted",
+            code: None,
+            cause: None,
+            receipt: None,
+        }),
+    }
+}
+
+async fn journal(path: &std::path::Path, rows: i64) {
+    let journal = Journal::open(path).expect("a new journal");
+    let mut turn = 0;
+    for _ in 0..rows / TURN {
+        journal.apply(journal_turn(turn), Timestamp(turn)).await.expect("a turn");
+        turn += 1;
+    }
+    let began = (cpu(), Instant::now());
+    for _ in 0..TURNS {
+        journal.apply(journal_turn(turn), Timestamp(turn)).await.expect("a turn");
+        turn += 1;
+    }
+    report("journal", rows, began, TURNS * TURN);
+}
+
+/// The applications of `turn`, and that those of the turn before were delivered.
+fn journal_turn(turn: i64) -> Vec<Projection> {
+    let first = turn * TURN;
+    let before = (first - TURN).max(0)..first;
+    let applications = (first..first + TURN).map(|row| Projected::Application(Box::new(head(row))));
+    let events = before.clone().map(|row| Projected::Event(Box::new(event(row))));
+    let status = Partition { channel: ChannelName::status(), number: 0 };
+    vec![
+        Projection {
+            partition: partition(),
+            from: first.unsigned_abs(),
+            next: (first + TURN).unsigned_abs(),
+            entries: applications.collect(),
+        },
+        Projection {
+            partition: status,
+            from: before.start.unsigned_abs(),
+            next: before.end.unsigned_abs(),
+            entries: events.collect(),
+        },
+    ]
+}
+
+fn head(row: i64) -> ApplicationHead {
+    ApplicationHead {
+        message_id: MessageId(id(row)),
+        case_id: CaseId(id(row % 1_000)),
+        own_id: Some(OwnId::new(id(row).to_string()).expect("an id")),
+        case_reference: Some(format!("vorgang-{}", row % 1_000)),
+        refers_to: None,
+        sender: SenderName::new("landesportal").expect("a name"),
+        authority: Authority::new("svb:14730000").expect("an authority"),
+        domain: Domain::new("kfz").expect("a domain"),
+        service: None,
+        procedure: ProcedureName {
+            standard: "amtsbote-kfz".to_owned(),
+            version: "1.0".to_owned(),
+            message_type: "kfz.neuzulassung.0101".to_owned(),
+        },
+        is_test: false,
+        sha256: Sha256([7; 32]),
+        received_at: Timestamp(row),
+        trace: None,
+    }
+}
+
+fn event(row: i64) -> Event {
+    Event {
+        id: format!("2f1c6c1e-1-{row}-2"),
+        at: Timestamp(row),
+        message_id: Some(MessageId(id(row))),
+        case_id: Some(CaseId(id(row % 1_000))),
+        sender: Some(SenderName::new("landesportal").expect("a name")),
+        delivery: Some(DeliveryVersion {
+            ledger: "2f1c6c1e".to_owned(),
+            epoch: 1,
+            delivery: row.unsigned_abs(),
+            version: 2,
+            endpoint: EndpointName::new("system-1").expect("a name"),
+            state: DeliveryState::Delivered,
+            attempts: 1,
+            next_at: None,
+        }),
+        kind: EventKind::Delivered { receipt: None },
+        code: None,
+        cause: None,
+        trace: None,
+    }
+}
