@@ -8,7 +8,7 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a measurement reports and gives up")]
 
-use std::{fs, sync::Arc, time::Instant};
+use std::{fs, sync::Arc};
 
 use bytes::Bytes;
 use messaging::{
@@ -23,6 +23,7 @@ use stores::{
         Ledger, MessageRow, NewDelivery, OutboxEntry, PartitionBatch, Settlement, Transaction,
     },
 };
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Messages of one turn: about what comes together at 10,000 a second and a sync of 2 ms.
