@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use channels::{codec, memory::MemoryChannel};
 use messaging::{
-    Accepted, Adapter, ApplicationHead, Attempt, Authority, Channel as _, ChannelName, Clock,
-    Command, CommandId, DeliveryKey, Domain, EffectContract, EndpointName, Envelope, Event,
+    Accepted, Adapter, ApplicationHead, Attempt, Authority, Channel as _, ChannelName, Claims,
+    Clock, Command, CommandId, DeliveryKey, Domain, EffectContract, EndpointName, Envelope, Event,
     EventKind, FailureKind, Found, GroupId, OperatorName, Order, Payload, ProcedureName, Record,
     Result, RetryPolicy, SenderName, Target, Timestamp, conformance::channel::Positions, identity,
 };
@@ -158,7 +158,7 @@ pub(super) fn endpoint(name: &str, system: &Arc<System>) -> Endpoint {
 pub(super) struct World {
     folder: PathBuf,
     pub(super) channel: MemoryChannel,
-    claims: Arc<MemoryClaims>,
+    claims: Arc<dyn Claims>,
     pub(super) metrics: Metrics,
 }
 
@@ -174,6 +174,14 @@ impl World {
         }
     }
 
+    pub(super) fn use_claims(&mut self, claims: Arc<dyn Claims>) {
+        self.claims = claims;
+    }
+
+    pub(super) fn ledger(&self) -> Ledger {
+        Ledger::open_inline(&self.folder.join("ledger.sqlite")).unwrap()
+    }
+
     /// As somebody who deletes the log and makes it again.
     pub(super) fn replace_channel(&mut self) {
         self.channel = MemoryChannel::new(clock());
@@ -181,11 +189,10 @@ impl World {
 
     /// A dispatcher that works until it is dropped or told to stop.
     pub(super) async fn dispatch(&self, endpoints: Vec<Endpoint>, stop: CancellationToken) {
-        let ledger = Ledger::open_inline(&self.folder.join("ledger.sqlite")).unwrap();
         let parts = Parts {
-            ledger,
+            ledger: self.ledger(),
             channel: Arc::new(self.channel.clone()),
-            claims: Arc::clone(&self.claims) as Arc<dyn messaging::Claims>,
+            claims: Arc::clone(&self.claims),
             channels: vec![channel()],
             endpoints,
             clock: clock(),
