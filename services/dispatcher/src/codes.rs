@@ -42,6 +42,8 @@ pub(crate) const ORDER_TOO_EARLY: &str = "AB-3226";
 pub(crate) const ORDER_PAST: &str = "AB-3227";
 /// The endpoint is not configured any more, and nothing can be handed to it.
 pub(crate) const ORDER_FORMER: &str = "AB-3228";
+/// The id of a command came again with another one.
+pub(crate) const ORDER_REUSED: &str = "AB-3229";
 /// The adapter panicked.
 pub(crate) const ADAPTER_PANICKED: &str = "AB-9201";
 /// The reader or the relay is gone.

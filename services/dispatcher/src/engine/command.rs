@@ -1,14 +1,16 @@
 //! Obeying: what operators order is decided, recorded with the position it was read at, and true
 //! with the same commit. A command that comes again finds its row and changes nothing.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
+use bytes::Bytes;
+use channels::codec;
 use messaging::{
-    Command, CommandId, EffectContract, EventKind, Order, Partition, Position, Result, Target,
+    Command, CommandId, EffectContract, EventKind, Order, Partition, Position, Result, Seen, Target,
 };
 use stores::ledger::{
-    Admission, CommandRow, CommandState, EndpointRow, MessageIdentity, PartitionBatch, PauseRow,
-    Settlement,
+    Admission, CommandRow, CommandState, DeliveryId, EndpointRow, MessageIdentity, PartitionBatch,
+    PauseRow, Settlement,
 };
 use tracing::{info, warn};
 
@@ -55,10 +57,11 @@ impl Engine {
                 Content::Past(command) => (command, true),
             };
             let Some(owner) = self.owner_of(&command) else { continue };
-            if !known.insert(command.id) {
-                info!(command = %command.id, "a command that came again changes nothing");
+            if let Some(first) = known.get(&command.id) {
+                note_repetition(&command, first.clone());
                 continue;
             }
+            known.insert(command.id, bytes.clone());
             let answer = match is_past {
                 true => Err(past()),
                 false => match self.execute(owner, &command, draft).await? {
@@ -88,33 +91,36 @@ impl Engine {
         &self,
         records: &[OrderRecord],
         draft: &Draft,
-    ) -> Result<HashSet<CommandId>> {
+    ) -> Result<HashMap<CommandId, Bytes>> {
         let ids = records.iter().filter_map(|record| match &record.content {
             Content::Command(command) | Content::Past(command) => Some(command.id),
             Content::Undecodable(..) => None,
         });
-        let mut known: HashSet<CommandId> =
-            self.ledger.commands_known(ids.collect()).await?.into_iter().collect();
+        let mut known = self.ledger.commands_known(ids.collect()).await?;
         let drafted = draft.transaction.admissions.iter().flat_map(|batch| &batch.records);
         known.extend(drafted.filter_map(|record| match record {
-            Admission::Command(command) => Some(command.id),
+            Admission::Command(command) => Some((command.id, command.record.clone())),
             Admission::Message(_) | Admission::Verdict(_) => None,
         }));
         Ok(known)
     }
 
-    /// `None`: another dispatcher's, or another ledger's.
+    /// `None`: another dispatcher's.
     fn owner_of(&self, command: &Command) -> Option<Owner> {
-        let seen = command.order.target().and_then(|target| target.seen.as_ref());
-        if seen.is_some_and(|seen| seen.ledger != self.teller.identity.id.as_str()) {
-            return None;
-        }
         let is_it = |served: &super::Served| served.endpoint.name == command.endpoint;
         if let Some(index) = self.served.iter().position(is_it) {
             return Some(Owner::Served(index));
         }
-        let former = self.former.get(&command.endpoint).copied().map(Owner::Former);
-        former.filter(|_| command.order.target().is_some())
+        // Where it is not served, it may be another dispatcher's, which has a ledger of its own.
+        let seen = command.order.target()?.seen.as_ref();
+        let is_here = seen.is_none_or(|seen| seen.ledger == self.teller.identity.id.as_str());
+        self.former.get(&command.endpoint).copied().filter(|_| is_here).map(Owner::Former)
+    }
+
+    /// Whether the numbers that were looked at are this ledger's.
+    fn is_of_ledger(&self, seen: &Seen) -> bool {
+        let identity = &self.teller.identity;
+        (seen.ledger.as_str(), seen.epoch) == (identity.id.as_str(), identity.epoch)
     }
 
     /// `None`: of a former endpoint that has nothing open here, so that another may own it now.
@@ -174,12 +180,20 @@ impl Engine {
         draft: &mut Draft,
     ) -> Result<Option<Answer>> {
         let Some(target) = command.order.target() else { return Ok(None) };
+        let is_served = matches!(owner, Owner::Served(_));
+        let is_ours = target.seen.as_ref().is_none_or(|seen| self.is_of_ledger(seen));
+        if is_served && !is_ours {
+            return Ok(Some(Err(stale())));
+        }
         let found = match self.identity_of(target, draft).await? {
-            Some(identity) => self.delivery_of(owner, &identity).await?.map(|it| (identity, it)),
+            Some(identity) => {
+                let seen = target.seen.as_ref().filter(|_| is_ours);
+                let named = seen.map(|seen| DeliveryId(seen.delivery.cast_signed()));
+                self.delivery_of(owner, &identity, named).await?.map(|it| (identity, it))
+            }
             None => None,
         };
         let Some((identity, (entry, turn))) = found else {
-            let is_served = matches!(owner, Owner::Served(_));
             return Ok(is_served.then(|| Err(without_delivery())));
         };
         let revision = match self.judge(owner, command, target, &entry, turn, draft) {
@@ -209,6 +223,7 @@ impl Engine {
         &self,
         owner: Owner,
         identity: &MessageIdentity,
+        named: Option<DeliveryId>,
     ) -> Result<Option<(Entry, Turn)>> {
         let row = match owner {
             Owner::Former(row) => row,
@@ -221,7 +236,7 @@ impl Engine {
                 served.row
             }
         };
-        let open = self.ledger.open_delivery(row, identity.row).await?;
+        let open = self.ledger.open_delivery(row, identity.row, named).await?;
         Ok(open.map(|open| (plain_entry(&open, Step::Deliver), Turn::Gone)))
     }
 
@@ -234,16 +249,15 @@ impl Engine {
         turn: Turn,
         draft: &Draft,
     ) -> std::result::Result<Revision, Refusal> {
-        let is_seen = |seen: &messaging::Seen| {
-            (seen.epoch, seen.delivery, seen.version)
-                == (self.teller.identity.epoch, entry.delivery.0.unsigned_abs(), entry.version)
+        let is_seen = |seen: &Seen| {
+            let looked_at = (seen.delivery, seen.version);
+            self.is_of_ledger(seen) && looked_at == (entry.delivery.0.unsigned_abs(), entry.version)
         };
         let settled = &draft.transaction.settlements;
         let is_changing = turn == Turn::Gone
             && settled.iter().any(|settlement| settlement.delivery == entry.delivery);
         if is_changing || !target.seen.as_ref().is_none_or(is_seen) {
-            let sentence = "the delivery has changed since it was looked at; look again";
-            return Err(Refusal::because(codes::ORDER_STALE, sentence));
+            return Err(stale());
         }
         let served = match owner {
             Owner::Served(index) => self.served.get(index),
@@ -342,7 +356,73 @@ fn past() -> Refusal {
     Refusal::because(codes::ORDER_PAST, sentence)
 }
 
+fn stale() -> Refusal {
+    let sentence = "the delivery has changed since it was looked at; look again";
+    Refusal::because(codes::ORDER_STALE, sentence)
+}
+
+/// Whatever it orders, it changes nothing; but what is not what came first is told.
+fn note_repetition(again: &Command, first: Bytes) {
+    let command = again.id;
+    match repeats(again, first) {
+        true => info!(%command, "a command that came again changes nothing"),
+        false => {
+            let code = codes::ORDER_REUSED;
+            warn!(%command, code, "a command has the id of another, and is not carried out");
+        }
+    }
+}
+
+/// Whether `again` orders what the recorded one did. When, by whom and why may differ.
+fn repeats(again: &Command, first: Bytes) -> bool {
+    let first = codec::from_bytes(first).and_then(|record| codec::decode_command(&record));
+    let what = |command: &Command| {
+        let message = command.order.target().map(|target| target.message_id);
+        (command.endpoint.clone(), command.order.name().to_owned(), message)
+    };
+    first.is_ok_and(|first| what(&first) == what(again))
+}
+
 fn without_delivery() -> Refusal {
     let sentence = "the endpoint has no delivery of this message that waits for anything";
     Refusal::because(codes::ORDER_WITHOUT_DELIVERY, sentence)
+}
+
+#[cfg(test)]
+mod tests {
+    use messaging::{EndpointName, MessageId, OperatorName, Timestamp};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn discard(message: u128) -> Order {
+        Order::Discard(Target { message_id: MessageId(Uuid::from_u128(message)), seen: None })
+    }
+
+    fn command(endpoint: &str, order: Order, at: i64) -> Command {
+        Command {
+            id: CommandId(Uuid::from_u128(7)),
+            at: Timestamp(at),
+            operator: OperatorName::new("erika").unwrap(),
+            endpoint: EndpointName::new(endpoint).unwrap(),
+            order,
+            reason: None,
+        }
+    }
+
+    #[test]
+    fn a_command_is_repeated_by_what_orders_the_same_and_by_nothing_else() {
+        let first = codec::encode_command(&command("kfz", discard(1), 5), "test");
+        let first = codec::to_bytes(&first);
+        for (endpoint, order, expected) in [
+            ("kfz", discard(1), true),
+            ("kfz", discard(2), false),
+            ("kfz", Order::Pause, false),
+            ("copy", discard(1), false),
+        ] {
+            let again = command(endpoint, order, 6);
+            assert_eq!(repeats(&again, first.clone()), expected, "{again:?}");
+        }
+        assert!(!repeats(&command("kfz", discard(1), 5), Bytes::from_static(b"?")));
+    }
 }

@@ -1,7 +1,7 @@
 //! A start: rebuilds the schedule and settles what a former process left unsettled.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
@@ -58,6 +58,7 @@ pub(super) async fn recover(parts: Parts, shutdown: CancellationToken) -> Result
         |open: &OpenDelivery| open.version == 1 && !interrupted.contains_key(&open.delivery);
     open.sort_by_key(is_untried);
     let former = std::mem::take(&mut loaded.former);
+    let doubtful = std::mem::take(&mut loaded.doubtful);
     let intents = std::mem::take(&mut loaded.intents);
 
     let mut engine = connect(parts, loaded, shutdown);
@@ -65,7 +66,7 @@ pub(super) async fn recover(parts: Parts, shutdown: CancellationToken) -> Result
     draft.transaction.intents_done = intents;
     engine.former = former.iter().map(|(row, name)| (name.clone(), *row)).collect();
     engine.tell_gates_of_start(&mut draft);
-    engine.rebuild(open, &interrupted, &former, &mut draft).await?;
+    engine.rebuild(open, &interrupted, &doubtful, &former, &mut draft).await?;
     engine.commit(draft).await?;
     Ok(engine)
 }
@@ -213,6 +214,7 @@ impl Engine {
         &mut self,
         open: Vec<OpenDelivery>,
         interrupted: &HashMap<DeliveryId, u64>,
+        doubtful: &HashSet<DeliveryId>,
         former: &HashMap<EndpointRow, EndpointName>,
         draft: &mut Draft,
     ) -> Result<()> {
@@ -230,9 +232,12 @@ impl Engine {
                 continue;
             };
             let (entry, turn) = entry_of(&delivery, &served.terms, draft);
+            // A full lease again: how much of it had passed when the last start ended is not known.
+            if is_interrupted || doubtful.contains(&entry.delivery) {
+                served.doubtful.insert(entry.delivery, draft.now + lease_of(served));
+            }
             if is_interrupted {
                 let (interrupted, turn) = interrupt(&entry, served, draft);
-                served.doubtful.insert(entry.delivery, draft.now + lease_of(served));
                 served.schedule.add(interrupted.entry, turn);
                 left.push(interrupted);
             } else if turn != Turn::Gone {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     Ledger,
-    types::{EndpointRow, MessageRow, OpenDelivery},
+    types::{DeliveryId, EndpointRow, MessageRow, OpenDelivery},
 };
 
 /// A command and what was made of it; becomes true together with its effect.
@@ -64,11 +64,14 @@ pub struct PauseRow {
 }
 
 impl Ledger {
-    /// Which of `commands` were admitted already.
+    /// Which of `commands` were admitted already, and their records.
     ///
     /// # Errors
     /// As [`Ledger::load`].
-    pub async fn commands_known(&self, commands: Vec<CommandId>) -> Result<Vec<CommandId>> {
+    pub async fn commands_known(
+        &self,
+        commands: Vec<CommandId>,
+    ) -> Result<HashMap<CommandId, Bytes>> {
         self.database.call(move |connection| known(connection, &commands)).await
     }
 
@@ -95,7 +98,8 @@ impl Ledger {
     }
 
     /// The delivery of `message` to `endpoint` that is not final, whether it holds its case or not.
-    /// Looks through all open deliveries: only for what an operator asks.
+    /// If it is said which it must be, only that one is looked at; else all open deliveries are
+    /// looked through: only for what an operator asks.
     ///
     /// # Errors
     /// As [`Ledger::load`].
@@ -103,8 +107,11 @@ impl Ledger {
         &self,
         endpoint: EndpointRow,
         message: MessageRow,
+        named: Option<DeliveryId>,
     ) -> Result<Option<OpenDelivery>> {
-        self.database.call(move |connection| open_delivery(connection, endpoint, message)).await
+        let find =
+            move |connection: &mut Connection| open_delivery(connection, endpoint, message, named);
+        self.database.call(find).await
     }
 }
 
@@ -160,12 +167,16 @@ pub(super) fn paused(sql: &Sql<'_>) -> rusqlite::Result<HashMap<EndpointRow, Pau
     rows.collect()
 }
 
-fn known(connection: &mut Connection, commands: &[CommandId]) -> rusqlite::Result<Vec<CommandId>> {
-    let mut statement = connection.prepare_cached("SELECT 1 FROM command WHERE id = ?1")?;
-    let mut found = Vec::new();
+fn known(
+    connection: &mut Connection,
+    commands: &[CommandId],
+) -> rusqlite::Result<HashMap<CommandId, Bytes>> {
+    let mut statement = connection.prepare_cached("SELECT record FROM command WHERE id = ?1")?;
+    let mut found = HashMap::new();
     for command in commands {
-        if statement.exists([command.0.as_bytes()])? {
-            found.push(*command);
+        let record = statement.query_row([command.0.as_bytes()], |row| row.get::<_, Vec<u8>>(0));
+        if let Some(record) = record.optional()? {
+            found.insert(*command, Bytes::from(record));
         }
     }
     Ok(found)
@@ -198,13 +209,25 @@ fn open_delivery(
     connection: &mut Connection,
     endpoint: EndpointRow,
     message: MessageRow,
+    named: Option<DeliveryId>,
 ) -> rusqlite::Result<Option<OpenDelivery>> {
-    let sql = format!(
-        "{} AND d.endpoint = ?1 AND d.message = ?2 ORDER BY d.id DESC LIMIT 1",
-        super::load::OPEN
-    );
-    connection
-        .prepare(&sql)?
-        .query_row(params![endpoint.0, message.0], super::load::open_delivery)
-        .optional()
+    let mut statement = connection.prepare(&finding(named.is_some()))?;
+    let read = super::load::open_delivery;
+    let found = match named {
+        Some(named) => statement.query_row(params![endpoint.0, message.0, named.0], read),
+        None => statement.query_row(params![endpoint.0, message.0], read),
+    };
+    found.optional()
+}
+
+/// How the open delivery of a message to an endpoint is found.
+pub(super) fn finding(is_named: bool) -> String {
+    let of_both = "AND d.endpoint = ?1 AND d.message = ?2";
+    match is_named {
+        true => format!("{} {of_both} AND d.id = ?3", super::load::open("NOT INDEXED")),
+        false => {
+            let all = super::load::open(super::load::THROUGH_OPEN);
+            format!("{all} {of_both} ORDER BY d.id DESC LIMIT 1")
+        }
+    }
 }

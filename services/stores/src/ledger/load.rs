@@ -1,6 +1,6 @@
 //! Rebuilding the schedule at a start.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use messaging::{CaseId, DeliveryState, EndpointName, GroupId};
 use rusqlite::{Connection, Row, Transaction as Sql, params};
@@ -50,6 +50,7 @@ pub(super) fn load(
         subscriptions_changed,
         fingerprints: fingerprints(&transaction)?,
         open: open_deliveries(&transaction)?,
+        doubtful: doubtful(&transaction)?,
         paused: super::command::paused(&transaction)?,
         former: former(&transaction)?,
         interrupted,
@@ -128,14 +129,33 @@ pub(super) fn fingerprint(id: &[u8; 16]) -> u64 {
     u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
-/// What is read of deliveries that are not final; see [`open_delivery`].
-pub(super) const OPEN: &str = "SELECT d.id, d.endpoint, d.message, m.case_id, d.generation,
-    d.state, d.attempts, d.next_at, d.first_attempt_at, d.version
-    FROM delivery d INDEXED BY delivery_open JOIN message m ON m.id = d.message
-    WHERE d.state NOT IN ('delivered', 'rejected', 'discarded')";
+/// Looks through all deliveries that are not final.
+pub(super) const THROUGH_OPEN: &str = "INDEXED BY delivery_open";
+
+/// Reads deliveries that are not final, found `how`; see [`open_delivery`].
+pub(super) fn open(how: &str) -> String {
+    format!(
+        "SELECT d.id, d.endpoint, d.message, m.case_id, d.generation, d.state, d.attempts,
+                d.next_at, d.first_attempt_at, d.version
+         FROM delivery d {how} JOIN message m ON m.id = d.message
+         WHERE d.state NOT IN ('delivered', 'rejected', 'discarded')"
+    )
+}
+
+/// Uncertain since their last attempt was interrupted: a start before this one has settled that.
+fn doubtful(transaction: &Sql<'_>) -> rusqlite::Result<HashSet<DeliveryId>> {
+    let mut statement = transaction.prepare(
+        "SELECT d.id FROM delivery d INDEXED BY delivery_open
+         WHERE d.state NOT IN ('delivered', 'rejected', 'discarded') AND d.state = 'uncertain'
+           AND (SELECT a.outcome FROM attempt a WHERE a.delivery = d.id
+                ORDER BY a.version DESC LIMIT 1) = 'interrupted'",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0).map(DeliveryId))?;
+    rows.collect()
+}
 
 fn open_deliveries(transaction: &Sql<'_>) -> rusqlite::Result<Vec<OpenDelivery>> {
-    let sql = format!("{OPEN} ORDER BY d.endpoint, m.partition, m.offset, d.id");
+    let sql = format!("{} ORDER BY d.endpoint, m.partition, m.offset, d.id", open(THROUGH_OPEN));
     let mut statement = transaction.prepare(&sql)?;
     let rows = statement.query_map([], open_delivery)?;
     rows.collect()

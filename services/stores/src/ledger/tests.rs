@@ -272,7 +272,8 @@ async fn a_command_its_position_and_its_effect_are_one() {
     let loaded = ledger.load(specs()).await.unwrap();
     assert_eq!(loaded.paused.get(&loaded.endpoints[0]), Some(&pause));
     let ids = [1, 2].map(|id| CommandId(Uuid::from_u128(id)));
-    assert_eq!(ledger.commands_known(ids.to_vec()).await.unwrap(), [ids[0]]);
+    let known = ledger.commands_known(ids.to_vec()).await.unwrap();
+    assert_eq!(known, [(ids[0], Bytes::from_static(b"record"))].into());
     assert_eq!(ledger.next_offset(&control()).await.unwrap(), Some(1));
     let last = ledger.last_admitted(&control()).await.unwrap().unwrap();
     assert_eq!((last.offset, last.sha256), (0, Sha256([9; 32])));
@@ -280,6 +281,37 @@ async fn a_command_its_position_and_its_effect_are_one() {
     let pauses = vec![(loaded.endpoints[0], None)];
     commit(&ledger, Transaction { pauses, ..Transaction::default() }).await.unwrap();
     assert!(ledger.load(specs()).await.unwrap().paused.is_empty());
+}
+
+#[tokio::test]
+async fn an_open_delivery_that_is_named_is_found_without_looking_through_the_others() {
+    let folder = Folder::new();
+    let ledger = Ledger::open(&folder.ledger()).unwrap();
+    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
+    let endpoint = loaded.endpoints[0];
+    commit(&ledger, admission(1..4, Some(endpoint))).await.unwrap();
+    let settlements = vec![settlement(3, 2, DeliveryState::Delivered)];
+    commit(&ledger, Transaction { settlements, ..Transaction::default() }).await.unwrap();
+    for (message, named, expected) in [
+        (2, None, Some(2)),
+        (2, Some(2), Some(2)),
+        (2, Some(1), None),
+        (3, None, None),
+        (3, Some(3), None),
+        (3, Some(9), None),
+    ] {
+        let named = named.map(DeliveryId);
+        let found = ledger.open_delivery(endpoint, MessageRow(message), named).await.unwrap();
+        assert_eq!(found.map(|open| open.delivery.0), expected, "{message} {named:?}");
+    }
+    drop(ledger);
+
+    let connection = rusqlite::Connection::open(folder.ledger()).unwrap();
+    let explain = format!("EXPLAIN QUERY PLAN {}", super::command::finding(true));
+    let mut statement = connection.prepare(&explain).unwrap();
+    let plan = statement.query_map([1, 2, 2], |row| row.get::<_, String>(3)).unwrap();
+    let plan: Vec<String> = plan.map(Result::unwrap).collect();
+    assert!(plan.iter().all(|step| step.contains("USING INTEGER PRIMARY KEY")), "{plan:?}");
 }
 
 #[tokio::test]

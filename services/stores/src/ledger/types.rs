@@ -1,6 +1,6 @@
 //! What goes into the ledger and comes out of it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use messaging::{
@@ -69,6 +69,8 @@ pub struct Loaded {
     pub fingerprints: Vec<(u64, MessageRow)>,
     /// Deliveries that are not final, by (endpoint, partition, offset).
     pub open: Vec<OpenDelivery>,
+    /// Those of them that are uncertain since an earlier start found their last attempt interrupted.
+    pub doubtful: HashSet<DeliveryId>,
     /// What the former process may have sent and did not settle: delivery and version then.
     pub interrupted: Vec<(DeliveryId, u64)>,
     /// Endpoints that an operator has paused.
