@@ -7,6 +7,10 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use messaging::{ClaimId, FailureKind, Result, Timestamp};
 use object_store::{ObjectMeta, PutMode};
 use tokio::time::Instant;
+use uuid::Uuid;
+
+#[cfg(test)]
+mod tests;
 
 use super::{
     ObjectClaims, Used,
@@ -15,6 +19,8 @@ use super::{
 
 /// Claims of a shard that are looked at at once.
 const LOOKS_MAX: usize = 16;
+/// Tombstones that stand at once, so that each is acted upon soon, however many claims are over.
+const STEP_CLAIMS_MAX: usize = 100;
 
 /// The objects of one claim.
 #[derive(Debug, Default)]
@@ -83,35 +89,79 @@ async fn sweep_shard(
     shard: &object_store::path::Path,
     ages: Ages,
 ) -> Result<u64> {
-    let over = choose(claims, list(claims, shard).await?, ages).await?;
-    if over.is_empty() {
-        return Ok(0);
-    }
-    let made = Instant::now();
-    let mut ours = BTreeMap::new();
-    for (claim, then) in over {
-        if make_tombstone(claims, claim).await? {
-            ours.insert(claim, then);
-        }
-    }
-    let mut now = list(claims, shard).await?;
+    let mut over = choose(claims, list(claims, shard).await?, ages).await?;
     let mut removed = 0;
-    for (claim, then) in ours {
-        let now = now.remove(&claim).unwrap_or_default();
-        let is_marked = now.marks().any(|mark| then.marks().all(|known| known != mark));
-        let stays = is_marked || was_renewed(claims, claim, ages.used_before).await?;
-        if !claims.tombstones.is_held(made) {
-            // Others may take it for a dead one's by now, so it is left to them.
-            break;
-        }
-        if stays {
-            claims.store.delete(&names::tombstone(claim)).await?;
-        } else {
-            remove(claims, claim, &now).await?;
-            removed += 1;
-        }
+    while !over.is_empty() {
+        let mut step = Step { claims, shard, ages, made: Instant::now(), ours: BTreeMap::new() };
+        let outcome = step.act(&mut over).await;
+        step.withdraw().await;
+        removed += outcome?;
     }
     Ok(removed)
+}
+
+/// Some of a shard's claims, whose tombstones stand at the same time.
+struct Step<'a> {
+    claims: &'a ObjectClaims,
+    shard: &'a object_store::path::Path,
+    ages: Ages,
+    /// No tombstone was made before.
+    made: Instant,
+    /// Claims under a tombstone of ours, untouched so far, as they were when they were chosen.
+    ours: BTreeMap<ClaimId, Found>,
+}
+
+impl Step<'_> {
+    /// Takes claims from `over`, at least one, and removes those that nobody marked meanwhile.
+    async fn act(&mut self, over: &mut BTreeMap<ClaimId, Found>) -> Result<u64> {
+        let tombstones = &self.claims.tombstones;
+        while self.ours.len() < STEP_CLAIMS_MAX
+            && tombstones.may_be_made(self.made)
+            && let Some((claim, then)) = over.pop_first()
+        {
+            if make_tombstone(self.claims, claim).await? {
+                self.ours.insert(claim, then);
+            }
+        }
+        let mut now = list(self.claims, self.shard).await?;
+        let mut removed = 0;
+        while let Some((&claim, then)) = self.ours.first_key_value() {
+            let now = now.remove(&claim).unwrap_or_default();
+            let is_marked = now.marks().any(|mark| then.marks().all(|known| known != mark));
+            let stays = is_marked || was_renewed(self.claims, claim, self.ages.used_before).await?;
+            if !tombstones.is_held(self.made) {
+                // Too late to remove anything under them; a later sweep does.
+                break;
+            }
+            self.ours.remove(&claim);
+            if stays {
+                self.claims.store.delete(&names::tombstone(claim)).await?;
+            } else {
+                remove(self.claims, claim, &now).await?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    /// Takes away the tombstones under which nothing was done, so that their claims can be marked
+    /// again. One under which a removal began stays: nobody knows how far that came.
+    async fn withdraw(self) {
+        let Self { claims, made, ours, .. } = self;
+        let withdrawn = stream::iter(ours.into_keys()).for_each_concurrent(LOOKS_MAX, |claim| {
+            async move {
+                if !claims.tombstones.is_ours(made) {
+                    // Others take it for a dead sweep's soon.
+                    return;
+                }
+                if let Err(failure) = claims.store.delete(&names::tombstone(claim)).await {
+                    let code = failure.code();
+                    tracing::debug!(%claim, code, "a tombstone stays until it is a dead sweep's");
+                }
+            }
+        });
+        withdrawn.await;
+    }
 }
 
 /// `false` if another sweep was first.
@@ -120,7 +170,9 @@ async fn make_tombstone(claims: &ObjectClaims, claim: ClaimId) -> Result<bool> {
         true => PutMode::Create,
         false => PutMode::Overwrite,
     };
-    claims.store.put(&names::tombstone(claim), Bytes::new(), mode).await
+    // By what it says, each is told from those that stood in its place.
+    let itself = Bytes::from(Uuid::new_v4().to_string());
+    claims.store.put(&names::tombstone(claim), itself, mode).await
 }
 
 /// Whether a mark that was there when the choice was made was set again since.
@@ -168,7 +220,11 @@ async fn find_fate(
     {
         // Whoever removes it now must not find it renewed under its hands: once cleared, it is
         // looked at again in the next round.
-        if claims.tombstones.is_dead(claim, tombstone) {
+        // Since the list, another may have cleared it and a third have made its own.
+        let Some(itself) = claims.store.get(&tombstone.location).await? else {
+            return Ok(Fate::Stays);
+        };
+        if claims.tombstones.is_dead(claim, tombstone, itself) {
             claims.store.delete(&tombstone.location).await?;
         }
         return Ok(Fate::Stays);
