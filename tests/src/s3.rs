@@ -48,6 +48,7 @@ struct Rights {
     /// Of the buckets: the server itself would make a bucket for whoever writes into one.
     folder: PathBuf,
     may_only_read: Arc<AtomicBool>,
+    takes_no_notes: Arc<AtomicBool>,
 }
 
 #[async_trait::async_trait]
@@ -55,7 +56,10 @@ impl S3Access for Rights {
     async fn check(&self, request: &mut S3AccessContext<'_>) -> S3Result<()> {
         let may = !self.may_only_read.load(Ordering::SeqCst)
             || matches!(request.s3_op().name(), "GetObject" | "HeadObject" | "ListObjectsV2");
-        if request.credentials().is_none() || !may {
+        let is_note = request.s3_op().name() == "PutObject"
+            && request.s3_path().get_object_key().is_some_and(|key| key.ends_with(".upload"));
+        let is_refused = is_note && self.takes_no_notes.load(Ordering::SeqCst);
+        if request.credentials().is_none() || !may || is_refused {
             return Err(s3_error!(AccessDenied));
         }
         match request.s3_path().get_bucket_name() {
@@ -69,7 +73,11 @@ impl Server {
     /// Starts one on a free port, with an empty bucket in `folder`.
     pub async fn start(folder: &Path) -> Self {
         fs::create_dir_all(folder.join(BUCKET)).expect("a folder of ours");
-        let rights = Rights { folder: folder.to_owned(), may_only_read: Arc::default() };
+        let rights = Rights {
+            folder: folder.to_owned(),
+            may_only_read: Arc::default(),
+            takes_no_notes: Arc::default(),
+        };
         let files = FileSystem::new(folder).expect("a folder of ours");
         let mut service = S3ServiceBuilder::new(files);
         service.set_auth(SimpleAuth::from_single(KEY_ID, KEY));
@@ -109,6 +117,19 @@ impl Server {
     /// Whether the key may no more than look.
     pub fn let_only_read(&self, is_so: bool) {
         self.rights.may_only_read.store(is_so, Ordering::SeqCst);
+    }
+
+    /// Whether what is noted of uploads (`.upload`) is refused.
+    pub fn take_no_notes(&self, is_so: bool) {
+        self.rights.takes_no_notes.store(is_so, Ordering::SeqCst);
+    }
+
+    /// Uploads in parts that neither ended nor were ended.
+    #[must_use]
+    pub fn uploads(&self) -> usize {
+        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with(".upload-")).count()
     }
 
     /// The objects there are, by name, without what the server notes for itself.

@@ -192,6 +192,26 @@ async fn a_large_body_goes_in_parts_and_what_a_killed_writer_left_is_ended() {
     assert!(read(&*claims, kept).await.expect("read") == body);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_of_which_no_note_can_be_left_is_ended() {
+    let folder = Configuration::new();
+    let server = server(&folder).await;
+    let claims = open(&settings(&server, "county"));
+    claims.check().await.expect("it is there");
+    let sender = SenderName::new("local").expect("a name");
+    let body = Bytes::from(vec![7; 6 * MIB]);
+    let mut writer = claims.create(&sender, Timestamp(1)).await.expect("begun");
+    writer.write(body.clone()).await.expect("written");
+    assert_eq!(server.uploads(), 1, "as one that goes well");
+    writer.finish().await.expect("finished");
+    assert_eq!(server.uploads(), 0);
+
+    server.take_no_notes(true);
+    let failure = claims.keep(&sender, body, Timestamp(1)).await.expect_err("refused");
+    assert_eq!(told(&failure), ("AB-2206", FailureKind::Unavailable));
+    assert_eq!(server.uploads(), 0, "nobody would find it any more");
+}
+
 /// Parts of uploads that did not end, where this server keeps them.
 fn parts_in(folder: &Path) -> usize {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use channels::codec;
 use messaging::{
-    Channel, ChannelName, Claims, Clock, Envelope, Failure, FailureKind, Payload, Position, Reason,
-    Record, Result, SenderName, TraceParent,
+    Channel, ChannelName, Claims, Clock, Envelope, FailureKind, Payload, Position, Reason, Record,
+    Result, SenderName, TraceParent,
 };
 use telemetry::{Metrics, Span, names::attr};
 use tokio::time::{Instant, timeout};
@@ -24,9 +24,6 @@ use crate::{
     refusal::{Refusal, Refused},
     traced,
 };
-
-/// Bytes of one write to a claim.
-const WRITE_BYTES_MAX: usize = 1 << 20;
 
 /// Warnings kept with an application; its receipt has all of them.
 pub(crate) const WARNINGS_MAX: usize = 100;
@@ -203,21 +200,9 @@ impl Publisher {
         if bytes.len() <= INLINE_BYTES_MAX {
             return Ok(Payload::Inline(bytes.clone()));
         }
-        let ticket = self.keep(sender, bytes.clone()).await?;
+        let ticket = self.claims.keep(sender, bytes.clone(), self.clock.now()).await?;
         self.claims.mark_used(ticket.claim, self.clock.now()).await?;
         Ok(Payload::Claim { claim: ticket.claim, len: ticket.len, sha256: ticket.sha256 })
-    }
-
-    async fn keep(
-        &self,
-        sender: &SenderName,
-        mut bytes: Bytes,
-    ) -> std::result::Result<messaging::Ticket, Failure> {
-        let mut writer = self.claims.create(sender, self.clock.now()).await?;
-        while !bytes.is_empty() {
-            writer.write(bytes.split_to(bytes.len().min(WRITE_BYTES_MAX))).await?;
-        }
-        writer.finish().await
     }
 }
 

@@ -21,6 +21,18 @@ pub trait Claims: fmt::Debug + Send + Sync + 'static {
     /// `Unavailable`.
     async fn create(&self, sender: &SenderName, now: Timestamp) -> Result<Box<dyn ClaimWriter>>;
 
+    /// Stores a body of `sender` that is in memory as a whole. A store that bounds how many large
+    /// bodies it takes at once lets it wait for others of its kind alone: those of
+    /// [`Claims::create`] may arrive slowly. Dropping it is dropping the writer.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn keep(&self, sender: &SenderName, body: Bytes, now: Timestamp) -> Result<Ticket> {
+        let mut writer = self.create(sender, now).await?;
+        writer.write(body).await?;
+        writer.finish().await
+    }
+
     /// What is known of a claim; `None` if there is none.
     ///
     /// # Errors

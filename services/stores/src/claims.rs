@@ -47,7 +47,7 @@ pub struct ObjectClaims {
     store: Store,
     /// Where the store is a directory: hidden remainders of a killed process are looked for there.
     directory: Option<PathBuf>,
-    large: Arc<Semaphore>,
+    places: write::Places,
     tombstones: Arc<Tombstones>,
 }
 
@@ -110,7 +110,7 @@ impl ObjectClaims {
         Self {
             store: Store::new(objects, kind),
             directory: None,
-            large: Arc::new(Semaphore::new(write::LARGE_MAX)),
+            places: write::Places::default(),
             tombstones: Arc::new(tombstones),
         }
     }
@@ -133,6 +133,19 @@ impl ObjectClaims {
 
     /// The code of a failure that may pass by itself: nobody answered.
     pub const UNREACHABLE: &'static str = codes::CLAIMS_UNAVAILABLE;
+
+    /// Begins a claim that takes one of `places` if it is large.
+    async fn begin(
+        &self,
+        places: &Arc<Semaphore>,
+        sender: &SenderName,
+        now: Timestamp,
+    ) -> Result<Box<dyn ClaimWriter>> {
+        self.store.meet().await?;
+        let claim = ClaimId(Uuid::new_v4());
+        let (store, places) = (self.store.clone(), Arc::clone(places));
+        Ok(Box::new(write::Writer::new(store, places, claim, sender.clone(), now)))
+    }
 
     async fn describe(&self, claim: ClaimId) -> Result<Option<Description>> {
         let found = self.get_json(&names::description(claim)).await?;
@@ -180,10 +193,13 @@ impl ObjectClaims {
 #[async_trait]
 impl Claims for ObjectClaims {
     async fn create(&self, sender: &SenderName, now: Timestamp) -> Result<Box<dyn ClaimWriter>> {
-        self.store.meet().await?;
-        let claim = ClaimId(Uuid::new_v4());
-        let (store, large) = (self.store.clone(), Arc::clone(&self.large));
-        Ok(Box::new(write::Writer::new(store, large, claim, sender.clone(), now)))
+        self.begin(&self.places.uploads, sender, now).await
+    }
+
+    async fn keep(&self, sender: &SenderName, body: Bytes, now: Timestamp) -> Result<Ticket> {
+        let mut writer = self.begin(&self.places.bodies, sender, now).await?;
+        writer.write(body).await?;
+        writer.finish().await
     }
 
     async fn look_up(&self, claim: ClaimId) -> Result<Option<ClaimInfo>> {

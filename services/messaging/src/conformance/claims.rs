@@ -14,6 +14,7 @@ const PIECE_BYTES_MAX: usize = 1 << 20;
 /// Runs the suite; `make` gives each rule an empty store.
 pub async fn check(make: impl Fn() -> Arc<dyn Claims>) {
     what_was_written_is_read(&*make()).await;
+    what_was_kept_as_a_whole_is_read(&*make()).await;
     equal_bytes_are_different_claims(&*make()).await;
     a_ticket_belongs_to_its_sender(&*make()).await;
     nothing_can_be_done_with_what_is_not_there(&*make()).await;
@@ -35,6 +36,18 @@ async fn what_was_written_is_read(claims: &dyn Claims) {
             let read = read(claims, ticket.claim).await.expect("read");
             assert!(read == bytes, "{len} bytes must come back as they were");
         }
+    }
+}
+
+async fn what_was_kept_as_a_whole_is_read(claims: &dyn Claims) {
+    for len in [0, 1, (256 << 10) + 1, (6 << 20) + 17] {
+        let bytes = body(len);
+        let ticket = claims.keep(&sender(), bytes.clone(), Timestamp(17)).await.expect("keep");
+        assert_eq!((ticket.len, ticket.sha256), (len as u64, identity::sha256(&bytes, &[])));
+        let info = claims.look_up(ticket.claim).await.expect("look up").expect("it is there");
+        assert_eq!((info.sender, info.created_at), (sender(), Timestamp(17)));
+        let read = read(claims, ticket.claim).await.expect("read");
+        assert!(read == bytes, "{len} bytes must come back as they were");
     }
 }
 

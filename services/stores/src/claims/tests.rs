@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::{MemoryClaims, ObjectClaims, failure};
 
+mod busy;
 mod shared;
 use crate::codes;
 

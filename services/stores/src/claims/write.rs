@@ -22,12 +22,31 @@ use crate::codes;
 const PART_BYTES: usize = 256 << 10;
 /// S3 takes no smaller parts, but for the last.
 const S3_PART_BYTES: usize = 5 << 20;
-/// Claims that may hold a part of S3 at once: 80 MiB. All others hold [`PART_BYTES`].
-pub(super) const LARGE_MAX: usize = 16;
+/// Claims that may hold a part of S3 at once while their bytes arrive, at the pace of whoever sends
+/// them: 60 MiB. All others hold [`PART_BYTES`].
+const LARGE_UPLOADS_MAX: usize = 12;
+/// The same for bodies that are in memory already, which wait for S3 alone: 20 MiB more.
+const LARGE_BODIES_MAX: usize = 4;
 /// How long one waits to be among them.
 const LARGE_WAIT_MAX: Duration = Duration::from_secs(20);
 /// After which time a portal should ask again if it waited in vain.
 const LARGE_RETRY: Duration = Duration::from_secs(10);
+
+/// The places of those that hold a part of S3: a body in memory never waits for a slow client.
+#[derive(Clone, Debug)]
+pub(super) struct Places {
+    pub(super) uploads: Arc<Semaphore>,
+    pub(super) bodies: Arc<Semaphore>,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self {
+            uploads: Arc::new(Semaphore::new(LARGE_UPLOADS_MAX)),
+            bodies: Arc::new(Semaphore::new(LARGE_BODIES_MAX)),
+        }
+    }
+}
 
 pub(super) struct Writer {
     store: Store,
@@ -79,9 +98,7 @@ impl Writer {
         if self.upload.is_none() {
             let upload = self.store.begin(&body).await?;
             if let Upload::Parts(id, _) = &upload {
-                // A killed writer leaves parts that no list of objects shows; a sweep finds this.
-                let note = Bytes::from(id.clone());
-                self.store.put(&names::upload(self.claim), note, PutMode::Overwrite).await?;
+                self.note(id).await?;
             }
             self.upload = Some(upload);
         }
@@ -90,6 +107,22 @@ impl Writer {
             Some(upload) => self.store.add(&body, upload, part).await,
             None => Ok(()),
         }
+    }
+
+    /// A killed writer leaves parts that no list of objects shows; a sweep finds this.
+    async fn note(&mut self, id: &str) -> Result<()> {
+        let note = Bytes::from(id.to_owned());
+        let noted = self.store.put(&names::upload(self.claim), note, PutMode::Overwrite).await;
+        if noted.is_err()
+            && let Err(failure) = self.store.abort(&names::body(self.claim), id.to_owned()).await
+        {
+            let code = failure.code();
+            tracing::warn!(
+                code,
+                "an upload without a note stays until a rule of its bucket ends it"
+            );
+        }
+        noted.map(drop)
     }
 
     async fn put_body(&mut self) -> Result<()> {
@@ -159,7 +192,7 @@ async fn turn(large: Arc<Semaphore>) -> Result<OwnedSemaphorePermit> {
     match timeout(LARGE_WAIT_MAX, large.acquire_owned()).await {
         Ok(Ok(permit)) => Ok(permit),
         Ok(Err(_)) | Err(_) => {
-            let cause = format!("{LARGE_MAX} large bodies are being written already");
+            let cause = "as many large bodies as may be are being written already";
             let busy = FailureKind::Unavailable.because(codes::CLAIMS_BUSY, cause);
             Err(busy.with_wait(LARGE_RETRY))
         }
