@@ -19,8 +19,9 @@ use crate::{
     Timestamp,
 };
 
-/// Longer than any answer takes, so that a broken channel fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than any answer takes, also where a group of readers waits for one that is gone and the
+/// machine has other work, so that a broken channel fails instead of hanging.
+const PATIENCE: Duration = Duration::from_secs(90);
 /// Long enough for a channel to say wrongly that there is something.
 const MOMENT: Duration = Duration::from_millis(20);
 
