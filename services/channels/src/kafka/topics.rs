@@ -167,6 +167,7 @@ impl Topics {
                 Err(refused) if looks < LOOKS_MAX && is_settling(&refused.1) => {
                     looks += 1;
                     sleep(LOOK_PAUSE).await;
+                    self.refresh().await?;
                 }
                 answer => {
                     return answer.map_err(|refused| {
@@ -176,6 +177,18 @@ impl Topics {
                 }
             }
         }
+    }
+
+    /// Has the client ask anew what topics there are. Of topics that it does not write to it keeps
+    /// for a quarter of an hour what it heard once, and a broker that has just started may have
+    /// told it of a topic without its partitions.
+    async fn refresh(&self) -> Result<()> {
+        let client = self.producer.client();
+        blocking(move || {
+            let asked = client.client().fetch_metadata(None, ANSWER_TIME_MAX);
+            asked.map(drop).map_err(|error| failure("look for topics", &error))
+        })
+        .await
     }
 
     /// Refuses what the configuration does not say: cases would change their partitions.
@@ -287,7 +300,11 @@ fn is_settling(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
         Some(
-            Code::NotLeaderForPartition | Code::LeaderNotAvailable | Code::UnknownTopicOrPartition
+            Code::NotLeaderForPartition
+                | Code::LeaderNotAvailable
+                | Code::UnknownTopicOrPartition
+                // The client's own word, for what it heard before.
+                | Code::UnknownPartition
         )
     )
 }
