@@ -4,7 +4,6 @@
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "it says how long it took")]
 
 mod anew;
-mod member;
 mod mock;
 mod secure;
 mod topics;
