@@ -382,7 +382,15 @@ mod tests {
     async fn a_journal_of_the_former_version_is_taken_over() {
         let place = Place::new();
         let epoch = place.journal().epoch();
+        let tables = |file: &rusqlite::Connection| {
+            let mut found = file.prepare("SELECT name, sql FROM sqlite_schema ORDER BY 1").unwrap();
+            let rows = found.query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?))
+            });
+            rows.unwrap().collect::<rusqlite::Result<Vec<_>>>().unwrap()
+        };
         let file = rusqlite::Connection::open(place.0.join("journal.sqlite")).unwrap();
+        let made = tables(&file);
         file.execute_batch(
             "DROP TABLE command; DROP INDEX delivery_undecided; PRAGMA user_version = 1;",
         )
@@ -390,6 +398,8 @@ mod tests {
         drop(file);
         let journal = place.journal();
         assert_eq!(journal.epoch(), epoch);
+        let file = rusqlite::Connection::open(place.0.join("journal.sqlite")).unwrap();
+        assert_eq!(tables(&file), made, "as a new one has them");
         project(&journal, 0, vec![command(1)]).await;
         assert_eq!(journal.commands(None, None, 10).await.unwrap().len(), 1);
     }
