@@ -57,6 +57,7 @@ pub(crate) fn canonical(
         reader: Some(party(HeaderField::Reader, HeaderField::ReaderName)),
         is_test: header.is_test,
         product: product.trim().to_owned(),
+        further_readers: Vec::new(),
     }
 }
 

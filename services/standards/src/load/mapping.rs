@@ -13,8 +13,13 @@ use crate::load::{
 };
 
 /// Fields a part of the canonical message cannot be without: part, fields.
-const MANDATORY: [(&str, &[&str]); 4] = [
+const MANDATORY: [(&str, &[&str]); 9] = [
     ("vehicle_registration", &["procedure"]),
+    ("driving_licence", &["procedure", "classes"]),
+    ("residence_certificate", &["kind"]),
+    ("business_registration", &["procedure", "owners", "activity"]),
+    ("record_filing", &["procedure", "records"]),
+    ("answer", &["kind"]),
     ("payment.sepa_mandate", &["account_holder", "iban"]),
     ("attachments", &["name"]),
     ("applicant.organisation", &["name"]),
