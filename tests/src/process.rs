@@ -177,6 +177,11 @@ impl Process {
         ended.unwrap_or_else(late).expect("a child of ours")
     }
 
+    /// Asks it to read its standards anew.
+    pub async fn hang_up(&self) {
+        signal(self.process, "HUP").await;
+    }
+
     /// Whether it runs still.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().expect("a child of ours").is_none()

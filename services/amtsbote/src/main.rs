@@ -18,6 +18,7 @@ mod operate;
 mod output;
 mod pages;
 mod push;
+mod reload;
 mod roles;
 mod run;
 mod standard;

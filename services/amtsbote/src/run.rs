@@ -15,6 +15,7 @@ use crate::{
     config::{Config, Telemetry},
     exit::{Exit, Stop},
     output::Output,
+    reload::{self, Reloader},
     roles::Roles,
     system::{Addresses, System},
 };
@@ -84,12 +85,15 @@ impl Signals {
 
 async fn serve(config: Config, roles: Roles, clock: Clock, output: &Output) -> Result<(), Stop> {
     let mut signals = Signals::catch()?;
+    let hangups = reload::hangups()?;
     let system = System::open(config, roles, clock).await?;
+    let mut following = std::pin::pin!(follow(system.reloader(), hangups));
     tell_ready(&system.addresses(), output);
     let shutdown = CancellationToken::new();
     let mut serving = std::pin::pin!(system.serve(shutdown.clone()));
     tokio::select! {
         ended = &mut serving => return ended,
+        () = &mut following => {}
         () = signals.next() => shutdown.cancel(),
     }
     tokio::select! {
@@ -99,6 +103,14 @@ async fn serve(config: Config, roles: Roles, clock: Clock, output: &Output) -> R
             Err(Stop::unavailable(codes::SHUTDOWN_LATE, what))
         }
     }
+}
+
+/// Reads standards anew when asked to; where there are none, a SIGHUP is passed over. Never ends.
+async fn follow(reloader: Option<Reloader>, hangups: Signal) {
+    if let Some(reloader) = reloader {
+        reloader.follow(hangups).await;
+    }
+    std::future::pending().await
 }
 
 /// Names what listens, and nothing else.

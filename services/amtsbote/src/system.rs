@@ -26,6 +26,7 @@ use crate::{
     codes,
     config::Config,
     exit::{Exit, Stop},
+    reload::Reloader,
 };
 
 /// Opened, and listening; serves nothing yet. What belongs to a role that is not in this process is
@@ -127,6 +128,12 @@ impl System {
     /// Where it listens.
     pub(crate) fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// What reads the standards anew, in a process that has any.
+    pub(crate) fn reloader(&self) -> Option<Reloader> {
+        let gateway = self.gateway.as_ref()?;
+        Some(Reloader::new(gateway.standards.clone(), &self.config))
     }
 
     /// What judges documents here.

@@ -25,6 +25,12 @@ pub const UNKNOWN_STANDARD: &str = "AB-4020";
 pub const UNKNOWN_VERSION: &str = "AB-4021";
 /// The standard is installed, and this type of message is not taken.
 pub const UNKNOWN_MESSAGE_TYPE: &str = "AB-4022";
+/// The version is not taken yet.
+pub const NOT_YET_VALID: &str = "AB-4023";
+/// The version is not taken any more.
+pub const NO_LONGER_VALID: &str = "AB-4024";
+/// The version will not be taken much longer.
+pub const ENDS_SOON: &str = "AB-4025";
 /// Not well-formed JSON.
 pub const JSON_NOT_WELL_FORMED: &str = "AB-4030";
 /// A JSON object names a key twice.
@@ -53,6 +59,20 @@ pub const REFERS_TO_ITSELF: &str = "AB-4132";
 pub const AUTHORITY_FORM: &str = "AB-4133";
 /// The message's id cannot be used as one.
 pub const OWN_ID_FORM: &str = "AB-4134";
+/// A value holds markup that was escaped twice.
+pub const ESCAPED_TWICE: &str = "AB-4135";
+/// The root's attribute `test` says that it is no test, and makes it one.
+pub const TEST_DENIED: &str = "AB-4136";
+/// A code that its list does not have.
+pub const CODE_UNKNOWN: &str = "AB-4140";
+/// The list is installed, this version of it is not.
+pub const CODE_LIST_VERSION: &str = "AB-4141";
+/// A code without list or version.
+pub const CODE_LIST_UNNAMED: &str = "AB-4142";
+/// A municipality's key that the official list does not have.
+pub const MUNICIPALITY_UNKNOWN: &str = "AB-4143";
+/// Two keys of one municipality contradict each other.
+pub const MUNICIPALITY_KEYS_DIFFER: &str = "AB-4144";
 /// A value cannot be carried over into the canonical message.
 pub const MAPPING: &str = "AB-4200";
 /// A standard cannot be loaded.

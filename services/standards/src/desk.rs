@@ -7,6 +7,7 @@ use std::cell::OnceCell;
 
 use bytes::Bytes;
 use jsonschema::Validator;
+use messaging::Timestamp;
 use prost::Message as _;
 use text::{DecodeError, Decoded};
 use wire::canonical;
@@ -16,12 +17,15 @@ use xsd_schema::{
 };
 
 use crate::{
-    AttachmentNeed, Document, Header, Limits, Message, Recognised, Verdict, codes, fill, header,
+    AttachmentNeed, Document, Header, Limits, Message, Recognised, Severity, Verdict, codes, fill,
+    header,
     load::{
         registry::{Found, Registry},
         standard::{MessageType, Standard},
+        validity::{self, Term, Validity},
     },
     report::{Entry, Report},
+    rules,
     tree::{Node, Tree},
 };
 
@@ -110,40 +114,65 @@ impl<'d> Desk<'d> {
         Some((schemas, validator.as_ref()?))
     }
 
-    /// The standard and message type of a root, or the verdict that there is none.
+    /// The standard and message type of a root, or the verdict that there is none that is taken now.
     fn recognise(
         &self,
         found: Found<'d>,
         name: &str,
         text: &str,
         (path, at): (String, usize),
+        now: Timestamp,
     ) -> Result<(usize, Case<'d>), Box<Verdict>> {
-        let entry = match found {
+        let (entry, message) = match found {
             Found::Message(index, message) => {
                 let standard = self.registry.standards.get(index).expect("found standards exist");
                 let mut report = Report::new(self.limits.violations_max);
                 report.of(standard);
+                match term(standard, now, self.registry) {
+                    None => {}
+                    Some(entry) if entry.severity == Severity::Warning => {
+                        report.push(entry.at(path, at));
+                    }
+                    Some(entry) => {
+                        return Err(Box::new(self.turn_away(
+                            entry.at(path, at),
+                            Some(message),
+                            text,
+                        )));
+                    }
+                }
                 return Ok((index, Case { standard, message, report }));
             }
             Found::OtherMessage(index) => {
                 let standard = self.registry.standards.get(index).expect("found standards exist");
                 let title = format!("{} {}", standard.title, standard.version);
-                Entry::error(
+                let entry = Entry::error(
                     codes::UNKNOWN_MESSAGE_TYPE,
                     format!(
                         "„{name}“ ist keine Nachricht, die vom Standard {title} angenommen wird."
                     ),
                     format!("`{name}` is no message that is taken of the standard {title}."),
-                )
+                );
+                (entry, None)
             }
-            Found::OtherVersion(standards) => unknown_version(&standards),
-            Found::Nothing => Entry::error(
-                codes::UNKNOWN_STANDARD,
-                format!("Für „{name}“ in diesem Namensraum ist kein Standard eingerichtet."),
-                format!("No standard is installed for `{name}` in this namespace."),
-            ),
+            Found::OtherVersion(standards, message) => (unknown_version(&standards, now), message),
+            Found::Nothing => {
+                let entry = Entry::error(
+                    codes::UNKNOWN_STANDARD,
+                    format!("Für „{name}“ in diesem Namensraum ist kein Standard eingerichtet."),
+                    format!("No standard is installed for `{name}` in this namespace."),
+                );
+                (entry, None)
+            }
         };
-        Err(Box::new(self.refuse_at(text, entry.at(path, at))))
+        Err(Box::new(self.turn_away(entry.at(path, at), message, text)))
+    }
+
+    /// The verdict on a document that is not judged, of a message type if one can be told.
+    fn turn_away(&self, entry: Entry<'_>, message: Option<&MessageType>, text: &str) -> Verdict {
+        let mut verdict = self.refuse_at(text, entry);
+        verdict.recognised = message.map(|message| message.recognised.clone());
+        verdict
     }
 
     /// Ends a case: header, cross-checks, mapping, verdict. `text` is where the places are counted.
@@ -158,7 +187,14 @@ impl<'d> Desk<'d> {
         let (standard, message) = (case.standard, case.message);
         let header = header::read(standard, message, tree);
         if sound.is_some() {
-            header::cross_check(standard, message, tree, place, &mut case.report);
+            rules::check(
+                standard,
+                message,
+                tree,
+                &self.registry.codelists,
+                place,
+                &mut case.report,
+            );
         }
         let carried = sound
             .filter(|_| !case.report.is_refusal())
@@ -238,14 +274,81 @@ fn unmappable(fault: &fill::Unmappable) -> Entry<'static> {
     )
 }
 
-fn unknown_version(standards: &[&Standard]) -> Entry<'static> {
-    let title = standards.first().map_or("", |standard| &standard.title);
-    let versions: Vec<&str> = standards.iter().map(|standard| &*standard.version).collect();
+/// What there is to say of the day, if the standard has days.
+fn term(standard: &Standard, now: Timestamp, registry: &Registry) -> Option<Entry<'static>> {
+    if standard.validity == Validity::default() {
+        return None;
+    }
+    let title = format!("{} {}", standard.title, standard.version);
+    let others = || {
+        let same = |other: &&Standard| other.id == standard.id;
+        taken(&registry.standards.iter().filter(same).collect::<Vec<_>>(), now)
+    };
+    match standard.validity.on(validity::day(now)) {
+        Term::Valid => None,
+        Term::EndsSoon(until) => Some(Entry::warning(
+            codes::ENDS_SOON,
+            format!("Der Standard {title} wird nur noch bis zum {} angenommen.", german(until)),
+            format!("The standard {title} is taken until {until} only."),
+        )),
+        Term::NotYet(from) => {
+            let (german_others, english_others) = others();
+            let entry = Entry::error(
+                codes::NOT_YET_VALID,
+                format!(
+                    "Der Standard {title} wird erst ab dem {} angenommen{german_others}.",
+                    german(from)
+                ),
+                format!("The standard {title} is not taken before {from}{english_others}."),
+            );
+            Some(entry.xoev("V000"))
+        }
+        Term::Over(until) => {
+            let (german_others, english_others) = others();
+            let entry = Entry::error(
+                codes::NO_LONGER_VALID,
+                format!(
+                    "Der Standard {title} wird seit Ablauf des {} nicht mehr angenommen{german_others}.",
+                    german(until)
+                ),
+                format!(
+                    "The standard {title} has not been taken since {until} was over{english_others}."
+                ),
+            );
+            Some(entry.xoev("V000"))
+        }
+    }
+}
+
+/// The end of a sentence that names the versions taken now; empty where there are none.
+fn taken(standards: &[&Standard], now: Timestamp) -> (String, String) {
+    let today = validity::day(now);
+    let is_taken = |s: &&&Standard| matches!(s.validity.on(today), Term::Valid | Term::EndsSoon(_));
+    let mut versions: Vec<&str> = Vec::new();
+    for standard in standards.iter().filter(is_taken) {
+        match standard.accepts.as_slice() {
+            [] => versions.push(&standard.version),
+            accepted => versions.extend(accepted.iter().map(String::as_str)),
+        }
+    }
+    if versions.is_empty() {
+        return (String::new(), String::new());
+    }
     let versions = versions.join(", ");
+    (format!("; angenommen wird: {versions}"), format!("; taken is: {versions}"))
+}
+
+fn german(day: jiff::civil::Date) -> String {
+    format!("{}.{}.{}", day.day(), day.month(), day.year())
+}
+
+fn unknown_version(standards: &[&Standard], now: Timestamp) -> Entry<'static> {
+    let title = standards.first().map_or("", |standard| &standard.title);
+    let (german, english) = taken(standards, now);
     Entry::error(
         codes::UNKNOWN_VERSION,
-        format!("Diese Version des Standards {title} wird nicht angenommen; angenommen wird: {versions}."),
-        format!("This version of the standard {title} is not taken; taken is: {versions}."),
+        format!("Diese Version des Standards {title} wird nicht angenommen{german}."),
+        format!("This version of the standard {title} is not taken{english}."),
     )
     .xoev("V000")
 }

@@ -2,20 +2,29 @@
 
 use std::{
     cell::OnceCell,
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread::{self, JoinHandle},
 };
 
 use crate::{
-    Document, Limits, LoadError, Options, Severity, StandardInfo, Verdict, Violation, codes,
-    desk::Desk, load::registry::Registry,
+    CodeListInfo, Document, Limits, LoadError, Options, Severity, StandardInfo, Verdict, Violation,
+    codes, desk::Desk, load::registry::Registry,
 };
 
 /// Bytes of a worker's stack: schemas are compiled on it.
 const STACK_BYTES: usize = 8 << 20;
+
+/// Bytes from which on a document is large: all workers but one may check such documents at once, so
+/// that small ones never wait for large ones only.
+const LARGE_BYTES: usize = 1 << 20;
 
 /// The installed standards and the worker threads that apply them. A handle: clones share both, and
 /// the last one to go joins the threads.
@@ -25,7 +34,7 @@ pub struct Standards(Arc<Engine>);
 impl fmt::Debug for Standards {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Standards")
-            .field("standards", &self.0.shared.registry.standards.len())
+            .field("standards", &self.0.shared.registry().standards.len())
             .field("workers", &self.0.workers.len())
             .finish_non_exhaustive()
     }
@@ -57,8 +66,13 @@ struct Engine {
 }
 
 struct Shared {
-    registry: Registry,
+    /// What is installed now; who serves holds on to what was installed when it began.
+    registry: RwLock<Arc<Registry>>,
+    /// Counts what was installed, so that workers see a change without the lock.
+    generation: AtomicU64,
     limits: Limits,
+    /// Documents of more than [`LARGE_BYTES`] that are checked at once.
+    large_max: usize,
     queue: Mutex<Queue>,
     /// Something came, or the end.
     filled: Condvar,
@@ -69,12 +83,31 @@ struct Shared {
 #[derive(Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// Large documents being checked.
+    large: usize,
     is_closed: bool,
 }
 
 struct Job {
     document: Document,
     answer: Box<dyn FnOnce(Verdict) + Send>,
+}
+
+impl Job {
+    fn is_large(&self) -> bool {
+        self.document.bytes.len() > LARGE_BYTES
+    }
+}
+
+/// What a reload found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reloaded {
+    /// How many versions of standards there are now.
+    pub standards: usize,
+    /// `id version` of those that were not there before.
+    pub added: Vec<String>,
+    /// `id version` of those that are gone.
+    pub removed: Vec<String>,
 }
 
 impl Standards {
@@ -87,14 +120,17 @@ impl Standards {
     /// When the system has no thread left.
     pub fn load(options: Options) -> Result<Self, LoadError> {
         let registry = Registry::load(&options)?;
+        let workers = options.workers.max(1);
         let shared = Arc::new(Shared {
-            registry,
+            registry: RwLock::new(Arc::new(registry)),
+            generation: AtomicU64::new(0),
             limits: options.limits,
+            large_max: workers.saturating_sub(1).max(1),
             queue: Mutex::default(),
             filled: Condvar::new(),
             emptied: Condvar::new(),
         });
-        let workers = (0..options.workers.max(1)).map(|number| {
+        let workers = (0..workers).map(|number| {
             let shared = Arc::clone(&shared);
             thread::Builder::new()
                 .name(format!("standards-{number}"))
@@ -109,7 +145,42 @@ impl Standards {
     /// What is installed, ordered by id and version.
     #[must_use]
     pub fn list(&self) -> Vec<StandardInfo> {
-        self.0.shared.registry.list()
+        self.0.shared.registry().list()
+    }
+
+    /// The installed code lists, ordered by URI and version.
+    #[must_use]
+    pub fn codelists(&self) -> Vec<CodeListInfo> {
+        self.0.shared.registry().codelists.list()
+    }
+
+    /// Loads everything anew from the built-in standards and `paths`, and then, at once and for all
+    /// workers, puts it in place of what was there. Documents being checked end as they began. It
+    /// blocks its thread for as long as a start does.
+    ///
+    /// # Errors
+    /// Every fault of every standard; then everything stays as it was.
+    pub fn reload(&self, paths: &[PathBuf]) -> Result<Reloaded, LoadError> {
+        let shared = &self.0.shared;
+        let options = Options { paths: paths.to_vec(), ..Options::default() };
+        let registry = Arc::new(Registry::load(&options)?);
+        let names = |registry: &Registry| -> BTreeSet<String> {
+            registry.standards.iter().map(|s| format!("{} {}", s.id, s.version)).collect()
+        };
+        let new = names(&registry);
+        let old = {
+            let mut place = shared.registry.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *place, registry)
+        };
+        shared.generation.fetch_add(1, Ordering::Release);
+        // Idle workers let go of what they hold, too.
+        shared.filled.notify_all();
+        let old = names(&old);
+        Ok(Reloaded {
+            standards: new.len(),
+            added: new.difference(&old).cloned().collect(),
+            removed: old.difference(&new).cloned().collect(),
+        })
     }
 
     /// Queues `document`; `answer` gets the verdict, on a worker thread, exactly once. It must not
@@ -174,53 +245,89 @@ impl Shared {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next job; `None` at the end, once all are done.
-    fn next(&self) -> Option<Job> {
+    fn registry(&self) -> Arc<Registry> {
+        Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The next job for who works with `generation`.
+    fn next(&self, generation: u64) -> Next {
         let mut queue = self.lock();
         loop {
-            if let Some(job) = queue.jobs.pop_front() {
+            if self.generation.load(Ordering::Acquire) != generation {
+                return Next::Changed;
+            }
+            let may_be_large = queue.large < self.large_max;
+            let at = queue.jobs.iter().position(|job| may_be_large || !job.is_large());
+            if let Some(job) = at.and_then(|at| queue.jobs.remove(at)) {
+                queue.large += usize::from(job.is_large());
                 drop(queue);
                 self.emptied.notify_one();
-                return Some(job);
+                return Next::Job(job);
             }
-            if queue.is_closed {
-                return None;
+            if queue.is_closed && queue.jobs.is_empty() {
+                return Next::End;
             }
             queue = self.filled.wait(queue).unwrap_or_else(PoisonError::into_inner);
         }
     }
+
+    /// A large document was checked: another may begin.
+    fn end_large(&self) {
+        self.lock().large -= 1;
+        self.filled.notify_all();
+    }
 }
 
-/// A worker's life: one desk after the other, a new one after a panic or when it is worn.
+enum Next {
+    Job(Job),
+    /// Other standards are installed now.
+    Changed,
+    End,
+}
+
+/// A worker's life: one desk after the other, a new one after a panic, when it is worn, and when
+/// other standards are installed.
 fn work(shared: &Shared) {
     while serve(shared) {}
 }
 
 /// Serves until the desk must be laid anew (`true`) or no more comes (`false`).
 fn serve(shared: &Shared) -> bool {
-    let count = shared.registry.standards.len();
+    // Read before the registry: a change in between lays the desk once more, and is never missed.
+    let generation = shared.generation.load(Ordering::Acquire);
+    let registry = shared.registry();
+    let count = registry.standards.len();
     // Validators borrow their schemas, so the schemas are made first and go last.
     let schemas: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
     let validators: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
     let json: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
     let desk = Desk {
-        registry: &shared.registry,
+        registry: &registry,
         limits: &shared.limits,
         schemas: &schemas,
         validators: &validators,
         json: &json,
     };
-    while let Some(Job { document, answer }) = shared.next() {
+    loop {
+        let job = match shared.next(generation) {
+            Next::Job(job) => job,
+            Next::Changed => return true,
+            Next::End => return false,
+        };
+        let is_large = job.is_large();
+        let Job { document, answer } = job;
         let checked = catch_unwind(AssertUnwindSafe(|| desk.check(&document)));
         let has_panicked = checked.is_err();
         let verdict = checked.unwrap_or_else(|_| defect());
+        if is_large {
+            shared.end_large();
+        }
         // The answer is the caller's code: its panic must not take the worker with it either.
         drop(catch_unwind(AssertUnwindSafe(|| answer(verdict))));
         if has_panicked || desk.is_worn() {
             return true;
         }
     }
-    false
 }
 
 fn defect() -> Verdict {
@@ -237,4 +344,38 @@ fn defect() -> Verdict {
         rule: None,
     };
     Verdict { violations: vec![violation], violations_total: 1, ..Verdict::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn small_documents_pass_by_a_large_one_while_another_is_checked() {
+        let registry = Registry::load(&Options::default()).unwrap();
+        let shared = Shared {
+            registry: RwLock::new(Arc::new(registry)),
+            generation: AtomicU64::new(0),
+            limits: Limits::default(),
+            large_max: 1,
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            emptied: Condvar::new(),
+        };
+        for bytes in [LARGE_BYTES + 1, LARGE_BYTES + 2, 1] {
+            let bytes = Bytes::from(vec![b' '; bytes]);
+            let document = Document { bytes, media_type: None, now: messaging::Timestamp(0) };
+            shared.lock().jobs.push_back(Job { document, answer: Box::new(|_| {}) });
+        }
+        let next = || match shared.next(0) {
+            Next::Job(job) => job.document.bytes.len(),
+            Next::Changed | Next::End => 0,
+        };
+        assert_eq!((next(), next()), (LARGE_BYTES + 1, 1));
+        shared.end_large();
+        assert_eq!(next(), LARGE_BYTES + 2);
+        assert!(matches!(shared.next(1), Next::Changed), "another generation is installed");
+    }
 }

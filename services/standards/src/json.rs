@@ -16,10 +16,17 @@ pub(crate) struct Json {
     pub(crate) value: Value,
     /// For header and mapping: the members of the one object beside `$schema`.
     pub(crate) tree: Tree,
-    /// Value of `$schema`.
+    /// Value of `$schema`, else of `schemaUri`.
     pub(crate) schema: Option<String>,
     /// Name of the one member beside it.
     pub(crate) member: Option<String>,
+}
+
+/// Members that name the schema: JSON Schema's own, and what FIT-Connect calls it.
+const SCHEMA_KEYS: [&str; 2] = ["$schema", "schemaUri"];
+
+fn is_schema_key(key: &str) -> bool {
+    SCHEMA_KEYS.contains(&key)
 }
 
 /// Why it cannot be read, and where.
@@ -40,8 +47,9 @@ pub(crate) fn parse(text: &str, limits: &Limits) -> Result<Json, JsonFault> {
         return Err(parser.malformed());
     }
     let object = value.as_object();
-    let schema = object.and_then(|o| o.get("$schema")).and_then(Value::as_str).map(str::to_owned);
-    let mut members = object.into_iter().flat_map(Map::keys).filter(|key| *key != "$schema");
+    let named = |key: &&str| object.and_then(|o| o.get(*key)).and_then(Value::as_str);
+    let schema = SCHEMA_KEYS.iter().find_map(named).map(str::to_owned);
+    let mut members = object.into_iter().flat_map(Map::keys).filter(|key| !is_schema_key(key));
     let member = members.next().filter(|_| members.next().is_none()).cloned();
     Ok(Json { tree: parser.tree, value, schema, member })
 }
@@ -119,7 +127,7 @@ impl Parser<'_> {
                 return Err(self.fault(codes::JSON_DUPLICATE_KEY));
             }
             let slot = match (is_outermost, key.as_str()) {
-                (true, "$schema") => None,
+                (true, name) if is_schema_key(name) => None,
                 (true, name) if self.tree.root().is_none() => Some((None, name)),
                 (true, _) => None,
                 (false, name) => node.map(|node| (Some(node), name)),
@@ -273,6 +281,13 @@ mod tests {
         assert_eq!(json.tree.local_name(root), "antrag");
         assert_eq!(json.tree.attribute(anlage, "n"), Some("ü"));
         assert_eq!(json.tree.attribute(root, "t"), Some("true"));
+    }
+
+    #[test]
+    fn a_schema_may_be_named_as_fit_connect_names_it() {
+        let json = parse(r#"{"a":{"b":1},"schemaUri":"urn:s"}"#, &Limits::default()).unwrap();
+        assert_eq!((json.schema.as_deref(), json.member.as_deref()), (Some("urn:s"), Some("a")));
+        assert_eq!(json.tree.root().map(|root| json.tree.local_name(root)), Some("a"));
     }
 
     #[test]

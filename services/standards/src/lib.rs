@@ -23,6 +23,7 @@
 //! schemas and validators are made per thread when first needed and never leave it. A panic costs
 //! the one document its verdict (`AB-9400`) and the worker its desk, which is laid anew.
 
+pub mod codelist;
 pub mod codes;
 mod desk;
 pub mod engine;
@@ -32,14 +33,17 @@ mod json;
 pub mod load;
 pub mod options;
 mod report;
+mod rules;
 mod store;
 mod tree;
 pub mod verdict;
 mod xml;
 
-pub use engine::{Busy, Standards};
+pub use codelist::CodeListInfo;
+pub use engine::{Busy, Reloaded, Standards};
 pub use load::{LoadError, LoadFault, MessageTypeInfo, StandardInfo};
 pub use options::{Limits, Options};
 pub use verdict::{
-    AttachmentNeed, Document, Header, Message, Recognised, Severity, Verdict, Violation,
+    AttachmentNeed, Document, Header, Message, MessageKind, Recognised, Severity, Verdict,
+    Violation,
 };

@@ -3,14 +3,18 @@
 pub(crate) mod dialect;
 pub(crate) mod mapping;
 pub(crate) mod path;
+pub(crate) mod policy;
 pub(crate) mod registry;
 pub(crate) mod schema;
 pub(crate) mod standard;
 mod toml_file;
+pub(crate) mod validity;
 
 use std::fmt;
 
 use messaging::Domain;
+
+use crate::{MessageKind, Severity};
 
 /// One fault in a standard's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,6 +75,18 @@ pub struct StandardInfo {
     pub version: String,
     /// In German.
     pub title: String,
+    /// Namespace of its root elements.
+    pub namespace: String,
+    /// What a document may say its version is; empty: anything.
+    pub accepts: Vec<String>,
+    /// The header dialect.
+    pub dialect: String,
+    /// The first day it is taken, `YYYY-MM-DD`; `None`: always.
+    pub valid_from: Option<String>,
+    /// The last day it is taken.
+    pub valid_until: Option<String>,
+    /// Rules whose severity differs from the usual one, ordered by name.
+    pub rules: Vec<(String, Severity)>,
     /// Where it was loaded from; `built-in` for those inside the binary.
     pub source: String,
     /// What it takes.
@@ -88,4 +104,6 @@ pub struct MessageTypeInfo {
     pub domain: Domain,
     /// LeiKa key, if known.
     pub service: Option<String>,
+    /// What it is in the course of a procedure.
+    pub kind: MessageKind,
 }

@@ -74,9 +74,9 @@ pub(crate) fn standards(root: &str) -> io::Result<Vec<String>> {
     Ok(found)
 }
 
-/// The files `dialects/*.toml` below `root`.
-pub(crate) fn dialects(root: &str) -> io::Result<Vec<String>> {
-    let folder = join(root, "dialects");
+/// The files with `extension` in the folder `name` below `root`; none where there is no such folder.
+pub(crate) fn files(root: &str, name: &str, extension: &str) -> io::Result<Vec<String>> {
+    let folder = join(root, name);
     let mut found: Vec<String> = if let Some(folder) = folder.strip_prefix(BUILT_IN) {
         let below = |name: &&str| name.strip_prefix(folder).is_some_and(|n| n.starts_with('/'));
         let names = FILES.iter().map(|(name, _)| *name).filter(below);
@@ -86,7 +86,7 @@ pub(crate) fn dialects(root: &str) -> io::Result<Vec<String>> {
     } else {
         Vec::new()
     };
-    found.retain(|name| Path::new(name).extension().is_some_and(|e| e == "toml"));
+    found.retain(|name| Path::new(name).extension().is_some_and(|e| e == extension));
     found.sort();
     Ok(found)
 }

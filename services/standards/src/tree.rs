@@ -180,6 +180,11 @@ impl Tree {
         name.map_or("", |name| &name.namespace)
     }
 
+    /// Whether any text or attribute has `character` in it.
+    pub(crate) fn has_text(&self, character: char) -> bool {
+        self.text.contains(character)
+    }
+
     /// Its text, untrimmed; empty where it has children.
     pub(crate) fn text(&self, node: Node) -> &str {
         self.slice(&self.element(node).text)

@@ -58,6 +58,52 @@ pub struct Recognised {
     pub domain: Domain,
     /// The message type's title in German.
     pub title: String,
+    /// What it is in the course of a procedure.
+    pub kind: MessageKind,
+}
+
+/// What a message type is in the course of a procedure. A rejection is never answered with a
+/// rejection, a receipt never acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// It begins or continues a case.
+    #[default]
+    Application,
+    /// It says how far a case is.
+    Status,
+    /// It asks for something.
+    Question,
+    /// It decides a case.
+    Decision,
+    /// It says that a message has arrived.
+    Receipt,
+    /// It gives a message back with reasons.
+    Rejection,
+}
+
+impl MessageKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] = [
+        Self::Application,
+        Self::Status,
+        Self::Question,
+        Self::Decision,
+        Self::Receipt,
+        Self::Rejection,
+    ];
+
+    /// As `standard.toml` calls it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::Status => "status",
+            Self::Question => "question",
+            Self::Decision => "decision",
+            Self::Receipt => "receipt",
+            Self::Rejection => "rejection",
+        }
+    }
 }
 
 /// What routing and identity need of a document; `None` where it says nothing.

@@ -68,12 +68,34 @@ fn every_fault_is_told_at_once_with_line_and_key() {
     let expected = [
         "standard.toml:1: title: is missing",
         "standard.toml:3: titel: unknown key",
-        "standard.toml:4: dialect: no dialect `g2g-9`; there are: g2g-1.1",
+        "standard.toml:4: dialect: no dialect `g2g-9`; there are: g2g-1.1, xdatenfelder-3, xdomea-2, \
+         xdomea-4, xinneres-4, xjustiz-3, xkfz-5",
     ];
     assert_eq!(found, expected);
     let standard = GOOD.replace("domain = \"mine\"", "domain = \"Mine!\"");
     let found = faults(&standard, "generic = \".\"", XSD);
     assert!(found[0].starts_with("standard.toml:12: message.domain: "), "{found:?}");
+}
+
+#[test]
+fn validity_code_list_policy_and_kinds_are_checked_at_start() {
+    let wrong = "[validity]\nfrom = \"1.5.2026\"\nwarn_days = 400\n\
+        [codelists]\nunknown = \"warn\"\n\"urn:x\" = \"maybe\"\n[rules]\n\"AB-4140\" = \"warning\"\n[xml]";
+    let standard = GOOD.replace("[xml]", wrong) + "kind = \"letter\"\n";
+    let found = faults(&standard, "generic = \".\"", XSD);
+    let expected = [
+        "standard.toml:8: validity.from: a day as `2026-11-01` is expected",
+        "standard.toml:9: validity.warn_days: 0 to 366 days are expected",
+        "standard.toml:11: codelists.unknown: is neither `unknown_version` nor the URI of a list",
+        "standard.toml:12: codelists.urn:x: `accept`, `warn` or `reject` is expected",
+        "standard.toml:14: rules.AB-4140: `error` or `warn` is expected",
+        "standard.toml:21: message.kind: one of application, status, question, decision, receipt, \
+         rejection is expected",
+    ];
+    assert_eq!(found, expected);
+    let days = "[validity]\nfrom = \"2026-05-01\"\nuntil = \"2026-04-01\"\n[xml]";
+    let found = faults(&GOOD.replace("[xml]", days), "generic = \".\"", XSD);
+    assert_eq!(found, ["standard.toml:7: validity.until: is before `from`"]);
 }
 
 #[test]

@@ -24,7 +24,7 @@ impl<'d> Desk<'d> {
             (json.schema.as_deref().unwrap_or(""), json.member.as_deref().unwrap_or(""));
         let found = self.registry.find_json(schema, member);
         let place = (String::new(), 0);
-        let (index, mut case) = match self.recognise(found, member, text, place) {
+        let (index, mut case) = match self.recognise(found, member, text, place, document.now) {
             Ok(recognised) => recognised,
             Err(verdict) => return *verdict,
         };

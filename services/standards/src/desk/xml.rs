@@ -9,16 +9,16 @@ use xsd_schema::{
     xml::{ParseLimit, WellFormednessRule},
 };
 
-use super::{Case, Desk, Sound, transcoded, unknown_version};
+use super::{Case, Desk, Sound, transcoded};
 use crate::{
     Document, Severity, Verdict, codes,
+    load::path::Path,
     report::Entry,
     tree::{Node, Tree},
     xml::{
         self, CONTENT, Fatal, Finding, Pass,
         expected::{Place, expected},
-        root::{self, Root},
-        sentences,
+        root, sentences,
     },
 };
 
@@ -33,14 +33,12 @@ impl<'d> Desk<'d> {
             Err(fatal) => return self.refuse_at(text, fatal_entry(&fatal, String::new())),
         };
         let place = (format!("/{}", root.qualified), root.offset);
-        let found = self.registry.find(&root.namespace, &root.local);
-        let (index, case) = match self.recognise(found, &root.local, text, place) {
+        let version = |path: &Path| root::value(text, path);
+        let found = self.registry.find(&root.namespace, &root.local, version);
+        let (index, case) = match self.recognise(found, &root.local, text, place, document.now) {
             Ok(recognised) => recognised,
             Err(verdict) => return *verdict,
         };
-        if let Some(verdict) = self.refuse_version(&root, &case, text) {
-            return verdict;
-        }
         let Some((schemas, validator)) = self.xsd(index) else {
             // Compiled at start already; only a changed folder leads here.
             let entry = Entry::error(
@@ -51,19 +49,6 @@ impl<'d> Desk<'d> {
             return self.refuse(entry);
         };
         self.judge(document, decoded, case, schemas, validator)
-    }
-
-    fn refuse_version(&self, root: &Root, case: &Case<'_>, text: &str) -> Option<Verdict> {
-        let version = root.version.as_deref()?;
-        let accepts = &case.standard.accepts;
-        if accepts.is_empty() || accepts.iter().any(|accepted| accepted == version) {
-            return None;
-        }
-        let path = format!("/{}/@version", root.qualified);
-        let entry = unknown_version(&[case.standard]).at(path, root.offset);
-        let mut verdict = self.refuse_at(text, entry);
-        verdict.recognised = Some(case.message.recognised.clone());
-        Some(verdict)
     }
 
     fn judge(

@@ -1,17 +1,18 @@
 //! Header dialects: where a family of standards says who wrote what to whom, and when.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use crate::{
     load::{
         LoadFault,
         path::Path,
-        toml_file::{Table, TomlFile},
+        toml_file::{Entry, Table, TomlFile},
     },
     tree::{Node, Tree},
 };
 
-/// What a header can say.
+/// What a header can say. What a dialect lacks is derived by the rule that `docs/standards.md` names
+/// for the field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum HeaderField {
     OwnId,
@@ -30,7 +31,7 @@ pub(crate) enum HeaderField {
 }
 
 impl HeaderField {
-    const ALL: [(Self, &'static str); 13] = [
+    pub(crate) const ALL: [(Self, &'static str); 13] = [
         (Self::OwnId, "own_id"),
         (Self::CaseReference, "case_reference"),
         (Self::RefersTo, "refers_to"),
@@ -47,51 +48,106 @@ impl HeaderField {
     ];
 }
 
-/// Where each field stands: the first path that leads to a value counts.
+/// Where one field stands.
+#[derive(Clone, Debug)]
+pub(crate) enum HeaderSource {
+    /// The first path that leads to a value.
+    First(Vec<Path>),
+    /// Several values in one text; nothing where one of them is missing.
+    Join {
+        /// Of each part, the first path that leads to a value.
+        parts: Vec<Vec<Path>>,
+        /// Before the first part.
+        prefix: String,
+        /// Between the parts.
+        with: String,
+    },
+}
+
+impl HeaderSource {
+    fn value<'t>(&self, tree: &'t Tree, root: Node) -> Option<Cow<'t, str>> {
+        let first = |paths: &[Path]| paths.iter().find_map(|path| path.value(tree, root));
+        match self {
+            Self::First(paths) => first(paths).map(Cow::Borrowed),
+            Self::Join { parts, prefix, with } => {
+                let parts: Option<Vec<&str>> = parts.iter().map(|paths| first(paths)).collect();
+                Some(Cow::Owned(format!("{prefix}{}", parts?.join(with))))
+            }
+        }
+    }
+
+    /// Every path of it, in its order.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &Path> {
+        let (one, many) = match self {
+            Self::First(paths) => (&paths[..], &[][..]),
+            Self::Join { parts, .. } => (&[][..], &parts[..]),
+        };
+        one.iter().chain(many.iter().flatten())
+    }
+}
+
+/// Where each field stands.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct HeaderPaths(HashMap<HeaderField, Vec<Path>>);
+pub(crate) struct HeaderPaths(HashMap<HeaderField, HeaderSource>);
 
 impl HeaderPaths {
     /// What the header says, trimmed.
-    pub(crate) fn value<'t>(&self, field: HeaderField, tree: &'t Tree) -> Option<&'t str> {
-        let root = tree.root()?;
-        self.paths(field).iter().find_map(|path| path.value(tree, root))
+    pub(crate) fn value<'t>(&self, field: HeaderField, tree: &'t Tree) -> Option<Cow<'t, str>> {
+        self.source(field)?.value(tree, tree.root()?)
     }
 
-    /// The node that says it.
+    /// The node that says it, or the first part of it.
     pub(crate) fn node(&self, field: HeaderField, tree: &Tree) -> Option<Node> {
         let root = tree.root()?;
-        let leads = |path: &&Path| path.value(tree, root).is_some();
-        self.paths(field).iter().find(leads)?.node(tree, root)
+        let mut paths = self.source(field)?.paths();
+        paths.find(|path| path.value(tree, root).is_some())?.node(tree, root)
     }
 
     /// Whether it is there at all, whatever its value.
     pub(crate) fn is_present(&self, field: HeaderField, tree: &Tree) -> bool {
-        let Some(root) = tree.root() else { return false };
-        self.paths(field).iter().any(|path| {
+        let (Some(root), Some(source)) = (tree.root(), self.source(field)) else { return false };
+        source.paths().any(|path| {
             let node = path.node(tree, root);
             node.is_some_and(|n| path.attribute().is_none_or(|a| tree.attribute(n, a).is_some()))
         })
     }
 
-    fn paths(&self, field: HeaderField) -> &[Path] {
-        self.0.get(&field).map_or(&[], Vec::as_slice)
+    /// Where `field` stands, if the dialect has it.
+    pub(crate) fn source(&self, field: HeaderField) -> Option<&HeaderSource> {
+        self.0.get(&field)
     }
 
     /// Takes over what `table` says, key by key.
     pub(crate) fn read(&mut self, mut table: Table<'_>) {
         for (field, name) in HeaderField::ALL {
             let Some(entry) = table.take(name) else { continue };
-            if let Some(paths) = paths(entry) {
-                self.0.insert(field, paths);
+            if let Some(source) = source(entry) {
+                self.0.insert(field, source);
             }
         }
         table.finish();
     }
 }
 
+fn source(entry: Entry<'_>) -> Option<HeaderSource> {
+    if entry.is_text() || entry.is_array() {
+        return paths(entry).map(HeaderSource::First);
+    }
+    let report = entry.reporter();
+    let mut table = entry.table()?;
+    let parts = table.take("join").map(Entry::items).unwrap_or_default();
+    if parts.is_empty() {
+        report("a text, an array of texts, or { join = [paths] } is expected");
+    }
+    let parts = parts.into_iter().filter_map(paths).collect();
+    let mut text = |name| table.text(name).map(|(text, _)| text).unwrap_or_default();
+    let (prefix, with) = (text("prefix"), text("with"));
+    table.finish();
+    Some(HeaderSource::Join { parts, prefix, with })
+}
+
 /// The paths of `entry`; faults are told.
-pub(crate) fn paths(entry: crate::load::toml_file::Entry<'_>) -> Option<Vec<Path>> {
+pub(crate) fn paths(entry: Entry<'_>) -> Option<Vec<Path>> {
     let report = entry.reporter();
     let parse = |text: String| Path::parse(&text).map_err(|message| report(&message)).ok();
     Some(entry.texts()?.into_iter().filter_map(parse).collect())
@@ -120,11 +176,13 @@ impl Dialects {
         let mut root = file.root();
         let id = root.required_text("id");
         root.required_text("title");
+        let lacks = root.take("lacks");
         let mut paths = HeaderPaths::default();
         match root.table("paths") {
             Some(table) => paths.read(table),
             None => file.fault(1, "paths", "is missing"),
         }
+        check_lacks(&file, lacks, &paths);
         root.finish();
         if let Some((id, line)) = id
             && self.0.insert(id.clone(), paths).is_some()
@@ -132,5 +190,26 @@ impl Dialects {
             file.fault(line, "id", format!("dialect `{id}` is there twice"));
         }
         faults.extend(file.into_faults());
+    }
+}
+
+/// Every field has a path, or is said to be lacking: so none is forgotten.
+fn check_lacks(file: &TomlFile, lacks: Option<Entry<'_>>, paths: &HeaderPaths) {
+    let line = lacks.as_ref().map_or(1, |entry| entry.line);
+    let lacks = lacks.and_then(Entry::texts).unwrap_or_default();
+    for name in &lacks {
+        if !HeaderField::ALL.iter().any(|(_, field)| field == name) {
+            file.fault(line, "lacks", format!("`{name}` is no field of a header"));
+        }
+    }
+    for (field, name) in HeaderField::ALL {
+        let is_lacking = lacks.iter().any(|lack| lack == name);
+        match (is_lacking, paths.source(field).is_some()) {
+            (true, true) => file.fault(line, "lacks", format!("`{name}` has a path")),
+            (false, false) => {
+                file.fault(line, "lacks", format!("`{name}` has no path and is not named here"));
+            }
+            _ => {}
+        }
     }
 }

@@ -35,6 +35,16 @@ impl Path {
         Ok(Self { steps, attribute })
     }
 
+    /// The attribute called `name` of the node itself.
+    pub(crate) fn attribute_of_root(name: &str) -> Self {
+        Self { steps: Vec::new(), attribute: Some(name.into()) }
+    }
+
+    /// The names of the elements it leads through.
+    pub(crate) fn steps(&self) -> &[Box<str>] {
+        &self.steps
+    }
+
     /// The value it leads to from `node`: trimmed, not empty.
     pub(crate) fn value<'t>(&self, tree: &'t Tree, node: Node) -> Option<&'t str> {
         let found = self.node(tree, node)?;

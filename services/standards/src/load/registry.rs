@@ -7,9 +7,11 @@ use xsd_schema::SchemaSet;
 
 use crate::{
     LoadError, MessageTypeInfo, Options, StandardInfo,
+    codelist::CodeLists,
     load::{
         LoadFault,
         dialect::Dialects,
+        path::Path,
         schema,
         standard::{MessageType, Standard},
     },
@@ -24,13 +26,17 @@ const CANONICAL: &str = "amtsbote.canonical.v1.Application";
 pub(crate) struct Registry {
     pub(crate) standards: Vec<Standard>,
     pub(crate) canonical: MessageDescriptor,
+    pub(crate) codelists: CodeLists,
     /// Namespace and local name of the root.
-    roots: HashMap<(String, String), (usize, usize)>,
+    roots: Roots,
     /// `$schema` and the member beside it.
-    json_roots: HashMap<(String, String), (usize, usize)>,
+    json_roots: Roots,
     /// Compiled while loading, for the first worker that needs them.
     compiled: Mutex<HashMap<usize, SchemaSet>>,
 }
+
+/// Standard and message type of a root; several where a document says its version within.
+type Roots = HashMap<(String, String), Vec<(usize, usize)>>;
 
 /// What a root says.
 #[derive(Debug)]
@@ -39,8 +45,8 @@ pub(crate) enum Found<'r> {
     Message(usize, &'r MessageType),
     /// The standard is known, with other message types.
     OtherMessage(usize),
-    /// The standard is known, in these versions.
-    OtherVersion(Vec<&'r Standard>),
+    /// The standard is known, in these versions; the message type, if there is only one it can be.
+    OtherVersion(Vec<&'r Standard>, Option<&'r MessageType>),
     /// Nobody knows it.
     Nothing,
 }
@@ -55,14 +61,22 @@ impl Registry {
         let canonical = pool.get_message_by_name(CANONICAL).expect("the protos have it");
 
         let mut dialects = Dialects::default();
+        let mut codelists = CodeLists::default();
         for root in &roots {
-            for location in listed(store::dialects(root), root, &mut faults) {
+            for location in listed(store::files(root, "dialects", "toml"), root, &mut faults) {
                 dialects.read(&location, &mut faults);
+            }
+            for location in listed(store::files(root, "codelists", "xml"), root, &mut faults) {
+                codelists.add(&location, &mut faults);
             }
         }
         let mut standards = Vec::new();
         for root in &roots {
             for folder in listed(store::standards(root), root, &mut faults) {
+                let own = store::files(&folder, "codelists", "xml");
+                for location in listed(own, &folder, &mut faults) {
+                    codelists.add(&location, &mut faults);
+                }
                 standards.extend(Standard::read(&folder, &dialects, &canonical, &mut faults));
             }
         }
@@ -70,6 +84,7 @@ impl Registry {
         let mut registry = Self {
             standards,
             canonical,
+            codelists,
             roots: HashMap::new(),
             json_roots: HashMap::new(),
             compiled: Mutex::default(),
@@ -82,27 +97,30 @@ impl Registry {
     fn index(&mut self, faults: &mut Vec<LoadFault>) {
         for (at, standard) in self.standards.iter().enumerate() {
             for (number, message) in standard.messages.iter().enumerate() {
-                let here = (at, number);
-                let mut claim = |roots: &mut HashMap<_, (usize, usize)>, of: &str, key: &str| {
-                    let before = roots.insert((of.to_owned(), message.name.clone()), here);
-                    let Some(other) = before.and_then(|(at, _)| self.standards.get(at)) else {
-                        return;
-                    };
-                    faults.push(LoadFault {
-                        file: standard.location.clone(),
-                        line: 0,
-                        key: key.to_owned(),
-                        message: format!(
-                            "`{}` in `{of}` is claimed by {} too",
-                            message.name, other.location
-                        ),
-                    });
+                let mut claim = |roots: &mut Roots, of: &str, key: &str, is_versioned: bool| {
+                    let claims = roots.entry((of.to_owned(), message.name.clone())).or_default();
+                    let others = claims.iter().filter_map(|(at, _)| self.standards.get(*at));
+                    let other = others
+                        .into_iter()
+                        .find(|other| !is_versioned || standard.shares_a_version_with(other));
+                    if let Some(other) = other {
+                        faults.push(LoadFault {
+                            file: standard.location.clone(),
+                            line: 0,
+                            key: key.to_owned(),
+                            message: format!(
+                                "`{}` in `{of}` is claimed by {} too",
+                                message.name, other.location
+                            ),
+                        });
+                    }
+                    claims.push((at, number));
                 };
                 if standard.xsd.is_some() {
-                    claim(&mut self.roots, &standard.namespace, "recognise.namespace");
+                    claim(&mut self.roots, &standard.namespace, "recognise.namespace", true);
                 }
                 if let Some(json) = &standard.json {
-                    claim(&mut self.json_roots, &json.uri, "json.schema");
+                    claim(&mut self.json_roots, &json.uri, "json.schema", false);
                 }
             }
         }
@@ -136,18 +154,41 @@ impl Registry {
         ready.or_else(|| schema::compile(self.standards.get(standard)?).ok().flatten())
     }
 
-    /// Whom an XML root belongs to.
-    pub(crate) fn find(&self, namespace: &str, local: &str) -> Found<'_> {
-        if let Some(at) = self.roots.get(&(namespace.to_owned(), local.to_owned())) {
-            return self.message(*at);
+    /// Whom an XML root belongs to. `version` says what the document says its version is, where a
+    /// standard looks for it.
+    pub(crate) fn find(
+        &self,
+        namespace: &str,
+        local: &str,
+        version: impl Fn(&Path) -> Option<String>,
+    ) -> Found<'_> {
+        let key = (namespace.to_owned(), local.to_owned());
+        let Some(claims) = self.roots.get(&key) else {
+            return self.near(|s| s.namespace == namespace, |s| namespace.starts_with(&s.family));
+        };
+        let is_it = |(at, _): &&(usize, usize)| {
+            let standard = self.standards.get(*at);
+            standard.is_some_and(|s| s.accepts(version(&s.version_path).as_deref()))
+        };
+        match (claims.iter().find(is_it), claims.as_slice()) {
+            (Some(claim), _) => self.message(*claim),
+            (None, [(at, number)]) => {
+                let standard = self.standards.get(*at);
+                let message = standard.and_then(|standard| standard.messages.get(*number));
+                Found::OtherVersion(standard.into_iter().collect(), message)
+            }
+            (None, claims) => {
+                let standards = claims.iter().filter_map(|(at, _)| self.standards.get(*at));
+                Found::OtherVersion(standards.collect(), None)
+            }
         }
-        self.near(|s| s.namespace == namespace, |s| namespace.starts_with(&s.family))
     }
 
     /// Whom a JSON document belongs to.
     pub(crate) fn find_json(&self, uri: &str, member: &str) -> Found<'_> {
-        if let Some(at) = self.json_roots.get(&(uri.to_owned(), member.to_owned())) {
-            return self.message(*at);
+        let claims = self.json_roots.get(&(uri.to_owned(), member.to_owned()));
+        if let Some(claim) = claims.and_then(|claims| claims.first()) {
+            return self.message(*claim);
         }
         let json = |standard: &Standard, is: fn(&str, &str, &str) -> bool| {
             standard.json.as_ref().is_some_and(|json| is(uri, &json.uri, &json.family))
@@ -169,7 +210,7 @@ impl Registry {
             return Found::OtherMessage(at);
         }
         let family: Vec<&Standard> = self.standards.iter().filter(|s| is_family(s)).collect();
-        if family.is_empty() { Found::Nothing } else { Found::OtherVersion(family) }
+        if family.is_empty() { Found::Nothing } else { Found::OtherVersion(family, None) }
     }
 
     /// What is installed.
@@ -179,11 +220,18 @@ impl Registry {
             title: message.recognised.title.clone(),
             domain: message.recognised.domain.clone(),
             service: message.service.clone(),
+            kind: message.recognised.kind,
         };
         let info = |standard: &Standard| StandardInfo {
             id: standard.id.clone(),
             version: standard.version.clone(),
             title: standard.title.clone(),
+            namespace: standard.namespace.clone(),
+            accepts: standard.accepts.clone(),
+            dialect: standard.dialect.clone(),
+            valid_from: standard.validity.from.map(|day| day.to_string()),
+            valid_until: standard.validity.until.map(|day| day.to_string()),
+            rules: standard.rules.iter().map(|(rule, s)| (rule.clone(), *s)).collect(),
             source: if standard.location.starts_with(store::BUILT_IN) {
                 "built-in".to_owned()
             } else {

@@ -1,17 +1,20 @@
 //! `standard.toml`: one version of one standard.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use messaging::{Domain, ProcedureName};
 use prost_reflect::MessageDescriptor;
 
 use crate::{
-    Severity,
+    MessageKind, Severity,
     load::{
         LoadFault,
         dialect::{Dialects, HeaderPaths},
         mapping::Mapping,
+        path::Path,
+        policy::CodePolicy,
         toml_file::{Entry, Table, TomlFile},
+        validity::Validity,
     },
     store, verdict,
 };
@@ -28,8 +31,14 @@ pub(crate) struct Standard {
     pub(crate) namespace: String,
     /// Namespaces that begin so are of this standard, perhaps of a version that is not installed.
     pub(crate) family: String,
-    /// What the root's `version` may say; empty: anything.
+    /// Where a document says its version.
+    pub(crate) version_path: Path,
+    /// What it may say there; empty: anything.
     pub(crate) accepts: Vec<String>,
+    pub(crate) validity: Validity,
+    pub(crate) codelists: CodePolicy,
+    /// Id of the dialect.
+    pub(crate) dialect: String,
     pub(crate) header: HeaderPaths,
     /// Location of the entry schema.
     pub(crate) xsd: Option<String>,
@@ -38,7 +47,7 @@ pub(crate) struct Standard {
     pub(crate) json: Option<JsonEntry>,
     pub(crate) messages: Vec<MessageType>,
     pub(crate) mapping: Mapping,
-    rules: HashMap<String, Severity>,
+    pub(crate) rules: BTreeMap<String, Severity>,
 }
 
 /// The JSON alternative.
@@ -64,9 +73,10 @@ pub(crate) struct MessageType {
 }
 
 /// Rules of which an operator may say how severe they are; nothing that makes a document unreadable.
-const ADJUSTABLE: [&str; 12] = [
+const ADJUSTABLE: [&str; 19] = [
     "AB-4032", "AB-4100", "AB-4101", "AB-4102", "AB-4103", "AB-4104", "AB-4120", "AB-4130",
-    "AB-4131", "AB-4132", "AB-4133", "AB-4134",
+    "AB-4131", "AB-4132", "AB-4133", "AB-4134", "AB-4135", "AB-4136", "AB-4140", "AB-4141",
+    "AB-4142", "AB-4143", "AB-4144",
 ];
 
 impl Standard {
@@ -89,6 +99,18 @@ impl Standard {
         Some(standard)
     }
 
+    /// Whether a document that says `version` is one of this version.
+    pub(crate) fn accepts(&self, version: Option<&str>) -> bool {
+        let is_any = self.accepts.is_empty();
+        version.is_none_or(|said| is_any || self.accepts.iter().any(|accepted| accepted == said))
+    }
+
+    /// Whether one document could be of both versions by what it says its version is.
+    pub(crate) fn shares_a_version_with(&self, other: &Self) -> bool {
+        let is_any = self.accepts.is_empty() || other.accepts.is_empty();
+        is_any || self.accepts.iter().any(|version| other.accepts.contains(version))
+    }
+
     /// How severe a violation is: by the validator's rule, else by our code, else `default`.
     pub(crate) fn severity(&self, code: &str, rule: Option<&str>, default: Severity) -> Severity {
         let by_rule = rule.and_then(|rule| self.rules.get(rule));
@@ -106,17 +128,19 @@ fn parse(file: &TomlFile, folder: &str, dialects: &Dialects) -> Option<Standard>
     let xml = root.table("xml");
     let json = root.table("json");
     let own_header = root.table("header");
+    let validity = root.table("validity").map(Validity::read).unwrap_or_default();
+    let codelists = root.table("codelists").map(CodePolicy::read).unwrap_or_default();
     let rules = root.table("rules").map(rules).unwrap_or_default();
     let messages = root.take("message");
     root.finish();
 
     let mut header = HeaderPaths::default();
-    if let Some((dialect, line)) = dialect {
-        match dialects.get(&dialect) {
+    if let Some((dialect, line)) = &dialect {
+        match dialects.get(dialect) {
             Some(paths) => header = paths.clone(),
             None => {
                 let known = dialects.ids().join(", ");
-                file.fault(line, "dialect", format!("no dialect `{dialect}`; there are: {known}"));
+                file.fault(*line, "dialect", format!("no dialect `{dialect}`; there are: {known}"));
             }
         }
     }
@@ -130,6 +154,7 @@ fn parse(file: &TomlFile, folder: &str, dialects: &Dialects) -> Option<Standard>
     let namespace = recognise.required_text("namespace").map(|(text, _)| text);
     let family = recognise.text("family").map(|(text, _)| text);
     let accepts = recognise.take("accepts").and_then(Entry::texts).unwrap_or_default();
+    let version_path = version_path(&mut recognise);
     recognise.finish();
     let (xsd, catalog) = xml.map(|table| xml_entry(table, folder)).unwrap_or_default();
     let json = json.and_then(|table| json_entry(table, folder));
@@ -155,7 +180,11 @@ fn parse(file: &TomlFile, folder: &str, dialects: &Dialects) -> Option<Standard>
         location: file.location().to_owned(),
         family: family.unwrap_or_else(|| namespace.clone()),
         namespace,
+        version_path,
         accepts,
+        validity,
+        codelists,
+        dialect: dialect.map(|(dialect, _)| dialect).unwrap_or_default(),
         header,
         xsd,
         catalog,
@@ -193,8 +222,17 @@ fn json_entry(mut table: Table<'_>, folder: &str) -> Option<JsonEntry> {
     Some(JsonEntry { uri, family, entry: store::join(folder, &entry?.0) })
 }
 
-fn rules(mut table: Table<'_>) -> HashMap<String, Severity> {
-    let mut rules = HashMap::new();
+/// `recognise.version`: the root's attribute `version`, unless said otherwise.
+fn version_path(recognise: &mut Table<'_>) -> Path {
+    let own = recognise.take("version").and_then(|entry| {
+        let report = entry.reporter();
+        Path::parse(&entry.text()?).map_err(|message| report(&message)).ok()
+    });
+    own.unwrap_or_else(|| Path::attribute_of_root("version"))
+}
+
+fn rules(mut table: Table<'_>) -> BTreeMap<String, Severity> {
+    let mut rules = BTreeMap::new();
     for entry in table.take_all() {
         let (name, report) = (entry.name.clone(), entry.reporter());
         if !ADJUSTABLE.contains(&name.as_str()) && !name.starts_with("cvc-") {
@@ -204,10 +242,10 @@ fn rules(mut table: Table<'_>) -> HashMap<String, Severity> {
             Some("error") => {
                 rules.insert(name, Severity::Error);
             }
-            Some("warning") => {
+            Some("warn") => {
                 rules.insert(name, Severity::Warning);
             }
-            Some(_) => report("`error` or `warning` is expected"),
+            Some(_) => report("`error` or `warn` is expected"),
             None => {}
         }
     }
@@ -225,6 +263,7 @@ fn message(
     let domain = table.required_text("domain");
     let service = table.text("service");
     let type_code = table.text("type_code").map(|(code, _)| code);
+    let kind = table.take("kind").and_then(kind).unwrap_or_default();
     table.finish();
     let (domain, line) = domain?;
     let domain = Domain::new(&domain)
@@ -246,9 +285,22 @@ fn message(
     Some(MessageType {
         type_code: type_code.or_else(|| number_of(&name)),
         service: service.map(|(service, _)| service),
-        recognised: verdict::Recognised { procedure, domain, title: title?.0 },
+        recognised: verdict::Recognised { procedure, domain, title: title?.0, kind },
         name,
     })
+}
+
+fn kind(entry: Entry<'_>) -> Option<MessageKind> {
+    let report = entry.reporter();
+    let text = entry.text()?;
+    let kind = MessageKind::ALL.into_iter().find(|kind| kind.as_str() == text);
+    if kind.is_none() {
+        report(&format!(
+            "one of {} is expected",
+            MessageKind::ALL.map(MessageKind::as_str).join(", ")
+        ));
+    }
+    kind
 }
 
 /// The number at the end of a root element's name, as in `administration.quittung.0020`.

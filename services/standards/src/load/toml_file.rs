@@ -148,6 +148,11 @@ impl<'f> Table<'f> {
         self.take(name)?.table()
     }
 
+    /// Notes a fault with its key `name`.
+    pub(crate) fn fault(&self, name: &str, message: impl Into<String>) {
+        self.file.fault(self.line, &dotted(&self.prefix, name), message);
+    }
+
     /// Ends the table: what nobody took is unknown.
     pub(crate) fn finish(self) {
         for entry in self.entries {
@@ -189,6 +194,17 @@ impl<'f> Entry<'f> {
         }
     }
 
+    /// Its whole number.
+    pub(crate) fn integer(self) -> Option<i64> {
+        match &self.value {
+            DeValue::Integer(number) if number.radix() == 10 => number.as_str().parse().ok(),
+            _ => {
+                self.fault("a whole number is expected");
+                None
+            }
+        }
+    }
+
     /// Its texts: one, or an array of them.
     pub(crate) fn texts(self) -> Option<Vec<String>> {
         if self.is_text() {
@@ -206,6 +222,19 @@ impl<'f> Entry<'f> {
             }
         }
         Some(texts)
+    }
+
+    /// Its items, from an array, as entries under its own key.
+    pub(crate) fn items(self) -> Vec<Entry<'f>> {
+        let Entry { file, key, name, line, value: DeValue::Array(array) } = self else {
+            self.fault("an array is expected");
+            return Vec::new();
+        };
+        let item = |value: Spanned<DeValue<'f>>| {
+            let (key, name) = (key.clone(), name.clone());
+            Entry { file, key, name, line, value: value.into_inner() }
+        };
+        array.into_iter().map(item).collect()
     }
 
     /// Its table.

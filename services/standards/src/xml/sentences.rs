@@ -215,7 +215,8 @@ fn shown<'t>(finding: &Finding, tree: &'t Tree) -> Option<&'t str> {
     is_code_like(value).then_some(value)
 }
 
-fn is_code_like(value: &str) -> bool {
+/// Whether `value` can be shown: a code, and no name or date.
+pub(crate) fn is_code_like(value: &str) -> bool {
     let is_short = (1..=8).contains(&value.len());
     let has_form = value.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b));
     is_short && has_form && (value.len() <= 3 || value.bytes().any(|b| b.is_ascii_digit()))

@@ -1,0 +1,108 @@
+//! Codes: what a document names must be in the list and version it names (XÖV type `Code`).
+
+use crate::{
+    codelist::{CodeList, CodeLists, Named},
+    codes,
+    load::standard::Standard,
+    report::{Entry, Report},
+    tree::{Node, Tree},
+    xml::sentences::is_code_like,
+};
+
+/// Codes that are told at most where one is unknown.
+const CODES_MAX: usize = 12;
+
+/// Checks every element that names a list.
+pub(super) fn check(
+    standard: &Standard,
+    tree: &Tree,
+    codelists: &CodeLists,
+    place: &dyn Fn(Node) -> (String, usize),
+    report: &mut Report<'_>,
+) {
+    for node in (0..).map_while(|index| tree.node(index)) {
+        let (Some(uri), Some(version)) =
+            (tree.attribute(node, "listURI"), tree.attribute(node, "listVersionID"))
+        else {
+            continue;
+        };
+        let at = tree.child(node, "code").unwrap_or(node);
+        let code = tree.text(at).trim();
+        if code.is_empty() {
+            continue;
+        }
+        let (uri, version) = (uri.trim(), version.trim());
+        if uri.is_empty() || version.is_empty() {
+            let (path, at) = place(node);
+            report.push(unnamed().at(path, at));
+            continue;
+        }
+        match codelists.find(uri, version) {
+            Named::Known(list) if list.contains(code) => {}
+            Named::Known(list) => {
+                let (path, at) = place(at);
+                report.push(unknown(&list, code).at(path, at));
+            }
+            Named::OtherVersions(versions) => {
+                let Some(severity) = standard.codelists.of(uri).severity() else { continue };
+                let (path, at) = place(node);
+                let entry = other_version(uri, version, &versions);
+                report.push(Entry { severity, ..entry }.at(path, at));
+            }
+            Named::Unknown => {}
+        }
+    }
+}
+
+fn unknown(list: &CodeList, code: &str) -> Entry<'static> {
+    let CodeList { title, version, .. } = list;
+    let said = if is_code_like(code) { code } else { "…" };
+    let (german, english) = if list.len() <= CODES_MAX {
+        let codes: Vec<&str> = list.iter().map(|(code, _)| code).collect();
+        let codes = codes.join(", ");
+        (format!("; enthalten sind {codes}"), format!("; it has {codes}"))
+    } else {
+        (String::new(), String::new())
+    };
+    Entry::error(
+        codes::CODE_UNKNOWN,
+        format!(
+            "Der Code „{said}“ steht nicht in Version {version} der Codeliste „{title}“{german}."
+        ),
+        format!(
+            "The code `{said}` is not in version {version} of the code list `{title}`{english}."
+        ),
+    )
+    .xoev("S011")
+}
+
+fn other_version(uri: &str, version: &str, versions: &[String]) -> Entry<'static> {
+    let said = if is_version(version) { version } else { "…" };
+    let there = versions.join(", ");
+    Entry::warning(
+        codes::CODE_LIST_VERSION,
+        format!(
+            "Version {said} der Codeliste {uri} ist nicht eingerichtet, der Code wurde nicht geprüft; \
+             eingerichtet ist: {there}."
+        ),
+        format!(
+            "Version {said} of the code list {uri} is not installed, the code was not checked; \
+             installed is: {there}."
+        ),
+    )
+    .xoev("S010")
+}
+
+/// Versions are numbers or days.
+fn is_version(text: &str) -> bool {
+    text.len() <= 12 && text.bytes().all(|b| b.is_ascii_digit() || b".-_".contains(&b))
+}
+
+fn unnamed() -> Entry<'static> {
+    Entry::warning(
+        codes::CODE_LIST_UNNAMED,
+        "Der Code nennt keine Codeliste oder keine Version; er wurde nicht geprüft.",
+        "The code names no list or no version of it; it was not checked.",
+    )
+    .xoev("S010")
+}
