@@ -51,6 +51,7 @@ pub(crate) fn message(document: &str) -> Envelope {
             refers_to: None,
             sender,
             authority: Authority::new("svb:14730000").unwrap(),
+            further_authorities: Vec::new(),
             domain: Domain::new("kfz").unwrap(),
             service: Some("99036008058000".to_owned()),
             procedure: ProcedureName {

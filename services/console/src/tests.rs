@@ -118,6 +118,7 @@ fn head(own_id: &str) -> ApplicationHead {
         refers_to: None,
         sender,
         authority: Authority::new("svb:14730000").unwrap(),
+        further_authorities: Vec::new(),
         domain: Domain::new("kfz").unwrap(),
         service: None,
         procedure: ProcedureName {

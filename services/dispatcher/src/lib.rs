@@ -106,7 +106,7 @@ impl Interest {
     pub fn matches(&self, head: &ApplicationHead) -> bool {
         self.test == head.is_test
             && self.domain.as_ref().is_none_or(|domain| *domain == head.domain)
-            && head.authority.as_str().starts_with(&self.authority_prefix)
+            && head.authorities().any(|of| of.as_str().starts_with(&self.authority_prefix))
             && (self.message_types.is_empty()
                 || self.message_types.contains(&head.procedure.message_type))
     }

@@ -2,6 +2,7 @@
 
 mod claims;
 mod commands;
+mod interest;
 mod rules;
 mod simulation;
 mod world;

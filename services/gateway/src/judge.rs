@@ -56,6 +56,8 @@ pub(crate) struct Draft {
     /// Without its trace.
     pub(crate) head: ApplicationHead,
     pub(crate) channel: ChannelName,
+    /// Of those who get it besides, where that is another one; none twice.
+    pub(crate) further_channels: Vec<ChannelName>,
     pub(crate) document: Bytes,
     pub(crate) message: standards::Message,
     pub(crate) attachments: Vec<Attachment>,
@@ -141,7 +143,16 @@ impl Judge {
             };
 
         let is_test = verdict.header.is_test;
+        let further_authorities = further(&verdict.header, &authority);
         let channel = self.channel(&recognised, &authority, is_test)?;
+        let mut further_channels = Vec::new();
+        for authority in &further_authorities {
+            let further = self.channel(&recognised, authority, is_test)?;
+            // Authorities that share a channel share the record.
+            if further != channel && !further_channels.contains(&further) {
+                further_channels.push(further);
+            }
+        }
         let case_reference = header.case_reference;
         let head = ApplicationHead {
             message_id,
@@ -151,6 +162,7 @@ impl Judge {
             refers_to: verdict.header.refers_to,
             sender: sender.clone(),
             authority,
+            further_authorities,
             domain: recognised.domain,
             service: header.service,
             procedure: recognised.procedure,
@@ -161,7 +173,7 @@ impl Judge {
         };
         let warnings = std::mem::take(&mut judgement.violations);
         let document = request.document;
-        Ok(Draft { head, channel, document, message, attachments, warnings })
+        Ok(Draft { head, channel, further_channels, document, message, attachments, warnings })
     }
 
     fn channel(
@@ -208,4 +220,15 @@ impl Judge {
             Err(_) => Err(Refusal::check_timeout()),
         }
     }
+}
+
+/// Who gets it besides `authority`, each once.
+fn further(header: &standards::Header, authority: &Authority) -> Vec<Authority> {
+    let mut further: Vec<Authority> = Vec::new();
+    for other in header.further_authorities.iter().filter_map(|text| Authority::new(text).ok()) {
+        if other != *authority && !further.contains(&other) {
+            further.push(other);
+        }
+    }
+    further
 }

@@ -105,16 +105,20 @@ impl Publisher {
     /// claims marked used that no record refers to: they end with their retention.
     async fn append_now(&self, jobs: Vec<Job>) -> Vec<Outcome> {
         let (mut records, mut receipts, mut failed) = (Vec::new(), Vec::new(), None);
+        // Of each message, where its first record is: that one's position is its receipt's.
+        let mut firsts = Vec::new();
         let system = self.channel.system();
         let send = |Job { draft, trace, .. }: &Job| {
             traced::sending(system, &draft.head, &draft.channel, trace.as_ref())
         };
         let mut spans: Vec<Span> = jobs.iter().map(send).collect();
         for (job, span) in jobs.iter().zip(&mut spans) {
-            match self.record(&job.draft, traced::carried(span, job.trace.as_ref())).await {
-                Ok(record) => {
-                    span.describe(|span| span.count(attr::BODY_BYTES, record.value.len() as u64));
-                    records.push(record);
+            match self.records(&job.draft, traced::carried(span, job.trace.as_ref())).await {
+                Ok(of_message) => {
+                    let bytes = of_message.first().map_or(0, |record| record.value.len());
+                    span.describe(|span| span.count(attr::BODY_BYTES, bytes as u64));
+                    firsts.push(records.len());
+                    records.extend(of_message);
                 }
                 Err(failure) => {
                     // What comes after it in its stream must not overtake it.
@@ -128,7 +132,9 @@ impl Publisher {
             false => self.append_records(records).await,
         };
         match appended {
-            Ok(positions) => receipts.extend(positions.into_iter().map(Ok)),
+            Ok(positions) => {
+                receipts.extend(firsts.iter().filter_map(|at| positions.get(*at).cloned().map(Ok)));
+            }
             Err(failure) => failed = Some(failure),
         }
         if let Some(failure) = &failed {
@@ -172,8 +178,9 @@ impl Publisher {
         }
     }
 
-    /// Marks attachments used, keeps large bodies as claims, and encodes.
-    async fn record(&self, draft: &Draft, trace: Option<TraceParent>) -> Result<Record> {
+    /// Marks attachments used, keeps large bodies as claims, and encodes: one record for each channel,
+    /// the responsible authority's first.
+    async fn records(&self, draft: &Draft, trace: Option<TraceParent>) -> Result<Vec<Record>> {
         let sender = &draft.head.sender;
         for attachment in &draft.attachments {
             self.claims.mark_used(attachment.claim, self.clock.now()).await?;
@@ -193,7 +200,11 @@ impl Publisher {
             attachments: draft.attachments.clone(),
             warnings: warnings(draft),
         };
-        Ok(codec::encode_application(draft.channel.clone(), &envelope, &self.source))
+        let channels = std::iter::once(&draft.channel).chain(&draft.further_channels);
+        let encode = |channel: &ChannelName| {
+            codec::encode_application(channel.clone(), &envelope, &self.source)
+        };
+        Ok(channels.map(encode).collect())
     }
 
     async fn payload(&self, sender: &SenderName, bytes: &Bytes) -> Result<Payload> {

@@ -37,6 +37,8 @@ pub struct ApplicationHead {
     pub sender: SenderName,
     /// Who is responsible.
     pub authority: Authority,
+    /// Who gets the same message besides, in the document's order; none of them twice.
+    pub further_authorities: Vec<Authority>,
     /// Which family of procedures.
     pub domain: Domain,
     /// LeiKa key (`99` + 12 digits), if the document or the request named one.
@@ -51,6 +53,13 @@ pub struct ApplicationHead {
     pub received_at: Timestamp,
     /// To continue the trace.
     pub trace: Option<TraceParent>,
+}
+
+impl ApplicationHead {
+    /// Whom it is for: who is responsible, and who gets it besides.
+    pub fn authorities(&self) -> impl Iterator<Item = &Authority> {
+        std::iter::once(&self.authority).chain(&self.further_authorities)
+    }
 }
 
 /// One accepted application with its bodies.

@@ -23,6 +23,12 @@ pub(crate) fn read(standard: &Standard, message: &MessageType, tree: &Tree) -> H
         case_reference: value(HeaderField::CaseReference),
         refers_to: value(HeaderField::RefersTo),
         authority: authority(HeaderField::Reader),
+        further_authorities: standard
+            .header
+            .values(HeaderField::FurtherReaders, tree)
+            .filter(|text| Authority::new(*text).is_ok())
+            .map(str::to_owned)
+            .collect(),
         author: authority(HeaderField::Author),
         service: value(HeaderField::Service).or_else(|| message.service.clone()),
         is_test: standard.header.is_present(HeaderField::Test, tree),
@@ -57,6 +63,17 @@ pub(crate) fn canonical(
         reader: Some(party(HeaderField::Reader, HeaderField::ReaderName)),
         is_test: header.is_test,
         product: product.trim().to_owned(),
-        further_readers: Vec::new(),
+        further_readers: further_readers(standard, tree),
     }
+}
+
+/// Identifiers and names of those who get it besides; a standard gives both or neither.
+fn further_readers(standard: &Standard, tree: &Tree) -> Vec<canonical::Authority> {
+    let mut names = standard.header.values(HeaderField::FurtherReaderNames, tree);
+    let identifiers = standard.header.values(HeaderField::FurtherReaders, tree);
+    let authority = |identifier: &str| canonical::Authority {
+        identifier: identifier.to_owned(),
+        name: names.next().unwrap_or_default().to_owned(),
+    };
+    identifiers.map(authority).collect()
 }

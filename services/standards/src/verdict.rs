@@ -117,6 +117,8 @@ pub struct Header {
     pub refers_to: Option<String>,
     /// The reader, `prefix:key`.
     pub authority: Option<String>,
+    /// Who gets it besides, in the document's order; those that are not `prefix:key` left out.
+    pub further_authorities: Vec<String>,
     /// Who wrote it, `prefix:key`.
     pub author: Option<String>,
     /// LeiKa key.

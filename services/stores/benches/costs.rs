@@ -211,6 +211,7 @@ fn head(row: i64) -> ApplicationHead {
         refers_to: None,
         sender: SenderName::new("landesportal").expect("a name"),
         authority: Authority::new("svb:14730000").expect("an authority"),
+        further_authorities: Vec::new(),
         domain: Domain::new("kfz").expect("a domain"),
         service: None,
         procedure: ProcedureName {

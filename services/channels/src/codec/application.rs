@@ -1,6 +1,8 @@
 //! Applications: the envelope as a record.
 
-use messaging::{ApplicationHead, Attachment, ChannelName, Envelope, ProcedureName, Record};
+use messaging::{
+    ApplicationHead, Attachment, Authority, ChannelName, Envelope, ProcedureName, Record,
+};
 use prost::Message as _;
 use uuid::Uuid;
 use wire::record as proto;
@@ -76,6 +78,7 @@ fn head(application: &proto::Application, record: &Record) -> Result<Application
         refers_to: fields::some_text(application.refers_to.clone()),
         sender: fields::parse(&application.sender, "not a sender's name")?,
         authority: fields::parse(&application.authority, "not an authority")?,
+        further_authorities: further_authorities(application)?,
         domain: fields::parse(&application.domain, "not a domain")?,
         service: fields::some_text(application.service.clone()),
         procedure: ProcedureName {
@@ -96,6 +99,11 @@ fn head(application: &proto::Application, record: &Record) -> Result<Application
         return Err(Undecodable::because("the headers name another message than the value"));
     }
     Ok(head)
+}
+
+fn further_authorities(application: &proto::Application) -> Result<Vec<Authority>> {
+    let authorities = application.further_authorities.iter();
+    authorities.map(|authority| fields::parse(authority, "not an authority")).collect()
 }
 
 fn attachment(attachment: proto::Attachment) -> Result<Attachment> {
@@ -120,6 +128,7 @@ fn to_proto(envelope: &Envelope) -> proto::Application {
         refers_to: fields::text_of(head.refers_to.as_ref()),
         sender: head.sender.to_string(),
         authority: head.authority.to_string(),
+        further_authorities: head.further_authorities.iter().map(ToString::to_string).collect(),
         domain: head.domain.to_string(),
         service: fields::text_of(head.service.as_ref()),
         standard: head.procedure.standard.clone(),

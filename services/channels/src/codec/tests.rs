@@ -99,6 +99,9 @@ impl Chance {
                 refers_to: self.some(Self::text),
                 sender: SenderName::new("landesportal").unwrap(),
                 authority: Authority::new("svb:14730000").unwrap(),
+                further_authorities: (0..self.below(3))
+                    .map(|number| Authority::new(format!("svb:1462600{number}")).unwrap())
+                    .collect(),
                 domain: Domain::new("kfz").unwrap(),
                 service: self.some(|_| "99036008001000".to_owned()),
                 procedure: ProcedureName {

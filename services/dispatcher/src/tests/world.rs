@@ -354,6 +354,7 @@ pub(super) fn record_for(authority: &str, own_id: &str, case: &str, document: &s
         refers_to: None,
         sender,
         authority: Authority::new(authority).unwrap(),
+        further_authorities: Vec::new(),
         domain: Domain::new("kfz").unwrap(),
         service: None,
         procedure: ProcedureName {

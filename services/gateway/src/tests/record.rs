@@ -43,6 +43,7 @@ fn the_largest_record_is_within_what_an_untouched_kafka_broker_takes() {
         refers_to: text(),
         sender: SenderName::new("s".repeat(60)).unwrap(),
         authority: Authority::new(format!("svb:{}", "1".repeat(60))).unwrap(),
+        further_authorities: Vec::new(),
         domain: Domain::new("kfz").unwrap(),
         service: text(),
         procedure: ProcedureName {

@@ -41,6 +41,31 @@ async fn a_receipt_says_where_the_message_lies_and_there_it_lies() {
     world.stop().await;
 }
 
+/// A Recipient List (Enterprise Integration Patterns) that the document itself carries.
+#[tokio::test]
+async fn a_message_for_several_authorities_lies_in_the_channel_of_each_under_one_receipt() {
+    let world = World::start().await;
+    let further = "<auch>svb:15085000</auch><auch>svb:14730100</auch><auch>svb:15085000</auch>";
+    let answer = world.client().await.submit(letter("a-1", further)).await.unwrap().into_inner();
+    let receipt = answer.receipt.unwrap();
+    assert_eq!(receipt.position.unwrap().channel, NORDSACHSEN, "the responsible authority's");
+    assert_eq!(receipt.authority, "svb:14730000");
+    let mut heads = Vec::new();
+    for channel in [NORDSACHSEN, "application.post.harz"] {
+        let [envelope] = &world.envelopes(channel).await[..] else { panic!("one in {channel}") };
+        heads.push(envelope.head.clone());
+    }
+    assert_eq!(heads[0], heads[1], "the same message");
+    let all: Vec<&str> = heads[0].authorities().map(|authority| authority.as_str()).collect();
+    assert_eq!(all, ["svb:14730000", "svb:15085000", "svb:14730100"], "each once");
+
+    let nobody = letter("a-2", "<auch>svb:99999000</auch>");
+    let status = world.client().await.submit(nobody).await.unwrap_err();
+    assert_eq!(code(&status), codes::NO_ROUTE);
+    assert_eq!(world.records(NORDSACHSEN).await.len(), 1, "it goes to all of them or to nobody");
+    world.stop().await;
+}
+
 #[tokio::test]
 async fn a_repetition_gets_the_same_receipt_and_other_bytes_are_refused() {
     let world = World::start().await;

@@ -103,6 +103,7 @@ impl World {
             routes: vec![
                 route("svb:14730", false, "application.post.nordsachsen"),
                 route("svb:14626", true, "application.post.test"),
+                route("svb:15085", false, "application.post.harz"),
             ],
             limits: Limits::default(),
             senders: Senders::LocalOnly,

@@ -279,6 +279,7 @@ async fn sample<R: Receiver>(receiver: &R, own_id: &str) -> (Envelope, Attempt) 
         refers_to: None,
         sender,
         authority: Authority::new("svb:14730000").expect("a valid authority"),
+        further_authorities: Vec::new(),
         domain: Domain::new("kfz").expect("a valid domain"),
         service: None,
         procedure: ProcedureName {

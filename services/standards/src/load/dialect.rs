@@ -24,6 +24,8 @@ pub(crate) enum HeaderField {
     AuthorName,
     Reader,
     ReaderName,
+    FurtherReaders,
+    FurtherReaderNames,
     Service,
     Product,
     ProductVersion,
@@ -31,7 +33,7 @@ pub(crate) enum HeaderField {
 }
 
 impl HeaderField {
-    pub(crate) const ALL: [(Self, &'static str); 13] = [
+    pub(crate) const ALL: [(Self, &'static str); 15] = [
         (Self::OwnId, "own_id"),
         (Self::CaseReference, "case_reference"),
         (Self::RefersTo, "refers_to"),
@@ -41,6 +43,8 @@ impl HeaderField {
         (Self::AuthorName, "author_name"),
         (Self::Reader, "reader"),
         (Self::ReaderName, "reader_name"),
+        (Self::FurtherReaders, "further_readers"),
+        (Self::FurtherReaderNames, "further_reader_names"),
         (Self::Service, "service"),
         (Self::Product, "product"),
         (Self::ProductVersion, "product_version"),
@@ -94,6 +98,18 @@ impl HeaderPaths {
     /// What the header says, trimmed.
     pub(crate) fn value<'t>(&self, field: HeaderField, tree: &'t Tree) -> Option<Cow<'t, str>> {
         self.source(field)?.value(tree, tree.root()?)
+    }
+
+    /// Everything the header says of a field that may come several times, in its order.
+    pub(crate) fn values<'t>(
+        &'t self,
+        field: HeaderField,
+        tree: &'t Tree,
+    ) -> impl Iterator<Item = &'t str> {
+        let paths = self.source(field).into_iter().flat_map(HeaderSource::paths);
+        let root = tree.root();
+        let nodes = paths.flat_map(move |path| root.map_or_else(Vec::new, |r| path.nodes(tree, r)));
+        nodes.map(|node| tree.text(node).trim()).filter(|value| !value.is_empty())
     }
 
     /// The node that says it, or the first part of it.

@@ -49,6 +49,7 @@ fn head(of: &str, own_id: &str, reference: Option<&str>) -> ApplicationHead {
         refers_to: None,
         sender,
         authority: Authority::new("svb:14730000").unwrap(),
+        further_authorities: Vec::new(),
         domain: Domain::new("kfz").unwrap(),
         service: None,
         procedure: ProcedureName {
