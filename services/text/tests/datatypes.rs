@@ -14,7 +14,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{Texts, Types, published};
-use text::{Datatype, is_normal};
+use text::{Datatype, is_normal, search_form};
 
 /// Half of them valid, half of them changed.
 const TEXTS: usize = 20_000;
@@ -65,6 +65,17 @@ fn every_text_of_a_datatype_is_in_nfc_and_its_faults_are_where_they_are_said_to_
                 assert_eq!(before.chars().count(), fault.at.characters);
                 assert!(after.chars().zip(fault.sequence.characters()).all(|(a, b)| a == b));
             }
+        });
+    }
+}
+
+#[test]
+fn every_text_of_a_normative_datatype_has_an_ascii_search_form_that_is_its_own() {
+    for datatype in [Datatype::A, Datatype::B, Datatype::C] {
+        with_texts(datatype, TEXTS, |text| {
+            let form = search_form(text);
+            assert!(form.is_ascii() || !datatype.allows(text), "{}", shown(text));
+            assert_eq!(search_form(&form), form, "{}", shown(text));
         });
     }
 }

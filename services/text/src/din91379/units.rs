@@ -167,7 +167,7 @@ pub fn prefix(text: &str, limit: Limit) -> &str {
 
 /// The deprecated letters and sequences of `text`: valid, reported, never replaced.
 pub fn deprecated(text: &str) -> impl Iterator<Item = Unit<'_>> {
-    units(text).filter(|unit| unit.entry.is_some_and(Entry::is_deprecated))
+    units(text).filter(|unit| unit.entry.is_some_and(|entry| entry.is_deprecated))
 }
 
 #[cfg(test)]
