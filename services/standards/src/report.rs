@@ -110,6 +110,11 @@ impl<'s> Report<'s> {
         self.total += more;
     }
 
+    /// Whether something is told of the place at byte `at` already.
+    pub(crate) fn is_told_at(&self, at: usize) -> bool {
+        self.violations.iter().any(|(of, _)| *of == Some(at))
+    }
+
     /// Whether anything in it refuses the document.
     pub(crate) fn is_refusal(&self) -> bool {
         self.violations.iter().any(|(_, violation)| violation.severity == Severity::Error)

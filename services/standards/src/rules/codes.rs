@@ -31,26 +31,34 @@ pub(super) fn check(
         if code.is_empty() {
             continue;
         }
-        let (uri, version) = (uri.trim(), version.trim());
-        if uri.is_empty() || version.is_empty() {
-            let (path, at) = place(node);
-            report.push(unnamed().at(path, at));
-            continue;
+        let found = judge(standard, codelists, (uri.trim(), version.trim()), code);
+        let Some((entry, is_of_code)) = found else { continue };
+        let (path, at) = place(if is_of_code { at } else { node });
+        // Where the schema fixes list or codes, it has said so.
+        if !report.is_told_at(at) {
+            report.push(entry.at(path, at));
         }
-        match codelists.find(uri, version) {
-            Named::Known(list) if list.contains(code) => {}
-            Named::Known(list) => {
-                let (path, at) = place(at);
-                report.push(unknown(&list, code).at(path, at));
-            }
-            Named::OtherVersions(versions) => {
-                let Some(severity) = standard.codelists.of(uri).severity() else { continue };
-                let (path, at) = place(node);
-                let entry = other_version(uri, version, &versions);
-                report.push(Entry { severity, ..entry }.at(path, at));
-            }
-            Named::Unknown => {}
+    }
+}
+
+/// What is wrong, and whether the code itself is.
+fn judge(
+    standard: &Standard,
+    codelists: &CodeLists,
+    (uri, version): (&str, &str),
+    code: &str,
+) -> Option<(Entry<'static>, bool)> {
+    if uri.is_empty() || version.is_empty() {
+        return Some((unnamed(), false));
+    }
+    match codelists.find(uri, version) {
+        Named::Known(list) if list.contains(code) => None,
+        Named::Known(list) => Some((unknown(&list, code), true)),
+        Named::OtherVersions(versions) => {
+            let severity = standard.codelists.of(uri).severity()?;
+            Some((Entry { severity, ..other_version(uri, version, &versions) }, false))
         }
+        Named::Unknown => None,
     }
 }
 
