@@ -62,6 +62,12 @@ impl CodeList {
         self.rows.len()
     }
 
+    /// Bytes that its rows take in memory.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.text.len() + self.rows.len() * size_of::<Row>()
+    }
+
     /// Whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -100,5 +106,31 @@ impl CodeList {
 
     fn slice(&self, from: u32, to: u32) -> &str {
         self.text.get(from as usize..to as usize).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codelist::Head;
+
+    #[test]
+    fn twenty_versions_of_the_longest_list_take_less_than_100_mib() {
+        // As the list of municipalities: 11,227 keys of 12 digits, names of up to 60 bytes.
+        let row = |n: u32| (format!("{n:012}"), "Musterstadt / Přikład, Kreisstadt ".repeat(2));
+        let rows: Vec<_> = (0..11_227).map(row).collect();
+        let list = CodeList::new(Head::default(), &rows);
+        assert_eq!(list.len(), 11_227);
+        assert!(20 * list.size() < 100 << 20, "{} bytes each", list.size());
+    }
+
+    #[test]
+    fn codes_are_found_by_what_they_begin_with() {
+        let rows = ["1", "12", "123", "13", "2"].map(|code| (code.to_owned(), String::new()));
+        let list = CodeList::new(Head::default(), &rows);
+        let found = |prefix| list.beginning_with(prefix).collect::<Vec<_>>();
+        assert_eq!(found("12"), ["12", "123"]);
+        assert_eq!(found("3"), Vec::<&str>::new());
+        assert_eq!(found("").len(), 5);
     }
 }
