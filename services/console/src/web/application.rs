@@ -126,11 +126,14 @@ fn delivery(row: &stores::journal::Delivery) -> DeliveryRow {
 }
 
 fn entry(row: &Entry) -> TimelineRow {
+    let (code, cause) =
+        (row.code.clone().unwrap_or_default(), row.cause.clone().unwrap_or_default());
     TimelineRow {
         at: words::time(row.at),
         sentence: sentences::of(row).0,
-        code: row.code.clone().unwrap_or_default(),
-        cause: row.cause.clone().unwrap_or_default(),
+        // A cause mostly begins with its code.
+        code: if cause.starts_with(&code) { String::new() } else { code },
+        cause,
         place: row.place.clone().unwrap_or_default(),
     }
 }
