@@ -1,5 +1,6 @@
 //! Reads standards from their folders; every fault is found here, at start, with file and line.
 
+mod alternation;
 pub(crate) mod dialect;
 pub(crate) mod mapping;
 pub(crate) mod path;

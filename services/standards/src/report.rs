@@ -105,6 +105,11 @@ impl<'s> Report<'s> {
         self.violations.push((entry.at, violation));
     }
 
+    /// Whether what is added now is only counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.violations.len() >= self.most
+    }
+
     /// Counts `more` that are not kept; they are errors.
     pub(crate) fn count(&mut self, more: usize) {
         self.total += more;

@@ -1,10 +1,27 @@
 //! A document as a tree of names and texts with positions: small, flat, the same for XML and JSON.
 
-use std::{collections::HashMap, fmt::Write as _, ops::Range};
+mod locate;
 
-/// One element, or one value of a JSON document.
+use std::{cell::OnceCell, collections::HashMap, fmt::Write as _, num::NonZeroU32, ops::Range};
+
+pub(crate) use locate::{Step, locate};
+
+/// Children of one node that are numbered by looking at each other; more of them by a table.
+const LOOKED_AT_MAX: usize = 16;
+
+/// One element, or one value of a JSON document: its number in the document's order, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Node(u32);
+pub(crate) struct Node(NonZeroU32);
+
+impl Node {
+    fn of(index: usize) -> Self {
+        Self(NonZeroU32::MIN.saturating_add(cut(index)))
+    }
+
+    fn index(self) -> usize {
+        self.0.get() as usize - 1
+    }
+}
 
 /// The whole document.
 #[derive(Default)]
@@ -16,8 +33,11 @@ pub(crate) struct Tree {
     text: String,
     scratch: String,
     is_json: bool,
+    /// For each node its number among its siblings of the same name; 0 where there is no other.
+    numbers: OnceCell<Vec<u32>>,
 }
 
+/// Large documents have millions of them, so each counts.
 struct Element {
     name: u32,
     parent: Option<Node>,
@@ -27,7 +47,8 @@ struct Element {
     /// Where it begins in the document, in bytes.
     offset: u32,
     text: Range<u32>,
-    attributes: Range<u32>,
+    /// Where its attributes begin; those of the next node end them.
+    attributes: u32,
 }
 
 struct Attribute {
@@ -56,7 +77,7 @@ impl Tree {
 
     /// The root, once there is one.
     pub(crate) fn root(&self) -> Option<Node> {
-        (!self.nodes.is_empty()).then_some(Node(0))
+        (!self.nodes.is_empty()).then_some(Node::of(0))
     }
 
     /// How many nodes there are.
@@ -66,7 +87,7 @@ impl Tree {
 
     /// The node that was added as number `index`.
     pub(crate) fn node(&self, index: u32) -> Option<Node> {
-        self.nodes.get(index as usize).map(|_| Node(index))
+        self.nodes.get(index as usize).map(|_| Node::of(index as usize))
     }
 
     /// Adds a node below `parent`, which must be the root's first or a node of this tree.
@@ -78,7 +99,7 @@ impl Tree {
         namespace: &str,
         offset: usize,
     ) -> Node {
-        let node = Node(cut(self.nodes.len()));
+        let node = Node::of(self.nodes.len());
         let name = self.name(prefix, local, namespace);
         if let Some(parent) = parent {
             self.adopt(parent, node);
@@ -92,7 +113,7 @@ impl Tree {
             last: None,
             offset: cut(offset),
             text: text..text,
-            attributes: attributes..attributes,
+            attributes,
         });
         node
     }
@@ -119,11 +140,8 @@ impl Tree {
         self.text.push_str(value);
         let value = start..cut(self.text.len());
         self.attributes.push(Attribute { name, value });
-        let end = cut(self.attributes.len());
         let text = cut(self.text.len());
-        let element = self.element_mut(node);
-        element.attributes.end = end;
-        element.text = text..text;
+        self.element_mut(node).text = text..text;
     }
 
     /// Adds text to `node`; ignored where it has children.
@@ -192,9 +210,10 @@ impl Tree {
 
     /// Local names and values of its attributes, namespace declarations not among them.
     pub(crate) fn attributes(&self, node: Node) -> impl Iterator<Item = (&str, &str)> {
-        let range = &self.element(node).attributes;
-        let attributes = self.attributes.get(range.start as usize..range.end as usize);
-        let attributes = attributes.unwrap_or_default().iter();
+        let begin = self.element(node).attributes as usize;
+        let next = self.nodes.get(node.index() + 1);
+        let end = next.map_or(self.attributes.len(), |next| next.attributes as usize);
+        let attributes = self.attributes.get(begin..end).unwrap_or_default().iter();
         attributes.map(|attribute| (self.local(attribute.name), self.slice(&attribute.value)))
     }
 
@@ -245,14 +264,50 @@ impl Tree {
     }
 
     fn push_number(&self, node: Node, path: &mut String) {
-        let Some(parent) = self.parent(node) else { return };
-        let name = self.element(node).name;
-        let same = |sibling: &Node| self.element(*sibling).name == name;
-        let before = self.children(parent).take_while(|s| *s != node).filter(same).count();
-        let is_alone = before == 0 && self.children(parent).filter(same).nth(1).is_none();
-        if !is_alone {
-            write!(path, "[{}]", before + 1).expect("a text takes everything");
+        let numbers = self.numbers.get_or_init(|| self.numbered());
+        let number = numbers.get(node.index()).copied().unwrap_or_default();
+        if number > 0 {
+            write!(path, "[{number}]").expect("a text takes everything");
         }
+    }
+
+    /// Numbers siblings of one name, in time that grows with their count and not with its square.
+    fn numbered(&self) -> Vec<u32> {
+        let mut numbers = vec![0; self.nodes.len()];
+        let mut set = |node: Node, number: u32| {
+            if let Some(slot) = numbers.get_mut(node.index()) {
+                *slot = number;
+            }
+        };
+        let (mut family, mut last) = (Vec::new(), HashMap::new());
+        for parent in (0..self.nodes.len()).map(Node::of) {
+            family.clear();
+            family.extend(self.children(parent).map(|child| (child, self.element(child).name)));
+            last.clear();
+            for (at, (child, name)) in family.iter().enumerate() {
+                let before: Option<(Node, u32)> = if family.len() > LOOKED_AT_MAX {
+                    last.get(name).copied()
+                } else {
+                    let same = |(_, other): &&(Node, u32)| other == name;
+                    let before = family.get(..at).unwrap_or_default();
+                    let first = before.iter().find(same).map(|(first, _)| *first);
+                    first.zip(u32::try_from(before.iter().filter(same).count()).ok())
+                };
+                let number = match before {
+                    None => 0,
+                    Some((first, count)) => {
+                        set(first, 1);
+                        set(*child, count + 1);
+                        count
+                    }
+                };
+                if family.len() > LOOKED_AT_MAX {
+                    let first = before.map_or(*child, |(first, _)| first);
+                    last.insert(*name, (first, number + 1));
+                }
+            }
+        }
+        numbers
     }
 
     fn name(&mut self, prefix: &str, local: &str, namespace: &str) -> u32 {
@@ -289,11 +344,11 @@ impl Tree {
     }
 
     fn element(&self, node: Node) -> &Element {
-        self.nodes.get(node.0 as usize).expect("a node is of its tree")
+        self.nodes.get(node.index()).expect("a node is of its tree")
     }
 
     fn element_mut(&mut self, node: Node) -> &mut Element {
-        self.nodes.get_mut(node.0 as usize).expect("a node is of its tree")
+        self.nodes.get_mut(node.index()).expect("a node is of its tree")
     }
 }
 
@@ -320,5 +375,26 @@ mod tests {
         assert_eq!(tree.field_name(first), "anlage[1]");
         assert_eq!((tree.text(first), tree.attribute(first, "id")), ("eins", Some("1")));
         assert_eq!(tree.text(second), "");
+    }
+
+    #[test]
+    fn few_and_many_siblings_are_numbered_alike() {
+        for count in [2, 3, LOOKED_AT_MAX, LOOKED_AT_MAX + 1, 100] {
+            let mut tree = Tree::default();
+            let root = tree.push(None, "", "r", "", 0);
+            let names = ["a", "b", "a", "c", "d", "b", "a"];
+            let named = (0..count).zip(names.into_iter().cycle());
+            let nodes: Vec<Node> =
+                named.map(|(_, name)| tree.push(Some(root), "", name, "", 0)).collect();
+            for node in &nodes {
+                let same = |other: &&Node| tree.local_name(**other) == tree.local_name(*node);
+                let number = nodes.iter().take_while(|other| *other != node).filter(same).count();
+                let expected = match nodes.iter().filter(same).count() {
+                    1 => format!("/r/{}", tree.local_name(*node)),
+                    _ => format!("/r/{}[{}]", tree.local_name(*node), number + 1),
+                };
+                assert_eq!(tree.xpath(*node), expected, "{count}");
+            }
+        }
     }
 }

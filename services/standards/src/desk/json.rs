@@ -7,7 +7,7 @@ use super::{Case, Desk, Sound, transcoded};
 use crate::{
     Document, Verdict, codes, json,
     report::Entry,
-    tree::{Node, Tree},
+    tree::{self, Node, Step, Tree},
 };
 
 impl<'d> Desk<'d> {
@@ -45,9 +45,7 @@ impl<'d> Desk<'d> {
         let normal = text::normalise_json(text);
         let again = normal.as_deref().and_then(|normal| json::parse(normal, self.limits).ok());
         let judged = again.as_ref().unwrap_or(&json);
-        for error in validator.iter_errors(&judged.value) {
-            report(&mut case, &json.tree, &error);
-        }
+        self.report_errors(&mut case, &json.tree, validator.iter_errors(&judged.value));
         if normal.is_some() {
             case.report.push(Entry::warning(
                 codes::NOT_NFC,
@@ -62,6 +60,32 @@ impl<'d> Desk<'d> {
 }
 
 impl Desk<'_> {
+    /// Reports what the schema does not allow, as far as reports go; beyond, it is counted.
+    fn report_errors<'e>(
+        &self,
+        case: &mut Case<'_>,
+        tree: &Tree,
+        errors: impl Iterator<Item = ValidationError<'e>>,
+    ) {
+        let (mut kept, mut paths, mut beyond) = (Vec::new(), Vec::new(), 0);
+        for error in errors {
+            if kept.len() >= self.limits.violations_max {
+                beyond += 1;
+                continue;
+            }
+            let path = error.instance_path().to_string();
+            paths.push(steps(&path));
+            kept.push((path, error.kind().keyword().to_owned(), sentences(&error)));
+        }
+        let places = tree::locate(tree, &paths);
+        for ((path, rule, (german, english)), node) in kept.into_iter().zip(places) {
+            let at = node.map_or(0, |node| tree.offset(node));
+            let entry = Entry::error(codes::JSON_SCHEMA, german, english).xoev("X001");
+            case.report.push(entry.rule(&rule).at(path, at));
+        }
+        case.report.count(beyond);
+    }
+
     fn unreadable(&self, code: &'static str) -> Entry<'static> {
         let (depth, values) = (self.limits.depth_max, self.limits.elements_max);
         let (german, english) = match code {
@@ -84,15 +108,6 @@ impl Desk<'_> {
         };
         Entry::error(code, german, english)
     }
-}
-
-fn report(case: &mut Case<'_>, tree: &Tree, error: &ValidationError<'_>) {
-    let path = error.instance_path().to_string();
-    let at = offset(tree, &path);
-    let (german, english) = sentences(error);
-    let entry = Entry::error(codes::JSON_SCHEMA, german, english).xoev("X001");
-    let rule = error.kind().keyword().to_owned();
-    case.report.push(entry.rule(&rule).at(path, at));
 }
 
 fn sentences(error: &ValidationError<'_>) -> (String, String) {
@@ -146,23 +161,18 @@ fn sentences(error: &ValidationError<'_>) -> (String, String) {
     }
 }
 
-/// Where a JSON pointer leads to, in bytes; the nearest place that is there.
-fn offset(tree: &Tree, pointer: &str) -> usize {
-    let Some(root) = tree.root() else { return 0 };
-    let mut node = root;
-    let mut steps = pointer.split('/').skip(2).peekable();
-    while let Some(step) = steps.next() {
-        let name = step.replace("~1", "/").replace("~0", "~");
+/// A JSON pointer as steps below the message.
+fn steps(pointer: &str) -> Vec<Step> {
+    let mut found = Vec::new();
+    let mut tokens = pointer.split('/').skip(2).peekable();
+    while let Some(token) = tokens.next() {
         // An array's items are siblings of one name.
-        let number = steps.next_if(|next| next.bytes().all(|b| b.is_ascii_digit()));
-        let number = number.and_then(|number| number.parse().ok()).unwrap_or(0);
-        let is_step = |child: &Node| tree.local_name(*child) == name;
-        match tree.children(node).filter(is_step).nth(number) {
-            Some(child) => node = child,
-            None => break,
-        }
+        let number = tokens.next_if(|next| next.bytes().all(|b| b.is_ascii_digit()));
+        let number: usize = number.and_then(|number| number.parse().ok()).unwrap_or(0);
+        let local = token.replace("~1", "/").replace("~0", "~");
+        found.push(Step { local, namespace: None, number: number.saturating_add(1) });
     }
-    tree.offset(node)
+    found
 }
 
 /// The JSON pointer of a node.

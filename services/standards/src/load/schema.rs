@@ -9,7 +9,7 @@ use xsd_schema::{
 };
 
 use crate::{
-    load::{LoadFault, standard::Standard},
+    load::{LoadFault, alternation, standard::Standard},
     store,
 };
 
@@ -76,7 +76,7 @@ impl SchemaLoader for Loader {
         }
         let bytes = store::read(location).map_err(|e| failed(format!("`{location}`: {e}")))?;
         let decoded = text::decode(&bytes).map_err(|e| failed(format!("`{location}`: {e}")))?;
-        Ok(group_alternations(&decoded.text))
+        Ok(alternation::grouped(&decoded.text))
     }
 
     fn can_load(&self, _location: &str) -> bool {
@@ -122,49 +122,6 @@ fn local_copies(catalog: &str) -> Result<HashMap<String, String>, Box<LoadFault>
         if let (Some(from), Some(to)) = (from, to) {
             let copy = store::join(store::folder(catalog), &to);
             local.insert(without_scheme(&from).to_owned(), copy);
-        }
-    }
-}
-
-/// Puts parentheses around every pattern with an alternative: the validator anchors a pattern
-/// without grouping it and would take `axx` for `a|b`.
-fn group_alternations(schema: &str) -> String {
-    let mut grouped = String::with_capacity(schema.len());
-    let mut rest = schema;
-    while let Some((before, after)) = rest.split_once("pattern ") {
-        grouped.push_str(before);
-        grouped.push_str("pattern ");
-        rest = after;
-        let is_element = before.ends_with('<') || before.ends_with(':');
-        let Some((tag, _)) = after.split_once('>').filter(|_| is_element) else { continue };
-        let Some((name, value)) = tag.split_once("value=") else { continue };
-        let Some(quote) = value.chars().next().filter(|c| matches!(c, '"' | '\'')) else {
-            continue;
-        };
-        let Some(pattern) = value.split(quote).nth(1).filter(|p| p.contains('|')) else { continue };
-        grouped.push_str(&format!("{name}value={quote}({pattern}){quote}"));
-        let taken = name.len() + "value=".len() + pattern.len() + 2;
-        rest = after.get(taken..).unwrap_or("");
-    }
-    grouped.push_str(rest);
-    grouped
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn alternatives_are_grouped_and_nothing_else_changes() {
-        let rows = [
-            ("<xs:pattern value=\"a|b\"/>", "<xs:pattern value=\"(a|b)\"/>"),
-            ("<pattern id='x' value='a|b'/>", "<pattern id='x' value='(a|b)'/>"),
-            ("<xs:pattern value=\"ab\"/>", "<xs:pattern value=\"ab\"/>"),
-            ("a pattern value=\"a|b\"", "a pattern value=\"a|b\""),
-            ("<!-- the pattern --><a/>", "<!-- the pattern --><a/>"),
-        ];
-        for (schema, expected) in rows {
-            assert_eq!(group_alternations(schema), expected);
         }
     }
 }

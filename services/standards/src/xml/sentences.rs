@@ -4,7 +4,7 @@ use xsd_schema::SchemaSet;
 
 use crate::{
     codes,
-    tree::{Node, Tree},
+    tree::Tree,
     xml::{CONTENT, Finding, INCOMPLETE, types::SimpleType},
 };
 
@@ -125,7 +125,18 @@ fn identity(element: &str, rule: &str, message: &str) -> Sentences {
     say(codes::XSD_IDENTITY, german, english)
 }
 
-fn is_value(rule: &str) -> bool {
+/// Whether a rule is about a value that is prescribed.
+pub(crate) fn is_fixed(rule: &str) -> bool {
+    rule.starts_with("cvc-elt.5") || rule == "cvc-attribute.4"
+}
+
+/// The value that is prescribed.
+pub(crate) fn fixed(message: &str) -> Option<&str> {
+    between(message, "fixed value '", "'")
+}
+
+/// Whether a rule is about a value and its type.
+pub(crate) fn is_value(rule: &str) -> bool {
     rule.ends_with("-valid")
         || ["cvc-datatype", "cvc-simple-type", "cvc-attribute", "cvc-elt.5", "cvc-type.3"]
             .iter()
@@ -176,8 +187,8 @@ fn fault_of_value(finding: &Finding, schemas: &SchemaSet) -> (String, String) {
                 format!("is not allowed; allowed are {values}"),
             )
         }
-        _ if message.contains("fixed value '") => {
-            let fixed = between(message, "fixed value '", "'").unwrap_or_default();
+        rule if is_fixed(rule) && fixed(message).is_some() => {
+            let fixed = fixed(message).unwrap_or_default();
             (
                 format!("ist nicht erlaubt; vorgeschrieben ist „{fixed}“"),
                 format!("is not allowed; `{fixed}` is prescribed"),
@@ -267,23 +278,6 @@ fn shortened(values: &[&str]) -> String {
 
 fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     Some(text.split_once(before)?.1.split_once(after)?.0)
-}
-
-/// Whether a finding is the validator's fault: base64 with white space inside is valid.
-pub(crate) fn is_misjudged(finding: &Finding, tree: &Tree, schemas: &SchemaSet) -> bool {
-    let Some(simple) = finding.type_key.and_then(|key| SimpleType::of(schemas, key)) else {
-        return false;
-    };
-    if !is_value(finding.rule) || !simple.is_base64() {
-        return false;
-    }
-    let text = |node: Node| match &finding.attribute {
-        Some(name) => tree.attribute(node, name),
-        None => Some(tree.text(node)),
-    };
-    let Some(text) = finding.node.and_then(text) else { return false };
-    let without: String = text.split_ascii_whitespace().collect();
-    without.len() < text.trim().len() && simple.allows(&without)
 }
 
 #[cfg(test)]

@@ -1,11 +1,15 @@
 //! What the schema says of a value's type, for sentences and for values the validator misjudges.
 
 use xsd_schema::{
-    SchemaSet, SimpleTypeKey, TypeKey, XmlTypeCode, validation::validate_simple_type,
+    SchemaSet, SimpleTypeKey, TypeKey, XmlTypeCode, parser::frames::ComplexContentResult,
+    types::facets::FacetSet, validation::validate_simple_type,
 };
 
 /// Derivation steps that are followed at most.
 const STEPS_MAX: usize = 64;
+
+/// Members of a union that are looked at at most.
+const MEMBERS_MAX: usize = 64;
 
 /// A simple type with what it is derived from.
 #[derive(Clone, Copy)]
@@ -30,15 +34,71 @@ impl<'s> SimpleType<'s> {
         None
     }
 
-    /// Whether `value` is valid.
-    pub(crate) fn allows(self, value: &str) -> bool {
-        validate_simple_type(value, TypeKey::Simple(self.key), self.schemas).is_ok()
+    /// The type itself.
+    pub(crate) fn key(self) -> TypeKey {
+        TypeKey::Simple(self.key)
+    }
+
+    /// Whether both are one type.
+    pub(crate) fn is(self, other: Self) -> bool {
+        self.key == other.key
+    }
+
+    /// Whether `value` is valid as a value of the type `key`, simple or with simple content.
+    pub(crate) fn allows(schemas: &SchemaSet, key: TypeKey, value: &str) -> bool {
+        validate_simple_type(value, key, schemas).is_ok()
+    }
+
+    /// Whether `value` has the form of every pattern of the type `key`, and of nothing else.
+    pub(crate) fn patterns_allow(schemas: &SchemaSet, key: TypeKey, value: &str) -> bool {
+        let is_form = |facets: &FacetSet| facets.validate_patterns_only(value).is_ok();
+        let mut key = Some(key);
+        for _ in 0..STEPS_MAX {
+            key = match key {
+                None => return true,
+                Some(TypeKey::Simple(simple)) => {
+                    let Some(data) = schemas.arenas.simple_types.get(simple) else { return true };
+                    if !is_form(&data.facets) {
+                        return false;
+                    }
+                    data.resolved_base_type
+                }
+                Some(TypeKey::Complex(complex)) => {
+                    let Some(data) = schemas.arenas.complex_types.get(complex) else { return true };
+                    if let ComplexContentResult::Simple(content) = &data.content
+                        && !is_form(&content.facets)
+                    {
+                        return false;
+                    }
+                    data.resolved_simple_content_type.or(data.resolved_base_type)
+                }
+            };
+        }
+        true
     }
 
     /// Whether it is derived from `xs:base64Binary`.
     pub(crate) fn is_base64(self) -> bool {
         let is_base64 = |key| self.schemas.get_type_code(key) == Some(XmlTypeCode::Base64Binary);
         self.line().any(is_base64)
+    }
+
+    /// The members of a union and of unions within it; of any other type, the type itself.
+    pub(crate) fn members(self) -> Vec<Self> {
+        let (mut members, mut open) = (Vec::new(), vec![self]);
+        while let Some(next) = open.pop().filter(|_| members.len() < MEMBERS_MAX) {
+            let data = self.schemas.arenas.simple_types.get(next.key);
+            let below = data.map(|data| data.resolved_member_types.as_slice()).unwrap_or_default();
+            if below.is_empty() {
+                members.push(next);
+            } else {
+                open.extend(below.iter().filter_map(|key| Self::of(self.schemas, *key)));
+            }
+            if open.len() > MEMBERS_MAX {
+                break;
+            }
+        }
+        members
     }
 
     /// The values its nearest enumeration allows, sorted.
