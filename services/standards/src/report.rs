@@ -9,6 +9,8 @@ pub(crate) struct Report<'s> {
     /// Offset in bytes, if it has a place.
     violations: Vec<(Option<usize>, Violation)>,
     total: usize,
+    /// Of all, also of those that are not kept.
+    has_error: bool,
     most: usize,
 }
 
@@ -74,7 +76,7 @@ impl<'e> Entry<'e> {
 impl<'s> Report<'s> {
     /// An empty report that keeps `most` violations.
     pub(crate) fn new(most: usize) -> Self {
-        Self { standard: None, violations: Vec::new(), total: 0, most }
+        Self { standard: None, violations: Vec::new(), total: 0, has_error: false, most }
     }
 
     /// From here on the severities of `standard` hold.
@@ -84,13 +86,13 @@ impl<'s> Report<'s> {
 
     /// Adds one.
     pub(crate) fn push(&mut self, entry: Entry<'_>) {
-        self.total += 1;
-        if self.violations.len() >= self.most {
-            return;
-        }
         let severity = self
             .standard
             .map_or(entry.severity, |s| s.severity(entry.code, entry.rule, entry.severity));
+        self.count(1, severity);
+        if self.is_full() {
+            return;
+        }
         let violation = Violation {
             code: entry.code,
             xoev_code: entry.xoev_code,
@@ -110,9 +112,10 @@ impl<'s> Report<'s> {
         self.violations.len() >= self.most
     }
 
-    /// Counts `more` that are not kept; they are errors.
-    pub(crate) fn count(&mut self, more: usize) {
+    /// Counts `more` that are not kept.
+    pub(crate) fn count(&mut self, more: usize, severity: Severity) {
         self.total += more;
+        self.has_error |= more > 0 && severity == Severity::Error;
     }
 
     /// Whether something is told of the place at byte `at` already.
@@ -122,8 +125,7 @@ impl<'s> Report<'s> {
 
     /// Whether anything in it refuses the document.
     pub(crate) fn is_refusal(&self) -> bool {
-        self.violations.iter().any(|(_, violation)| violation.severity == Severity::Error)
-            || self.total > self.violations.len()
+        self.has_error
     }
 
     /// The violations in the order of `text`, with lines and columns, and how many there are.

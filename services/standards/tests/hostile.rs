@@ -286,3 +286,103 @@ fn names_invented_without_end_do_not_fill_the_memory_of_a_worker() {
     }
     assert!(check(&standards, good().as_bytes()).is_acceptable());
 }
+
+#[test]
+fn a_value_of_800_000_characters_is_judged_in_passing() {
+    let standards = built_in();
+    for character in ["ä", "\u{41f}", "k\u{35f}h"] {
+        let long = character.repeat(800_000);
+        let verdict = check(&standards, &with("Müller-Großmann", &long));
+        assert!(codes(&verdict).contains(&"AB-4102"), "{}", violations_text(&verdict));
+        let json = example("neuzulassung-nordsachsen.json").replace("Müller-Großmann", &long);
+        assert_eq!(codes(&check(&standards, json.as_bytes())).first(), Some(&"AB-4032"));
+    }
+}
+
+#[test]
+fn locations_that_a_document_names_are_never_followed() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let place = format!("http://{}/kfz.xsd", listener.local_addr().unwrap());
+    let hints = format!(
+        " xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\" \
+         i:schemaLocation=\"urn:de:amtsbote:kfz:1.0 {place} urn:other {place}\" \
+         i:noNamespaceSchemaLocation=\"{place}\" version=\"1.0\">"
+    );
+    let standards = built_in();
+    let verdict = check(&standards, &with(" version=\"1.0\">", &hints));
+    assert!(verdict.is_acceptable(), "{}", violations_text(&verdict));
+    let linked = with("<kfz:kfz", &format!("<?xml-model href=\"{place}\"?><kfz:kfz"));
+    assert!(check(&standards, &linked).is_acceptable());
+    let asked = listener.accept().map(|_| ()).map_err(|error| error.kind());
+    assert_eq!(asked, Err(std::io::ErrorKind::WouldBlock), "nobody asked for the schema");
+}
+
+#[test]
+fn types_that_a_document_claims_are_those_of_the_schema_or_none() {
+    let claim = |element: &str, kind: &str| {
+        let claim = format!(
+            "<kfz:{element} xmlns:i=\"http://www.w3.org/2001/XMLSchema-instance\" \
+             xmlns:x=\"http://www.w3.org/2001/XMLSchema\" xmlns:o=\"urn:other\" i:type=\"{kind}\">"
+        );
+        with(&format!("<kfz:{element}>"), &claim)
+    };
+    refuses(vec![
+        (claim("ort", "x:string"), "AB-4104"),
+        (claim("ort", "x:anyType"), "AB-4104"),
+        (claim("ort", "o:Ort"), "AB-4104"),
+        (claim("ort", "kfz:NiemandKenntDies"), "AB-4104"),
+        (claim("ort", "unbound:Ort"), "AB-4104"),
+        (claim("fahrzeug", "x:int"), "AB-4104"),
+    ]);
+}
+
+#[test]
+fn json_that_programs_understand_differently_is_refused() {
+    let wrap = |member: &str| {
+        let text = example("neuzulassung-nordsachsen.json");
+        let at = text.rfind("\n  }").unwrap();
+        format!("{},\n    {member}{}", &text[..at], &text[at..]).into_bytes()
+    };
+    let deep = format!("\"x\": {}{}", "[".repeat(300), "]".repeat(300));
+    refuses(vec![
+        (wrap("\"x\": {\"a\": 1, \"a\": 1}"), "AB-4031"),
+        (wrap("\"x\": {\"a\": 1, \"\\u0061\": 2}"), "AB-4031"),
+        (wrap("\"x\": 1, \"x\": 2"), "AB-4031"),
+        (wrap("\"x\": 1e400"), "AB-4030"),
+        (wrap("\"x\": -1e99999999999999999999"), "AB-4030"),
+        (wrap("\"x\": \"\\ud800\""), "AB-4030"),
+        (wrap("\"x\": \"\\udc00\\ud800\""), "AB-4030"),
+        (wrap("\"x\": NaN"), "AB-4030"),
+        (wrap("\"x\": 1, /* */ \"y\": 2"), "AB-4030"),
+        (wrap("\"x\": \"\u{1}\""), "AB-4030"),
+        (wrap(&deep), "AB-4007"),
+        (wrap("\"x\": 1"), "AB-4032"),
+    ]);
+}
+
+#[test]
+fn a_document_of_64_mib_is_read_and_one_byte_more_is_not() {
+    let standards = built_in();
+    let comment = |bytes: usize| {
+        let text = good();
+        let fill = "ä".repeat((bytes - text.len() - "<!---->".len()) / 2);
+        let fill = format!("{text}<!--{fill}-->");
+        let more = " ".repeat(bytes - fill.len());
+        format!("{fill}{more}").into_bytes()
+    };
+    assert!(check(&standards, &comment(64 << 20)).is_acceptable());
+    assert_eq!(codes(&check(&standards, &comment((64 << 20) + 1))), ["AB-4008"]);
+}
+
+#[test]
+fn many_errors_in_a_json_array_cost_no_square_of_them() {
+    // With a walk over the items per violation this would take minutes.
+    let text = example("neuzulassung-nordsachsen.json");
+    let at = text.rfind("\n  }").unwrap();
+    let items = vec!["{\"x\": 1}"; 30_000].join(",");
+    let wrong = format!("{},\n    \"anlage\": [{items}]{}", &text[..at], &text[at..]);
+    let verdict = check(&built_in(), wrong.as_bytes());
+    assert!(verdict.violations_total >= 30_000, "{}", verdict.violations_total);
+    assert_eq!(verdict.violations.len(), 1_000);
+}

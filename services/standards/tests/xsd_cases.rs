@@ -256,12 +256,18 @@ fn fault(content: &str) -> String {
     )
 }
 
-#[test]
-fn what_the_validator_alone_gets_wrong_is_right() {
+/// The schema of `xsd_cases/faults.xsd`, installed.
+fn faults() -> (Folder, Standards) {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/xsd_cases");
     let folder = install(&own, "faults", "data/faults.xsd", "urn:faults", &["r"]);
     let options = Options { paths: vec![folder.0.clone()], workers: 1, ..Options::default() };
     let standards = Standards::load(options).unwrap_or_else(|error| panic!("{error}"));
+    (folder, standards)
+}
+
+#[test]
+fn what_the_validator_alone_gets_wrong_is_right() {
+    let (_folder, standards) = faults();
     let mut wrong = String::new();
     for (content, expected) in FAULTS {
         let verdict = check(&standards, fault(content).as_bytes());
@@ -274,15 +280,28 @@ fn what_the_validator_alone_gets_wrong_is_right() {
 
 #[test]
 fn line_wrapped_files_do_not_fill_the_report() {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/xsd_cases");
-    let folder = install(&own, "faults", "data/faults.xsd", "urn:faults", &["r"]);
-    let options = Options { paths: vec![folder.0.clone()], workers: 1, ..Options::default() };
-    let standards = Standards::load(options).unwrap_or_else(|error| panic!("{error}"));
+    let (_folder, standards) = faults();
     let files = "<any>QUJD\nREVG</any>".repeat(3_000);
     let verdict = check(&standards, fault(&files).as_bytes());
     assert_eq!(is_valid(&verdict), Some(true), "{}", violations_text(&verdict));
     let verdict = check(&standards, fault(&format!("{files}<int>x</int>")).as_bytes());
     assert_eq!(verdict.violations_total, 1);
+}
+
+#[test]
+fn many_errors_among_many_siblings_cost_no_square_of_them() {
+    let (_folder, standards) = faults();
+    // With a walk over the siblings per violation this would take minutes.
+    let wrong = "<int>x</int><ref ref='nobody'/>".repeat(30_000);
+    let verdict = check(&standards, fault(&wrong).as_bytes());
+    assert_eq!((verdict.violations.len(), verdict.violations_total), (1_000, 60_000));
+    let last = &verdict.violations[999];
+    assert_eq!((&*last.path, last.code), ("/r/int[1000]", "AB-4102"));
+    let dangling = "<ref ref='nobody'/>".repeat(30_000);
+    let verdict = check(&standards, fault(&dangling).as_bytes());
+    assert_eq!((verdict.violations.len(), verdict.violations_total), (1_000, 30_000));
+    let last = &verdict.violations[999];
+    assert_eq!((&*last.path, last.code), ("/r/ref[1000]/@ref", "AB-4103"));
 }
 
 /// Every case of this file and every published sample.

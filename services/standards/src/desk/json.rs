@@ -5,7 +5,7 @@ use text::Decoded;
 
 use super::{Case, Desk, Sound, transcoded};
 use crate::{
-    Document, Verdict, codes, json,
+    Document, Severity, Verdict, codes, json,
     report::Entry,
     tree::{self, Node, Step, Tree},
 };
@@ -83,7 +83,8 @@ impl Desk<'_> {
             let entry = Entry::error(codes::JSON_SCHEMA, german, english).xoev("X001");
             case.report.push(entry.rule(&rule).at(path, at));
         }
-        case.report.count(beyond);
+        let severity = case.standard.severity(codes::JSON_SCHEMA, None, Severity::Error);
+        case.report.count(beyond, severity);
     }
 
     fn unreadable(&self, code: &'static str) -> Entry<'static> {

@@ -106,7 +106,7 @@ fn report_findings(
     schemas: &SchemaSet,
     validator: &SchemaValidator<'_>,
 ) {
-    case.report.count(pass.findings_total - pass.findings.len());
+    case.report.count(pass.findings_total - pass.findings.len(), Severity::Error);
     let places: Vec<Place> = pass.findings.iter().filter_map(question).collect();
     let answers = expected(&pass.tree, schemas, validator, &places);
     let mut cascade = Cascade::default();
@@ -179,13 +179,14 @@ fn report_not_normal(case: &mut Case<'_>, tree: &Tree) {
             "The text is not in normal form NFC; the normal form is what is delivered.",
         )
     };
+    let severity = case.standard.severity(codes::NOT_NFC, None, Severity::Warning);
     let mut is_told = false;
     let nodes = (0..).map_while(|index| tree.node(index));
     for node in nodes {
         let is_normal = text::is_normal(tree.text(node))
             && tree.attributes(node).all(|(_, value)| text::is_normal(value));
         if !is_normal && case.report.is_full() {
-            case.report.count(1);
+            case.report.count(1, severity);
         } else if !is_normal {
             let (path, at) = place(tree, node);
             case.report.push(entry().at(path, at));

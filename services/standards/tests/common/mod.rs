@@ -128,7 +128,7 @@ pub(crate) fn made_up(
     let standard = format!(
         "id = \"{id}\"\nversion = \"{version}\"\ntitle = \"Fälle\"\ndialect = \"g2g-1.1\"\n\
          [recognise]\nnamespace = \"{namespace}\"\n[xml]\nentry = \"{entry}\"\n{catalog}\
-         [rules]\n\"AB-4120\" = \"error\"\n\"AB-4134\" = \"warning\"\n{messages}"
+         [rules]\n\"AB-4120\" = \"error\"\n\"AB-4134\" = \"warn\"\n{messages}"
     );
     [("standard.toml", standard), ("mapping.toml", "generic = \".\"\n".to_owned())]
 }
