@@ -128,6 +128,8 @@ pub(crate) struct Standards {
     pub(crate) paths: Vec<PathBuf>,
     /// `workers`: threads that check documents, 1 to 256. Default: one per core.
     pub(crate) workers: usize,
+    /// `defects`: where documents are kept whose check fails by a fault of ours. Default nowhere.
+    pub(crate) defects: Option<PathBuf>,
 }
 
 /// Who is responsible for what, and on which channel it travels.

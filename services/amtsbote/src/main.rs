@@ -8,6 +8,7 @@ mod clock;
 mod codes;
 mod config;
 mod dead;
+mod defects;
 mod demo;
 mod embedded;
 mod endpoint;

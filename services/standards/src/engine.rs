@@ -15,8 +15,8 @@ use std::{
 };
 
 use crate::{
-    CodeListInfo, Document, Limits, LoadError, Options, Severity, StandardInfo, Verdict, Violation,
-    codes, desk::Desk, load::registry::Registry,
+    CodeListInfo, Document, Limits, LoadError, OnDefect, Options, Severity, StandardInfo, Verdict,
+    Violation, codes, desk::Desk, load::registry::Registry,
 };
 
 /// Bytes of a worker's stack: schemas are compiled on it.
@@ -71,6 +71,7 @@ struct Shared {
     /// Counts what was installed, so that workers see a change without the lock.
     generation: AtomicU64,
     limits: Limits,
+    on_defect: Option<OnDefect>,
     /// Documents of more than [`LARGE_BYTES`] that are checked at once.
     large_max: usize,
     queue: Mutex<Queue>,
@@ -125,6 +126,7 @@ impl Standards {
             registry: RwLock::new(Arc::new(registry)),
             generation: AtomicU64::new(0),
             limits: options.limits,
+            on_defect: options.on_defect,
             large_max: workers.saturating_sub(1).max(1),
             queue: Mutex::default(),
             filled: Condvar::new(),
@@ -316,9 +318,9 @@ fn serve(shared: &Shared) -> bool {
         };
         let is_large = job.is_large();
         let Job { document, answer } = job;
-        let checked = catch_unwind(AssertUnwindSafe(|| desk.check(&document)));
-        let has_panicked = checked.is_err();
-        let verdict = checked.unwrap_or_else(|_| defect());
+        let checked = guarded(&document, shared.on_defect.as_ref(), || desk.check(&document));
+        let has_panicked = checked.is_none();
+        let verdict = checked.unwrap_or_else(defect);
         if is_large {
             shared.end_large();
         }
@@ -328,6 +330,19 @@ fn serve(shared: &Shared) -> bool {
             return true;
         }
     }
+}
+
+/// What `check` says; `None` after a panic, and `on_defect` has got the document.
+fn guarded(
+    document: &Document,
+    on_defect: Option<&OnDefect>,
+    check: impl FnOnce() -> Verdict,
+) -> Option<Verdict> {
+    let checked = catch_unwind(AssertUnwindSafe(check)).ok();
+    if let (None, Some(OnDefect(keep))) = (&checked, on_defect) {
+        drop(catch_unwind(AssertUnwindSafe(|| keep(&document.bytes))));
+    }
+    checked
 }
 
 fn defect() -> Verdict {
@@ -353,12 +368,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_document_that_makes_the_engine_panic_is_given_away_and_no_other() {
+        let (kept, bytes) = mpsc::channel();
+        let keep = OnDefect(Arc::new(move |bytes: &[u8]| kept.send(bytes.to_vec()).unwrap()));
+        let bytes_of = |text| Bytes::from_static(text);
+        let document = |text| Document {
+            bytes: bytes_of(text),
+            media_type: None,
+            now: messaging::Timestamp(0),
+        };
+        let sound = guarded(&document(b"sound"), Some(&keep), Verdict::default);
+        assert_eq!(sound, Some(Verdict::default()));
+        let panics = guarded(&document(b"hurts"), Some(&keep), || panic!("a broken invariant"));
+        assert_eq!(panics, None);
+        assert_eq!(guarded(&document(b"hurts"), None, || panic!("a broken invariant")), None);
+        drop(keep);
+        assert_eq!(bytes.iter().collect::<Vec<_>>(), [b"hurts".to_vec()]);
+        assert_eq!(defect().violations[0].code, codes::DEFECT);
+    }
+
+    #[test]
     fn small_documents_pass_by_a_large_one_while_another_is_checked() {
         let registry = Registry::load(&Options::default()).unwrap();
         let shared = Shared {
             registry: RwLock::new(Arc::new(registry)),
             generation: AtomicU64::new(0),
             limits: Limits::default(),
+            on_defect: None,
             large_max: 1,
             queue: Mutex::default(),
             filled: Condvar::new(),

@@ -42,7 +42,7 @@ mod xml;
 pub use codelist::CodeListInfo;
 pub use engine::{Busy, Reloaded, Standards};
 pub use load::{LoadError, LoadFault, MessageTypeInfo, StandardInfo};
-pub use options::{Limits, Options};
+pub use options::{Limits, OnDefect, Options};
 pub use verdict::{
     AttachmentNeed, Document, Header, Message, MessageKind, Recognised, Severity, Verdict,
     Violation,

@@ -1,6 +1,6 @@
 //! What the engine is told at start: where standards lie, how many threads, which bounds.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc};
 
 /// How to load and run the engine.
 #[derive(Clone, Debug)]
@@ -11,6 +11,21 @@ pub struct Options {
     pub workers: usize,
     /// Bounds on every document.
     pub limits: Limits,
+    /// Is given each document whose check fails by a fault of ours. Default: nobody.
+    pub on_defect: Option<OnDefect>,
+}
+
+/// What is done with such a document, on the worker's thread.
+pub type Keep = dyn Fn(&[u8]) + Send + Sync;
+
+/// Is given the bytes of a document that made the engine panic.
+#[derive(Clone)]
+pub struct OnDefect(pub Arc<Keep>);
+
+impl fmt::Debug for OnDefect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OnDefect")
+    }
 }
 
 impl Default for Options {
@@ -19,6 +34,7 @@ impl Default for Options {
             paths: Vec::new(),
             workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             limits: Limits::default(),
+            on_defect: None,
         }
     }
 }

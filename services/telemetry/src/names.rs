@@ -24,6 +24,8 @@ pub mod field {
     pub const STANDARD: &str = "standard";
     /// Size of a body.
     pub const BYTES: &str = "bytes";
+    /// Hash of a document.
+    pub const SHA256: &str = "sha256";
 }
 
 /// Names of spans that have one word or one call to them; the others are an operation and what it is

@@ -62,6 +62,9 @@ impl Config {
         let mut table = Table::new();
         table.put("paths", paths.collect::<Vec<_>>());
         table.put("workers", i64::try_from(self.standards.workers).unwrap_or(i64::MAX));
+        if let Some(defects) = &self.standards.defects {
+            table.put("defects", defects.display().to_string());
+        }
         table
     }
 

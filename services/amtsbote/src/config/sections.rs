@@ -119,8 +119,9 @@ pub(super) fn standards(root: &Section<'_>) -> Standards {
     }
     let workers = section.number("workers", 1..=WORKERS_MAX).and_then(|n| usize::try_from(n).ok());
     let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let defects = section.path("defects");
     section.close();
-    Standards { paths, workers: workers.unwrap_or_else(cores) }
+    Standards { paths, workers: workers.unwrap_or_else(cores), defects }
 }
 
 /// `[dispatcher]`.

@@ -22,6 +22,7 @@ use super::{Addresses, Console, Gateway, System, claims};
 use crate::{
     codes,
     config::{ChannelBackend, ClaimsBackend, Config},
+    defects,
     exit::{Exit, Stop},
     roles::Roles,
     standard,
@@ -123,6 +124,7 @@ async fn load_standards(config: &Config, roles: Roles) -> Result<Option<Standard
     let options = standards::Options {
         paths: config.standards.paths.clone(),
         workers: config.standards.workers,
+        on_defect: config.standards.defects.clone().map(defects::keep_in),
         ..standards::Options::default()
     };
     joined(tokio::task::spawn_blocking(move || standard::load(options)).await).map(Some)
