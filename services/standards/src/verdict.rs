@@ -27,7 +27,7 @@ impl fmt::Debug for Document {
 }
 
 /// Everything found out about one document.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verdict {
     /// The procedure it belongs to, if it is one of ours.
     pub recognised: Option<Recognised>,

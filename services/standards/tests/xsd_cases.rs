@@ -18,8 +18,9 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{
-    Folder, check, installed, made_up,
+    Folder, check,
     mutation::{Chance, mutate},
+    publications::{SCHEMAS, Shelf, files, install},
     published,
     second_opinion::{Case, xerces, xmllint},
     violations_text,
@@ -39,70 +40,11 @@ const BEFORE_THE_SCHEMA: [&str; 8] =
 /// What an `xs:anyURI` is, XSD leaves open; the JDK reads an old rule strictly.
 const LEFT_OPEN: &str = "for 'anyURI'";
 
-const XWASSER: &str = "https://gitlab.opencode.de/akdb/xoev/xwasser/-/raw/main/V1_0_0";
-
-/// Schemas below the folder of published data, with the namespace and roots they are for.
-const SCHEMAS: [(&str, &str, &str, &[&str]); 4] = [
-    ("cases", "xsd-cases/main.xsd", "urn:m", &["nachricht"]),
-    (
-        "xwasser",
-        "xwasser-1.0.0/xsd/xwasser.xsd",
-        XWASSER,
-        &["administration.quittung.0020", "vorgang.transportieren.2010"],
-    ),
-    (
-        "xdomea2",
-        "xdomea/2.3.0/xsd/xdomea-Nachrichten-AussonderungDurchfuehren.xsd",
-        "urn:xoev-de:xdomea:schema:2.3.0",
-        XDOMEA,
-    ),
-    ("xdomea3", "xdomea/3.0.0/xsd/xdomea.xsd", "urn:xoev-de:xdomea:schema:3.0.0", XDOMEA),
-];
-
-const XDOMEA: &[&str] = &[
-    "Aussonderung.Anbieteverzeichnis.0501",
-    "Aussonderung.Bewertungsverzeichnis.0502",
-    "Aussonderung.Aussonderung.0503",
-    "Aussonderung.AnbietungEmpfangBestaetigen.0504",
-];
-
-/// All published schemas and our own, installed.
-struct Bench {
-    standards: Standards,
-    folders: Vec<Folder>,
-}
-
-fn bench(data: &Path) -> Bench {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/xsd_cases");
-    let mut folders = vec![install(&own, "faults", "data/faults.xsd", "urn:faults", &["r"])];
-    for (id, schema, namespace, names) in SCHEMAS {
-        folders.push(install(data, id, &format!("data/{schema}"), namespace, names));
-    }
-    let paths = folders.iter().map(|folder| folder.0.clone()).collect();
-    let options = Options { paths, workers: 1, ..Options::default() };
-    let standards = Standards::load(options).unwrap_or_else(|error| panic!("{error}"));
-    Bench { standards, folders }
-}
-
-fn install(data: &Path, id: &str, entry: &str, namespace: &str, names: &[&str]) -> Folder {
-    let catalog = data.join("catalog.xml").exists().then_some("data/catalog.xml");
-    let files = made_up((id, "1"), namespace, (entry, catalog), names);
-    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, &**text)).collect();
-    installed(data, id, "1", &files)
-}
-
 /// Whether the schema allows the document as it was sent; `None` where the engine never asked it.
 fn is_valid(verdict: &Verdict) -> Option<bool> {
     let has = |codes: &[&str]| verdict.violations.iter().any(|v| codes.contains(&v.code));
     assert!(!has(&["AB-9400"]), "a fault of ours");
     if has(&BEFORE_THE_SCHEMA) { None } else { Some(!has(&OF_THE_SCHEMA)) }
-}
-
-fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    files
 }
 
 fn of_58(data: &Path) -> Vec<PathBuf> {
@@ -116,11 +58,11 @@ fn name(path: &Path) -> &str {
 #[test]
 fn each_of_58_documents_gets_the_right_verdict() {
     let Some(data) = published() else { return };
-    let bench = bench(&data);
+    let shelf = Shelf::of(Some(&data), 1);
     let documents = of_58(&data);
     assert_eq!(documents.len(), 58);
     for path in &documents {
-        let verdict = check(&bench.standards, &std::fs::read(path).unwrap());
+        let verdict = check(&shelf.standards, &std::fs::read(path).unwrap());
         let (name, text) = (name(path), violations_text(&verdict));
         assert_eq!(verdict.is_acceptable(), name.starts_with("v_"), "{name}\n{text}");
     }
@@ -348,8 +290,8 @@ fn mutants(corpus: &[Case], folder: &Path) -> Vec<Case> {
 #[test]
 fn the_validator_of_the_jdk_agrees() {
     let Some(data) = published() else { return };
-    let bench = bench(&data);
-    let folder = bench.folders[0].0.join("documents");
+    let shelf = Shelf::of(Some(&data), 1);
+    let folder = shelf.folders[0].0.join("documents");
     std::fs::create_dir_all(&folder).unwrap();
     let mut cases = corpus(&data, &folder);
     cases.extend(mutants(&cases, &folder));
@@ -357,7 +299,7 @@ fn the_validator_of_the_jdk_agrees() {
     let (mut different, mut judged) = (Vec::new(), 0);
     for (case, reason) in cases.iter().zip(answers) {
         let bytes = std::fs::read(&case.document).unwrap();
-        let verdict = check(&bench.standards, &bytes);
+        let verdict = check(&shelf.standards, &bytes);
         let Some(found) = is_valid(&verdict) else { continue };
         judged += 1;
         if reason.as_ref().is_some_and(|reason| reason.contains(LEFT_OPEN)) {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod mutation;
+pub(crate) mod publications;
 pub(crate) mod second_opinion;
 pub(crate) mod standard;
 
