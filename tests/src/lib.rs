@@ -10,6 +10,7 @@
     reason = "everything in here serves tests, which fail by panicking and say what they do"
 )]
 
+pub mod archive;
 pub mod chance;
 pub mod configuration;
 pub mod crash;

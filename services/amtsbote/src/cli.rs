@@ -1,12 +1,16 @@
 //! The command line: what can be asked of the program. `docs/cli.md` says the same at length.
 
 mod operator;
+mod standards;
 
 use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use self::operator::{Console, Dead, Endpoint, Orderer, ToDecide};
+pub(crate) use self::{
+    operator::{Console, Dead, Endpoint, Orderer, ToDecide},
+    standards::{Destination, Standard, StandardCheck, StandardImport, StandardPaths},
+};
 
 /// Shown below `--help`.
 const EXIT_CODES: &str = "\
@@ -76,7 +80,7 @@ pub(crate) enum Command {
     /// Look at deliveries that are dead or uncertain, and decide about them.
     #[command(subcommand)]
     Dead(Dead),
-    /// Look at standards and documents; needs no server.
+    /// Install standards, look at them and at documents; needs no server.
     #[command(subcommand)]
     Standard(Standard),
     /// Put a load on a running instance as a portal would, and measure it.
@@ -178,32 +182,6 @@ pub(crate) struct Status {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) server: Server,
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum Standard {
-    /// Check one document and print what a portal would see.
-    Check(StandardCheck),
-    /// Print the installed standards.
-    List(StandardPaths),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct StandardCheck {
-    /// The document.
-    pub(crate) file: PathBuf,
-    #[command(flatten)]
-    pub(crate) standards: StandardPaths,
-    /// Print the canonical message too.
-    #[arg(long)]
-    pub(crate) canonical: bool,
-}
-
-#[derive(Clone, Debug, Args)]
-pub(crate) struct StandardPaths {
-    /// Folders with standards beside the built-in ones.
-    #[arg(long = "path", value_name = "DIR")]
-    pub(crate) paths: Vec<PathBuf>,
 }
 
 /// Every message is an application like any other: what subscribes to it gets it.

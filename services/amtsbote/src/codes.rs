@@ -76,3 +76,9 @@ pub(crate) const CLAIMS_APART: &str = "AB-5061";
 pub(crate) const STATUS_UNPROVEN: &str = "AB-5062";
 /// A process that lives and cannot do its work.
 pub(crate) const NOT_READY: &str = "AB-5063";
+/// There is no folder to install a standard or code list into.
+pub(crate) const NO_FOLDER: &str = "AB-5070";
+/// A standard or code list that is there already.
+pub(crate) const STANDARD_INSTALLED: &str = "AB-5071";
+/// A folder that cannot be written or moved into its place.
+pub(crate) const INSTALL_FAILED: &str = "AB-5072";

@@ -1,18 +1,22 @@
-//! `amtsbote standard`: what a portal would be told about a document, without any server.
+//! `amtsbote standard`: packages of standards installed, what is installed, and what a portal would be
+//! told about a document; without any server.
 
-use bytes::Bytes;
+mod check;
+mod import;
+mod install;
+mod list;
+pub(crate) mod sources;
+
+use std::path::PathBuf;
+
 use messaging::Clock;
-use prost_reflect::{DescriptorPool, DynamicMessage};
-use serde_json::{Value, json};
-use standards::{Document, Options, Standards, Verdict};
+use standards::{Options, Standards};
 
 use crate::{
-    cli::{Language, Standard, StandardCheck, StandardPaths},
-    codes,
+    check as configuration,
+    cli::{Language, Standard, StandardPaths},
     exit::{Exit, Stop},
-    files,
     output::Output,
-    violations,
 };
 
 /// Runs the command.
@@ -23,8 +27,9 @@ pub(crate) fn run(
     output: &Output,
 ) -> Result<Exit, Stop> {
     match command {
-        Standard::Check(args) => check(args, clock, language, output),
-        Standard::List(paths) => list(paths, output),
+        Standard::Import(args) => import::import(args, language, output),
+        Standard::Check(args) => check::check(args, clock, language, output),
+        Standard::List(paths) => list::list(paths, output),
     }
 }
 
@@ -40,158 +45,12 @@ pub(crate) fn load(options: Options) -> Result<Standards, Stop> {
     })
 }
 
-fn check(
-    args: &StandardCheck,
-    clock: &Clock,
-    language: Language,
-    output: &Output,
-) -> Result<Exit, Stop> {
-    let bytes = files::read(&args.file)?;
-    let paths = args.standards.paths.clone();
-    let standards = load(Options { paths, workers: 1, ..Options::default() })?;
-    let document = Document { bytes: bytes.into(), media_type: None, now: clock.now() };
-    let verdict = standards.check_blocking(document);
-    let canonical = match &verdict.message {
-        Some(message) if args.canonical => Some(canonical_json(&message.canonical)?),
-        _ => None,
-    };
-    match output.is_json {
-        true => output.json(&verdict_json(&verdict, canonical)),
-        false => print(&verdict, canonical, language, output),
+/// The folders of standards that are meant: those named, then those of the configuration.
+pub(crate) fn folders(paths: &StandardPaths) -> Result<Vec<PathBuf>, Stop> {
+    let mut folders = paths.paths.clone();
+    if let Some(file) = &paths.config {
+        let configured = configuration::read(Some(file))?.standards.paths;
+        folders.extend(configured.into_iter().filter(|path| !paths.paths.contains(path)));
     }
-    Ok(if verdict.is_acceptable() { Exit::Done } else { Exit::Refused })
-}
-
-fn print(verdict: &Verdict, canonical: Option<Value>, language: Language, output: &Output) {
-    match &verdict.recognised {
-        Some(recognised) => {
-            let procedure = &recognised.procedure;
-            output.line(format_args!(
-                "{}: {} {}, {}",
-                recognised.title, procedure.standard, procedure.version, procedure.message_type
-            ));
-        }
-        None => output.line(language.of("kein bekannter Standard", "no standard known here")),
-    }
-    let header = &verdict.header;
-    let rows = [
-        (language.of("Nachricht", "message"), &header.own_id),
-        (language.of("Vorgang", "case"), &header.case_reference),
-        (language.of("bezieht sich auf", "refers to"), &header.refers_to),
-        (language.of("Behörde", "authority"), &header.authority),
-        (language.of("Absender", "author"), &header.author),
-        (language.of("Leistung", "service"), &header.service),
-    ];
-    for (name, value) in rows {
-        if let Some(value) = value {
-            output.line(format_args!("  {name}: {value}"));
-        }
-    }
-    if header.is_test {
-        output.line(format_args!("  {}", language.of("Testnachricht", "test message")));
-    }
-    for attachment in verdict.message.iter().flat_map(|message| &message.attachments) {
-        let name = language.of("Anlage", "attachment");
-        output.line(format_args!("  {name}: {} ({})", attachment.name, attachment.media_type));
-    }
-    for violation in &verdict.violations {
-        output.line(violations::text(&violations::of(violation), language));
-    }
-    let hidden = verdict.violations_total.saturating_sub(verdict.violations.len());
-    if hidden != 0 {
-        output.line(format_args!("… {hidden} {}", language.of("weitere", "more")));
-    }
-    output.line(match verdict.is_acceptable() {
-        true => language.of("annehmbar", "acceptable"),
-        false => language.of("abgelehnt", "refused"),
-    });
-    if let Some(canonical) = canonical {
-        output.line(format_args!("{canonical:#}"));
-    }
-}
-
-fn verdict_json(verdict: &Verdict, canonical: Option<Value>) -> Value {
-    let recognised = verdict.recognised.as_ref().map(|recognised| {
-        let procedure = &recognised.procedure;
-        json!({
-            "standard": procedure.standard,
-            "version": procedure.version,
-            "message_type": procedure.message_type,
-            "domain": recognised.domain.as_str(),
-            "title": recognised.title,
-        })
-    });
-    let header = &verdict.header;
-    let attachments = verdict.message.iter().flat_map(|message| &message.attachments);
-    let attachments: Vec<_> = attachments
-        .map(|a| {
-            json!({
-                "name": a.name,
-                "media_type": a.media_type,
-                "sha256": a.sha256.map(|sha256| sha256.to_string()),
-            })
-        })
-        .collect();
-    let violations: Vec<_> = verdict.violations.iter().map(violations::of).collect();
-    json!({
-        "is_acceptable": verdict.is_acceptable(),
-        "recognised": recognised,
-        "header": {
-            "own_id": header.own_id,
-            "case_reference": header.case_reference,
-            "refers_to": header.refers_to,
-            "authority": header.authority,
-            "author": header.author,
-            "service": header.service,
-            "is_test": header.is_test,
-        },
-        "attachments": attachments,
-        "violations": violations.iter().map(violations::json).collect::<Vec<_>>(),
-        "violations_total": verdict.violations_total,
-        "canonical": canonical,
-    })
-}
-
-/// By reflection, so that every field of every standard shows.
-fn canonical_json(canonical: &Bytes) -> Result<Value, Stop> {
-    let defect = |error: String| Stop::new(Exit::Defect, codes::ANSWER_BROKEN, error);
-    let pool = DescriptorPool::decode(wire::DESCRIPTORS).map_err(|e| defect(e.to_string()))?;
-    let descriptor = pool
-        .get_message_by_name("amtsbote.canonical.v1.Application")
-        .ok_or_else(|| defect("the canonical message has no descriptor".to_owned()))?;
-    let message = DynamicMessage::decode(descriptor, canonical.clone())
-        .map_err(|error| defect(error.to_string()))?;
-    serde_json::to_value(&message).map_err(|error| defect(error.to_string()))
-}
-
-fn list(paths: &StandardPaths, output: &Output) -> Result<Exit, Stop> {
-    let options = Options { paths: paths.paths.clone(), workers: 1, ..Options::default() };
-    for standard in load(options)?.list() {
-        let types = || standard.message_types.iter();
-        if output.is_json {
-            let types = types().map(|message_type| {
-                json!({
-                    "name": message_type.name,
-                    "title": message_type.title,
-                    "domain": message_type.domain.as_str(),
-                    "service": message_type.service,
-                })
-            });
-            output.json(&json!({
-                "id": standard.id,
-                "version": standard.version,
-                "title": standard.title,
-                "source": standard.source,
-                "message_types": types.collect::<Vec<_>>(),
-            }));
-            continue;
-        }
-        let (id, version, title) = (&standard.id, &standard.version, &standard.title);
-        output.line(format_args!("{id} {version}: {title} ({})", standard.source));
-        for message_type in types() {
-            let (name, domain) = (&message_type.name, &message_type.domain);
-            output.line(format_args!("  {name} [{domain}] {}", message_type.title));
-        }
-    }
-    Ok(Exit::Done)
+    Ok(folders)
 }

@@ -55,7 +55,7 @@ struct Installed {
 
 impl CodeLists {
     /// Adds the list in the file at `location`; what is wrong with it is told. One that is there
-    /// already is passed over if it is the same file again, and else a fault.
+    /// already is passed over if it says the same again, and else a fault.
     pub(crate) fn add(&mut self, location: &str, faults: &mut Vec<LoadFault>) {
         let mut fault = |message: String| {
             let (file, key) = (location.to_owned(), String::new());
@@ -71,7 +71,8 @@ impl CodeLists {
         };
         let key = (head.uri.into_boxed_str(), head.version.into_boxed_str());
         if let Some(other) = self.0.get(&key) {
-            if store::read_text(&other.location).ok().as_deref() != Some(&*text) {
+            let before = store::read_text(&other.location).unwrap_or_default();
+            if before != text && !says_the_same(&before, &text) {
                 let (uri, version) = key;
                 let other = &other.location;
                 fault(format!(
@@ -119,6 +120,24 @@ impl CodeLists {
         let all = self.0.range(from..).take_while(move |((of, _), _)| **of == *uri);
         all.map(|((_, version), installed)| (&**version, installed))
     }
+}
+
+/// Whether two files have the same codes under the same names: publishers write one list in several
+/// layouts, and every standard that uses it brings its own copy.
+fn says_the_same(one: &str, other: &str) -> bool {
+    let lists = (genericode::read(one), genericode::read(other));
+    matches!(lists, (Ok(one), Ok(other)) if difference(&one, &other).is_empty())
+}
+
+/// The name of the file a list is kept in: its URI with hyphens, and its version.
+#[must_use]
+pub fn file_name(uri: &str, version: &str) -> String {
+    let plain = |text: &str| -> String {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        text.chars().map(|c| if is_plain(c) { c } else { '-' }).take(200).collect()
+    };
+    let uri = plain(uri);
+    format!("{}_{}.xml", uri.trim_start_matches(['.', '-']), plain(version))
 }
 
 impl Installed {
@@ -177,6 +196,21 @@ mod tests {
         assert!(matches!(lists.find("urn:", "1"), Named::Unknown));
         assert_eq!(lists.newest("urn:a").map(|list| list.len()), Some(2));
         std::fs::remove_dir_all(folder).expect("it was made above");
+    }
+
+    #[test]
+    fn a_file_name_is_made_of_uri_and_version_and_leads_nowhere_else() {
+        let rows = [
+            (
+                "urn:de:xoev:codeliste:erreichbarkeit",
+                "4.1",
+                "urn-de-xoev-codeliste-erreichbarkeit_4.1.xml",
+            ),
+            ("../../x", "../y", "x_..-y.xml"),
+        ];
+        for (uri, version, expected) in rows {
+            assert_eq!(file_name(uri, version), expected);
+        }
     }
 
     #[test]

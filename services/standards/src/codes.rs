@@ -81,3 +81,15 @@ pub const LOAD: &str = "AB-4900";
 pub const BUSY: &str = "AB-4901";
 /// A fault of ours while checking one document.
 pub const DEFECT: &str = "AB-9400";
+/// What is to be installed is no package: neither archive nor schema, or a broken archive.
+pub const IMPORT_UNREADABLE: &str = "AB-4700";
+/// A package with names or links that lead out of it, or one name twice.
+pub const IMPORT_UNSAFE: &str = "AB-4701";
+/// A package beyond the bounds on what one may bring.
+pub const IMPORT_TOO_LARGE: &str = "AB-4702";
+/// Schemas refer to schemas that nobody brought.
+pub const IMPORT_MISSING: &str = "AB-4703";
+/// It cannot be told what of a package the messages are, or what it is to be called.
+pub const IMPORT_UNCLEAR: &str = "AB-4704";
+/// A schema, catalogue or code list of a package that is not well-formed.
+pub const IMPORT_NOT_XML: &str = "AB-4705";

@@ -29,6 +29,7 @@ mod desk;
 pub mod engine;
 mod fill;
 mod header;
+pub mod import;
 mod json;
 pub mod load;
 pub mod options;

@@ -7,6 +7,8 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc};
 pub struct Options {
     /// Folders `<standard>/<version>/standard.toml` (and `dialects/*.toml`) beside the built-in ones.
     pub paths: Vec<PathBuf>,
+    /// Folders of single versions below `paths` that are passed over, as others are to take their place.
+    pub except: Vec<PathBuf>,
     /// Threads that check documents; at least 1. Default: one per core.
     pub workers: usize,
     /// Bounds on every document.
@@ -32,6 +34,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             paths: Vec::new(),
+            except: Vec::new(),
             workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             limits: Limits::default(),
             on_defect: None,

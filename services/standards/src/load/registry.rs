@@ -73,6 +73,9 @@ impl Registry {
         let mut standards = Vec::new();
         for root in &roots {
             for folder in listed(store::standards(root), root, &mut faults) {
+                if options.except.iter().any(|except| except.as_os_str() == &*folder) {
+                    continue;
+                }
                 let own = store::files(&folder, "codelists", "xml");
                 for location in listed(own, &folder, &mut faults) {
                     codelists.add(&location, &mut faults);

@@ -15,8 +15,16 @@ use crate::{
 
 /// Compiles the entry schema of `standard`; `None` where it has none.
 pub(crate) fn compile(standard: &Standard) -> Result<Option<SchemaSet>, Vec<LoadFault>> {
-    let Some(entry) = &standard.xsd else { return Ok(None) };
-    let local = match &standard.catalog {
+    let entry = standard.xsd.as_deref();
+    entry.map(|entry| compile_entry(entry, standard.catalog.as_deref())).transpose()
+}
+
+/// Compiles the schema at `entry` with the copies that `catalog` names.
+pub(crate) fn compile_entry(
+    entry: &str,
+    catalog: Option<&str>,
+) -> Result<SchemaSet, Vec<LoadFault>> {
+    let local = match catalog {
         Some(catalog) => local_copies(catalog).map_err(|fault| vec![*fault])?,
         None => HashMap::new(),
     };
@@ -33,7 +41,7 @@ pub(crate) fn compile(standard: &Standard) -> Result<Option<SchemaSet>, Vec<Load
         .directive_failures()
         .iter()
         .map(|failure| LoadFault {
-            file: entry.clone(),
+            file: entry.to_owned(),
             line: 0,
             key: failure.schema_location().unwrap_or_default().to_owned(),
             message: format!(
@@ -42,7 +50,7 @@ pub(crate) fn compile(standard: &Standard) -> Result<Option<SchemaSet>, Vec<Load
             ),
         })
         .collect();
-    if failures.is_empty() { Ok(Some(schemas)) } else { Err(failures) }
+    if failures.is_empty() { Ok(schemas) } else { Err(failures) }
 }
 
 fn fault(entry: &str, error: &SchemaError) -> LoadFault {
