@@ -1,6 +1,7 @@
 //! One pass over an XML document: well-formedness, limits, schema and tree at once.
 
 mod base64;
+mod characters;
 pub(crate) mod expected;
 pub(crate) mod root;
 pub(crate) mod sentences;

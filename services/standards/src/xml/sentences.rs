@@ -5,7 +5,7 @@ use xsd_schema::SchemaSet;
 use crate::{
     codes,
     tree::Tree,
-    xml::{CONTENT, Finding, INCOMPLETE, types::SimpleType},
+    xml::{CONTENT, Finding, INCOMPLETE, characters, types::SimpleType},
 };
 
 /// Allowed values that are told at most.
@@ -153,12 +153,12 @@ fn value(finding: &Finding, element: &str, tree: &Tree, schemas: &SchemaSet) -> 
         format!("Der Wert{} {german}", shown.map(|v| format!(" „{v}“")).unwrap_or_default());
     let english =
         format!("The value{} {english}", shown.map(|v| format!(" `{v}`")).unwrap_or_default());
-    let (is, is_english) = fault_of_value(finding, schemas);
+    let (is, is_english) = fault_of_value(finding, tree, schemas);
     say(codes::XSD_VALUE, format!("{german} {is}."), format!("{english} {is_english}."))
 }
 
 /// What is wrong with the value, without the value.
-fn fault_of_value(finding: &Finding, schemas: &SchemaSet) -> (String, String) {
+fn fault_of_value(finding: &Finding, tree: &Tree, schemas: &SchemaSet) -> (String, String) {
     let simple = finding.type_key.and_then(|key| SimpleType::of(schemas, key));
     let limit = finding.message.rsplit(' ').next().unwrap_or_default().trim_matches('\'');
     let message = finding.message.as_str();
@@ -194,15 +194,9 @@ fn fault_of_value(finding: &Finding, schemas: &SchemaSet) -> (String, String) {
                 format!("is not allowed; `{fixed}` is prescribed"),
             )
         }
-        "cvc-pattern-valid" => match simple.and_then(SimpleType::name) {
-            Some(name) => (
-                format!("hat nicht die Form oder die Zeichen, die der Datentyp „{name}“ verlangt"),
-                format!("has not the form or the characters that the type `{name}` demands"),
-            ),
-            None => (
-                "hat nicht die vorgeschriebene Form".to_owned(),
-                "has not the prescribed form".to_owned(),
-            ),
+        "cvc-pattern-valid" => match fault_of_characters(finding, tree, simple) {
+            Some(fault) => fault,
+            None => fault_of_form(simple),
         },
         _ => match simple.and_then(SimpleType::name) {
             Some(name) => (
@@ -211,6 +205,33 @@ fn fault_of_value(finding: &Finding, schemas: &SchemaSet) -> (String, String) {
             ),
             None => ("ist ungültig".to_owned(), "is not valid".to_owned()),
         },
+    }
+}
+
+/// The character that a datatype of DIN 91379 does not have.
+fn fault_of_characters(
+    finding: &Finding,
+    tree: &Tree,
+    simple: Option<SimpleType<'_>>,
+) -> Option<(String, String)> {
+    let node = finding.node?;
+    let value = match &finding.attribute {
+        Some(name) => tree.attribute(node, name)?,
+        None => tree.text(node),
+    };
+    characters::fault(simple?, value)
+}
+
+fn fault_of_form(simple: Option<SimpleType<'_>>) -> (String, String) {
+    match simple.and_then(SimpleType::name) {
+        Some(name) => (
+            format!("hat nicht die Form oder die Zeichen, die der Datentyp „{name}“ verlangt"),
+            format!("has not the form or the characters that the type `{name}` demands"),
+        ),
+        None => (
+            "hat nicht die vorgeschriebene Form".to_owned(),
+            "has not the prescribed form".to_owned(),
+        ),
     }
 }
 

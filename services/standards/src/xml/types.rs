@@ -113,9 +113,16 @@ impl<'s> SimpleType<'s> {
 
     /// The name of the nearest type that has one.
     pub(crate) fn name(self) -> Option<String> {
-        let types = &self.schemas.arenas.simple_types;
-        let name = self.line().find_map(|key| types.get(key)?.name)?;
-        Some(self.schemas.name_table.resolve(name))
+        self.names().next()
+    }
+
+    /// The names of the types it is derived from, its own first, where they have any.
+    pub(crate) fn names(self) -> impl Iterator<Item = String> + 's {
+        let (schemas, line) = (self.schemas, self.line());
+        line.filter_map(move |key| {
+            let name = schemas.arenas.simple_types.get(key)?.name?;
+            Some(schemas.name_table.resolve(name))
+        })
     }
 
     fn line(self) -> impl Iterator<Item = SimpleTypeKey> + 's {
