@@ -75,6 +75,10 @@ pub const MUNICIPALITY_UNKNOWN: &str = "AB-4143";
 pub const MUNICIPALITY_KEYS_DIFFER: &str = "AB-4144";
 /// A value cannot be carried over into the canonical message.
 pub const MAPPING: &str = "AB-4200";
+/// A canonical message has something the standard cannot carry, or lacks something it demands.
+pub const NOT_CARRIED: &str = "AB-4300";
+/// There is no such standard, message type or form to write, or nothing that could be written.
+pub const NOTHING_TO_WRITE: &str = "AB-4301";
 /// A standard cannot be loaded.
 pub const LOAD: &str = "AB-4900";
 /// All workers are busy and the queue is full.

@@ -104,7 +104,7 @@ impl<'d> Desk<'d> {
     }
 
     /// Schemas and validator of a standard; compiled on first use.
-    fn xsd(&self, standard: usize) -> Option<(&'d SchemaSet, &'d SchemaValidator<'d>)> {
+    pub(crate) fn xsd(&self, standard: usize) -> Option<(&'d SchemaSet, &'d SchemaValidator<'d>)> {
         let cell = self.schemas.get(standard)?;
         let schemas = cell.get_or_init(|| self.registry.schemas(standard)).as_ref()?;
         let validator = self.validators.get(standard)?.get_or_init(|| {

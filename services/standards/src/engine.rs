@@ -14,9 +14,12 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use bytes::Bytes;
+
 use crate::{
-    CodeListInfo, Document, Limits, LoadError, OnDefect, Options, Severity, StandardInfo, Verdict,
-    Violation, codes, desk::Desk, load::registry::Registry,
+    CodeListInfo, ComposeError, Composition, Document, Limits, LoadError, OnDefect, OneWay,
+    Options, Severity, StandardInfo, Verdict, Violation, codes, desk::Desk,
+    load::registry::Registry, write,
 };
 
 /// Bytes of a worker's stack: schemas are compiled on it.
@@ -89,14 +92,57 @@ struct Queue {
     is_closed: bool,
 }
 
+/// What is done at a desk; who wants to see what makes it panic stands by.
+type Act = dyn FnOnce(&Desk<'_>, Option<&OnDefect>) -> Done + Send;
+
+/// Something to do at a desk.
 struct Job {
-    document: Document,
-    answer: Box<dyn FnOnce(Verdict) + Send>,
+    /// Of what it is about.
+    bytes: usize,
+    act: Box<Act>,
+}
+
+/// A job that was done, and its answer that is still to be given.
+struct Done {
+    has_panicked: bool,
+    answer: Box<dyn FnOnce()>,
 }
 
 impl Job {
+    /// A job that gives `answer` what `act` makes of `bytes`, or `defect` if that panics.
+    fn new<T: 'static>(
+        bytes: Bytes,
+        act: impl FnOnce(&Desk<'_>) -> T + Send + 'static,
+        defect: fn() -> T,
+        answer: impl FnOnce(T) + Send + 'static,
+    ) -> Self {
+        let length = bytes.len();
+        let act = move |desk: &Desk<'_>, on_defect: Option<&OnDefect>| {
+            let made = guarded(&bytes, on_defect, || act(desk));
+            let has_panicked = made.is_none();
+            let made = made.unwrap_or_else(defect);
+            Done { has_panicked, answer: Box::new(move || answer(made)) }
+        };
+        Self { bytes: length, act: Box::new(act) }
+    }
+
+    fn check(document: Document, answer: impl FnOnce(Verdict) + Send + 'static) -> Self {
+        let bytes = document.bytes.clone();
+        let act = move |desk: &Desk<'_>| desk.check(&document);
+        Self::new(bytes, act, defect, answer)
+    }
+
+    fn compose(
+        order: Composition,
+        answer: impl FnOnce(Result<Bytes, ComposeError>) + Send + 'static,
+    ) -> Self {
+        let bytes = order.canonical.clone();
+        let act = move |desk: &Desk<'_>| desk.compose(&order);
+        Self::new(bytes, act, || Err(write::defect()), answer)
+    }
+
     fn is_large(&self) -> bool {
-        self.document.bytes.len() > LARGE_BYTES
+        self.bytes > LARGE_BYTES
     }
 }
 
@@ -195,15 +241,40 @@ impl Standards {
         document: Document,
         answer: impl FnOnce(Verdict) + Send + 'static,
     ) -> Result<(), Busy> {
-        let shared = &self.0.shared;
-        let mut queue = shared.lock();
-        if queue.jobs.len() >= shared.limits.queue_max {
-            return Err(Busy);
-        }
-        queue.jobs.push_back(Job { document, answer: Box::new(answer) });
-        drop(queue);
-        shared.filled.notify_one();
-        Ok(())
+        self.0.shared.offer(Job::check(document, answer))
+    }
+
+    /// Queues the writing of a canonical message; `answer` gets the document, or everything that
+    /// keeps it from being written, as with [`Self::check`].
+    ///
+    /// # Errors
+    /// When the queue is full; `answer` is dropped then.
+    pub fn compose(
+        &self,
+        order: Composition,
+        answer: impl FnOnce(Result<Bytes, ComposeError>) + Send + 'static,
+    ) -> Result<(), Busy> {
+        self.0.shared.offer(Job::compose(order, answer))
+    }
+
+    /// Writes a canonical message and waits for it, also for room in the queue: as with
+    /// [`Self::check_blocking`].
+    ///
+    /// # Errors
+    /// Everything that keeps it from being written.
+    ///
+    /// # Panics
+    /// Never: a worker always answers.
+    pub fn compose_blocking(&self, order: Composition) -> Result<Bytes, ComposeError> {
+        self.0.shared.wait(|answer| Job::compose(order, answer))
+    }
+
+    /// The lines of mappings and dialects that cannot be reversed for every value: texts joined of
+    /// several whose separator may stand within them. Such a value is refused when it is to be
+    /// written, unless it is of one part.
+    #[must_use]
+    pub fn one_way(&self) -> Vec<OneWay> {
+        write::one_way(&self.0.shared.registry().standards)
     }
 
     /// Checks `document` and waits for the verdict, also for room in the queue. For start-up, tests
@@ -213,17 +284,7 @@ impl Standards {
     /// Never: a worker always answers.
     #[must_use]
     pub fn check_blocking(&self, document: Document) -> Verdict {
-        let shared = &self.0.shared;
-        let (answer, verdict) = mpsc::sync_channel(1);
-        let answer = Box::new(move |verdict| drop(answer.send(verdict)));
-        let mut queue = shared.lock();
-        while queue.jobs.len() >= shared.limits.queue_max {
-            queue = shared.emptied.wait(queue).unwrap_or_else(PoisonError::into_inner);
-        }
-        queue.jobs.push_back(Job { document, answer });
-        drop(queue);
-        shared.filled.notify_one();
-        verdict.recv().expect("a worker answers every document")
+        self.0.shared.wait(|answer| Job::check(document, answer))
     }
 }
 
@@ -249,6 +310,32 @@ impl Shared {
 
     fn registry(&self) -> Arc<Registry> {
         Arc::clone(&self.registry.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Queues `job`, if there is room.
+    fn offer(&self, job: Job) -> Result<(), Busy> {
+        let mut queue = self.lock();
+        if queue.jobs.len() >= self.limits.queue_max {
+            return Err(Busy);
+        }
+        queue.jobs.push_back(job);
+        drop(queue);
+        self.filled.notify_one();
+        Ok(())
+    }
+
+    /// Queues the job that `make` makes for an answer, and waits for room and for the answer.
+    fn wait<T: Send + 'static>(&self, make: impl FnOnce(Box<dyn FnOnce(T) + Send>) -> Job) -> T {
+        let (answer, made) = mpsc::sync_channel(1);
+        let job = make(Box::new(move |made| drop(answer.send(made))));
+        let mut queue = self.lock();
+        while queue.jobs.len() >= self.limits.queue_max {
+            queue = self.emptied.wait(queue).unwrap_or_else(PoisonError::into_inner);
+        }
+        queue.jobs.push_back(job);
+        drop(queue);
+        self.filled.notify_one();
+        made.recv().expect("a worker answers every job")
     }
 
     /// The next job for who works with `generation`.
@@ -317,32 +404,25 @@ fn serve(shared: &Shared) -> bool {
             Next::End => return false,
         };
         let is_large = job.is_large();
-        let Job { document, answer } = job;
-        let checked = guarded(&document, shared.on_defect.as_ref(), || desk.check(&document));
-        let has_panicked = checked.is_none();
-        let verdict = checked.unwrap_or_else(defect);
+        let done = (job.act)(&desk, shared.on_defect.as_ref());
         if is_large {
             shared.end_large();
         }
         // The answer is the caller's code: its panic must not take the worker with it either.
-        drop(catch_unwind(AssertUnwindSafe(|| answer(verdict))));
-        if has_panicked || desk.is_worn() {
+        drop(catch_unwind(AssertUnwindSafe(done.answer)));
+        if done.has_panicked || desk.is_worn() {
             return true;
         }
     }
 }
 
-/// What `check` says; `None` after a panic, and `on_defect` has got the document.
-fn guarded(
-    document: &Document,
-    on_defect: Option<&OnDefect>,
-    check: impl FnOnce() -> Verdict,
-) -> Option<Verdict> {
-    let checked = catch_unwind(AssertUnwindSafe(check)).ok();
-    if let (None, Some(OnDefect(keep))) = (&checked, on_defect) {
-        drop(catch_unwind(AssertUnwindSafe(|| keep(&document.bytes))));
+/// What `act` makes of `bytes`; `None` after a panic, and `on_defect` has got them.
+fn guarded<T>(bytes: &[u8], on_defect: Option<&OnDefect>, act: impl FnOnce() -> T) -> Option<T> {
+    let made = catch_unwind(AssertUnwindSafe(act)).ok();
+    if let (None, Some(OnDefect(keep))) = (&made, on_defect) {
+        drop(catch_unwind(AssertUnwindSafe(|| keep(bytes))));
     }
-    checked
+    made
 }
 
 fn defect() -> Verdict {
@@ -363,25 +443,16 @@ fn defect() -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
     use super::*;
 
     #[test]
     fn a_document_that_makes_the_engine_panic_is_given_away_and_no_other() {
         let (kept, bytes) = mpsc::channel();
         let keep = OnDefect(Arc::new(move |bytes: &[u8]| kept.send(bytes.to_vec()).unwrap()));
-        let bytes_of = |text| Bytes::from_static(text);
-        let document = |text| Document {
-            bytes: bytes_of(text),
-            media_type: None,
-            now: messaging::Timestamp(0),
-        };
-        let sound = guarded(&document(b"sound"), Some(&keep), Verdict::default);
+        let sound = guarded(b"sound", Some(&keep), Verdict::default);
         assert_eq!(sound, Some(Verdict::default()));
-        let panics = guarded(&document(b"hurts"), Some(&keep), || panic!("a broken invariant"));
-        assert_eq!(panics, None);
-        assert_eq!(guarded(&document(b"hurts"), None, || panic!("a broken invariant")), None);
+        let hurt = |keep| guarded::<Verdict>(b"hurts", keep, || panic!("a broken invariant"));
+        assert_eq!((hurt(Some(&keep)), hurt(None)), (None, None));
         drop(keep);
         assert_eq!(bytes.iter().collect::<Vec<_>>(), [b"hurts".to_vec()]);
         assert_eq!(defect().violations[0].code, codes::DEFECT);
@@ -403,10 +474,10 @@ mod tests {
         for bytes in [LARGE_BYTES + 1, LARGE_BYTES + 2, 1] {
             let bytes = Bytes::from(vec![b' '; bytes]);
             let document = Document { bytes, media_type: None, now: messaging::Timestamp(0) };
-            shared.lock().jobs.push_back(Job { document, answer: Box::new(|_| {}) });
+            shared.lock().jobs.push_back(Job::check(document, |_| {}));
         }
         let next = || match shared.next(0) {
-            Next::Job(job) => job.document.bytes.len(),
+            Next::Job(job) => job.bytes,
             Next::Changed | Next::End => 0,
         };
         assert_eq!((next(), next()), (LARGE_BYTES + 1, 1));

@@ -6,9 +6,10 @@ use wire::canonical;
 
 use crate::{
     load::{
-        mapping::{Mapping, Rule, Source},
+        mapping::{Items, Join, Mapping, Rule, Source},
         path::Path,
     },
+    name,
     tree::{Node, Tree},
 };
 
@@ -33,8 +34,7 @@ pub(crate) fn fill(
     let Some(root) = tree.root() else { return Ok(Vec::new()) };
     let mut faults = Vec::new();
     let mut message = DynamicMessage::new(canonical.clone());
-    let of_message = mapping.of_message.get(message_type).map_or(&[][..], Vec::as_slice);
-    for rule in mapping.rules.iter().chain(of_message) {
+    for rule in mapping.rules(message_type) {
         apply(rule, tree, root, &mut message, &mut faults);
     }
     if !faults.is_empty() {
@@ -63,12 +63,11 @@ fn apply(
 ) {
     let Some((field, parents)) = rule.target.split_last() else { return };
     let value = match &rule.source {
-        Source::Repeat(each, rules) => repeated(each, rules, field, tree, from, faults),
+        Source::Repeat(each, items) => repeated(each, items, field, tree, from, faults),
         source => match value(source, field, tree, from) {
             Ok(value) => value,
             Err((node, expected)) => {
-                let names: Vec<&str> = rule.target.iter().map(FieldDescriptor::name).collect();
-                faults.push(Unmappable { node, target: names.join("."), expected });
+                faults.push(Unmappable { node, target: rule.name(), expected });
                 None
             }
         },
@@ -78,37 +77,50 @@ fn apply(
     }
 }
 
+/// Sets a field within its parents; what a list has already comes first.
 fn set(
     message: &mut DynamicMessage,
     parents: &[FieldDescriptor],
     field: &FieldDescriptor,
     value: Value,
 ) {
-    let Some((first, rest)) = parents.split_first() else {
-        message.set_field(field, value);
+    if let Some((first, rest)) = parents.split_first() {
+        if let Some(inner) = message.get_field_mut(first).as_message_mut() {
+            set(inner, rest, field, value);
+        }
         return;
-    };
-    if let Some(inner) = message.get_field_mut(first).as_message_mut() {
-        set(inner, rest, field, value);
+    }
+    match (message.get_field_mut(field), value) {
+        (Value::List(list), Value::List(more)) => list.extend(more),
+        (before, value) => *before = value,
     }
 }
 
 fn repeated(
-    each: &Path,
-    rules: &[Rule],
+    each: &[Path],
+    items: &Items,
     field: &FieldDescriptor,
     tree: &Tree,
     from: Node,
     faults: &mut Vec<Unmappable>,
 ) -> Option<Value> {
-    let Kind::Message(descriptor) = field.kind() else { return None };
     let mut list = Vec::new();
-    for node in each.nodes(tree, from) {
-        let mut message = DynamicMessage::new(descriptor.clone());
-        for rule in rules {
-            apply(rule, tree, node, &mut message, faults);
-        }
-        list.push(Value::Message(message));
+    for node in each.iter().flat_map(|path| path.nodes(tree, from)) {
+        let item = match (items, field.kind()) {
+            (Items::Messages(rules), Kind::Message(descriptor)) => {
+                let mut message = DynamicMessage::new(descriptor);
+                for rule in rules {
+                    apply(rule, tree, node, &mut message, faults);
+                }
+                Some(Value::Message(message))
+            }
+            (Items::Codes, Kind::Message(descriptor)) => code(node, descriptor, tree),
+            _ => {
+                let text = tree.text(node).trim();
+                (!text.is_empty()).then(|| Value::String(text.to_owned()))
+            }
+        };
+        list.extend(item);
     }
     (!list.is_empty()).then_some(Value::List(list))
 }
@@ -130,11 +142,22 @@ fn value(
             let is_there = paths.iter().any(|path| path.node(tree, from).is_some());
             is_there.then_some(Value::Bool(true))
         }
-        Source::Join(paths, with) => {
-            let parts: Vec<&str> = paths.iter().filter_map(|path| path.value(tree, from)).collect();
+        Source::Join(Join { paths, with, .. }) => {
+            let parts: Vec<&str> = paths.iter().flat_map(|path| path.values(tree, from)).collect();
             (!parts.is_empty()).then(|| Value::String(parts.join(with)))
         }
-        Source::Code(paths) => paths.iter().find_map(|path| code(path, field, tree, from)),
+        Source::NamePrefix(paths) => {
+            let prefix = text(paths).and_then(|text| name::split(&text).0.map(str::to_owned));
+            prefix.map(Value::String)
+        }
+        Source::FamilyName(paths) => {
+            text(paths).map(|text| Value::String(name::split(&text).1.to_owned()))
+        }
+        Source::Code(paths) => {
+            let Kind::Message(descriptor) = field.kind() else { return Ok(None) };
+            let nodes = paths.iter().filter_map(|path| path.node(tree, from));
+            nodes.filter_map(|node| code(node, descriptor.clone(), tree)).next()
+        }
         Source::Text(paths) => match text(paths) {
             None => None,
             Some(value) => Some(scalar(&value, field).map_err(|what| (node(paths), what))?),
@@ -157,7 +180,8 @@ fn value(
             None => None,
             Some(value) => {
                 let known = ("einer der bekannten Werte", "one of the known values");
-                Some(values.get(&value).cloned().ok_or_else(|| (node(paths), known))?)
+                let found = values.iter().find(|(name, _)| *name == value);
+                Some(found.map(|(_, value)| value.clone()).ok_or_else(|| (node(paths), known))?)
             }
         },
         Source::Repeat(..) => None,
@@ -179,9 +203,7 @@ fn scalar(value: &str, field: &FieldDescriptor) -> Result<Value, (&'static str, 
 }
 
 /// A code element: `code` within it or the text itself, list and version from its attributes.
-fn code(path: &Path, field: &FieldDescriptor, tree: &Tree, from: Node) -> Option<Value> {
-    let Kind::Message(descriptor) = field.kind() else { return None };
-    let node = path.node(tree, from)?;
+fn code(node: Node, descriptor: MessageDescriptor, tree: &Tree) -> Option<Value> {
     let inner = |name| tree.child(node, name).map(|child| tree.text(child).trim());
     let attribute = |name| tree.attribute(node, name).map(str::trim);
     let mut message = DynamicMessage::new(descriptor);

@@ -32,12 +32,14 @@ mod header;
 pub mod import;
 mod json;
 pub mod load;
+mod name;
 pub mod options;
 mod report;
 mod rules;
 mod store;
 mod tree;
 pub mod verdict;
+pub mod write;
 mod xml;
 
 pub use codelist::CodeListInfo;
@@ -48,3 +50,4 @@ pub use verdict::{
     AttachmentNeed, Document, Header, Message, MessageKind, Recognised, Severity, Verdict,
     Violation,
 };
+pub use write::{ComposeError, Composition, Media, OneWay, Uncarried};

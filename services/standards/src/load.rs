@@ -2,6 +2,7 @@
 
 mod alternation;
 pub(crate) mod dialect;
+mod function;
 pub(crate) mod mapping;
 pub(crate) mod path;
 pub(crate) mod policy;

@@ -8,6 +8,7 @@ use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor, Value};
 use crate::load::{
     LoadFault,
     dialect::paths,
+    function::function,
     path::Path,
     toml_file::{Entry, Table, TomlFile},
 };
@@ -25,7 +26,10 @@ const MANDATORY: [(&str, &[&str]); 9] = [
     ("applicant.organisation", &["name"]),
 ];
 
-/// How the documents of one standard become canonical.
+/// Lists within lists that a mapping may describe.
+const REPEATS_NESTED_MAX: usize = 8;
+
+/// How the documents of one standard become canonical, and canonical messages documents.
 #[derive(Debug, Default)]
 pub(crate) struct Mapping {
     /// For every message type.
@@ -34,6 +38,8 @@ pub(crate) struct Mapping {
     pub(crate) of_message: HashMap<String, Vec<Rule>>,
     /// Every leaf below these becomes a generic field.
     pub(crate) generic: Vec<Path>,
+    /// What a document says that the canonical message does not know: written where nothing else is.
+    pub(crate) written: Vec<(Path, String)>,
 }
 
 /// One line: a canonical field and its source.
@@ -58,14 +64,47 @@ pub(crate) enum Source {
     Cents(Vec<Path>),
     /// A code with its list.
     Code(Vec<Path>),
-    /// Several values in one text.
-    Join(Vec<Path>, String),
-    /// A value by a table.
-    Table(Vec<Path>, HashMap<String, Value>),
+    /// Every value of every path in one text.
+    Join(Join),
+    /// What stands before the family name where a standard writes both in one text.
+    NamePrefix(Vec<Path>),
+    /// The family name without what stands before it.
+    FamilyName(Vec<Path>),
+    /// A value by a table, in the file's order.
+    Table(Vec<Path>, Vec<(String, Value)>),
     /// Whether one of the paths leads to a node.
     Present(Vec<Path>),
-    /// One message per node.
-    Repeat(Path, Vec<Rule>),
+    /// One item per node of every path; several rules for one list append.
+    Repeat(Vec<Path>, Items),
+}
+
+/// Several values in one text.
+#[derive(Debug)]
+pub(crate) struct Join {
+    pub(crate) paths: Vec<Path>,
+    /// Between them.
+    pub(crate) with: String,
+    /// Whether the text is taken apart again at `with` when it is written.
+    pub(crate) is_split: bool,
+}
+
+/// What one node of a repetition becomes.
+#[derive(Debug)]
+pub(crate) enum Items {
+    /// A message, by these rules.
+    Messages(Vec<Rule>),
+    /// The node's text.
+    Texts,
+    /// The node's code with its list.
+    Codes,
+}
+
+impl Rule {
+    /// The target's dotted name.
+    pub(crate) fn name(&self) -> String {
+        let names: Vec<&str> = self.target.iter().map(FieldDescriptor::name).collect();
+        names.join(".")
+    }
 }
 
 impl Mapping {
@@ -80,11 +119,10 @@ impl Mapping {
         let Some(file) = TomlFile::read(location, faults) else { return mapping };
         let mut root = file.root();
         if let Some(table) = root.table("fields") {
-            mapping.rules = rules(table, canonical);
+            mapping.rules = fields(table, canonical);
         }
-        if let Some(mut table) = root.table("repeat") {
-            let repeats = table.take_all().into_iter();
-            mapping.rules.extend(repeats.filter_map(|entry| repeat(entry, canonical)));
+        if let Some(table) = root.table("repeat") {
+            mapping.rules.extend(repeats(table, canonical, 1));
         }
         if let Some(mut table) = root.table("message") {
             for entry in table.take_all() {
@@ -92,12 +130,16 @@ impl Mapping {
                     entry.fault("no message type of this standard has this name");
                 }
                 let name = entry.name.clone();
-                if let Some(table) = entry.table() {
-                    mapping.of_message.insert(name, rules(table, canonical));
+                if let Some(mut table) = entry.table() {
+                    let repeated = table.table("repeat").map(|t| repeats(t, canonical, 1));
+                    let mut rules = fields(table, canonical);
+                    rules.extend(repeated.unwrap_or_default());
+                    mapping.of_message.insert(name, rules);
                 }
             }
         }
         mapping.generic = root.take("generic").and_then(paths).unwrap_or_default();
+        mapping.written = root.table("written").map(written).unwrap_or_default();
         let line = root.line();
         root.finish();
         mapping.check(&file, line, message_types);
@@ -105,11 +147,19 @@ impl Mapping {
         mapping
     }
 
+    /// The rules for documents of `message_type`, in order.
+    pub(crate) fn rules<'m>(
+        &'m self,
+        message_type: &str,
+    ) -> impl Iterator<Item = &'m Rule> + use<'m> {
+        let of_message = self.of_message.get(message_type).map_or(&[][..], Vec::as_slice);
+        self.rules.iter().chain(of_message)
+    }
+
     fn check(&self, file: &TomlFile, line: u32, message_types: &[String]) {
         for message_type in message_types {
-            let of_message = self.of_message.get(message_type).map_or(&[][..], Vec::as_slice);
             let mut targets = Vec::new();
-            collect(self.rules.iter().chain(of_message), "", &mut targets);
+            collect(self.rules(message_type), "", &mut targets);
             if targets.is_empty() && self.generic.is_empty() {
                 file.fault(line, "fields", format!("nothing of `{message_type}` is mapped"));
             }
@@ -132,28 +182,71 @@ fn is_below(target: &str, part: &str) -> bool {
 
 fn collect<'r>(rules: impl Iterator<Item = &'r Rule>, prefix: &str, targets: &mut Vec<String>) {
     for rule in rules {
-        let names: Vec<&str> = rule.target.iter().map(FieldDescriptor::name).collect();
-        let target = format!("{prefix}{}", names.join("."));
-        if let Source::Repeat(_, rules) = &rule.source {
+        let target = format!("{prefix}{}", rule.name());
+        if let Source::Repeat(_, Items::Messages(rules)) = &rule.source {
             collect(rules.iter(), &format!("{target}."), targets);
         }
         targets.push(target);
     }
 }
 
-fn rules(mut table: Table<'_>, message: &MessageDescriptor) -> Vec<Rule> {
-    table.take_all().into_iter().filter_map(|entry| rule(entry, message)).collect()
+fn written(mut table: Table<'_>) -> Vec<(Path, String)> {
+    let mut written = Vec::new();
+    for entry in table.take_all() {
+        let report = entry.reporter();
+        let path = Path::parse(&entry.name).map_err(|message| report(&message));
+        if let (Ok(path), Some(text)) = (path, entry.text()) {
+            written.push((path, text));
+        }
+    }
+    written
 }
 
-fn rule(entry: Entry<'_>, message: &MessageDescriptor) -> Option<Rule> {
-    let target = target(&entry, message)?;
-    let field = target.last()?;
+fn fields(mut table: Table<'_>, message: &MessageDescriptor) -> Vec<Rule> {
+    table.take_all().into_iter().flat_map(|entry| rules(entry, message)).collect()
+}
+
+/// The rules of one line; both parts of a name may come from one.
+fn rules(entry: Entry<'_>, message: &MessageDescriptor) -> Vec<Rule> {
+    let Some(target) = target(&entry, message) else { return Vec::new() };
+    let Some(field) = target.last() else { return Vec::new() };
     if field.is_list() {
         entry.fault("is a list: map it with [repeat]");
-        return None;
+        return Vec::new();
     }
-    let source = source(entry, field)?;
-    Some(Rule { target, source })
+    if let Kind::Message(part) = field.kind()
+        && let Some(prefix) = part.get_field_by_name("name_prefix")
+        && let Some(name) = part.get_field_by_name("family_name")
+    {
+        return name_parts(entry, &target, prefix, name);
+    }
+    let source = source(entry, field);
+    source.map(|source| Rule { target, source }).into_iter().collect()
+}
+
+fn name_parts(
+    entry: Entry<'_>,
+    target: &[FieldDescriptor],
+    prefix: FieldDescriptor,
+    name: FieldDescriptor,
+) -> Vec<Rule> {
+    let report = entry.reporter();
+    if entry.is_text() || entry.is_array() {
+        report("is a message: map its fields, or both parts of the name by { name_parts = … }");
+        return Vec::new();
+    }
+    let Some(mut table) = entry.table() else { return Vec::new() };
+    let paths = table.take("name_parts").and_then(paths);
+    table.finish();
+    let Some(paths) = paths else {
+        report("`name_parts` is expected");
+        return Vec::new();
+    };
+    let with = |field: FieldDescriptor| target.iter().cloned().chain([field]).collect();
+    vec![
+        Rule { target: with(prefix), source: Source::NamePrefix(paths.clone()) },
+        Rule { target: with(name), source: Source::FamilyName(paths) },
+    ]
 }
 
 /// Follows the dotted key of `entry` through the descriptors.
@@ -178,17 +271,20 @@ fn target(entry: &Entry<'_>, message: &MessageDescriptor) -> Option<Vec<FieldDes
         };
         target.push(field);
     }
-    if target.first().is_some_and(|field| matches!(field.name(), "header" | "fields")) {
+    if target.first().is_some_and(|field| matches!(field.full_name(), HEADER | GENERIC)) {
         entry.fault("is filled by the dialect or by `generic`, not by lines of its own");
         return None;
     }
     Some(target)
 }
 
+const HEADER: &str = "amtsbote.canonical.v1.Application.header";
+const GENERIC: &str = "amtsbote.canonical.v1.Application.fields";
+
 fn source(entry: Entry<'_>, field: &FieldDescriptor) -> Option<Source> {
-    let is_code = matches!(field.kind(), Kind::Message(m) if m.name() == "Code");
+    let is_code = is_code(&field.kind());
+    let report = entry.reporter();
     if entry.is_text() || entry.is_array() {
-        let report = entry.reporter();
         let paths = paths(entry)?;
         return match field.kind() {
             Kind::String | Kind::Bool | Kind::Uint32 | Kind::Uint64 => Some(Source::Text(paths)),
@@ -203,105 +299,77 @@ fn source(entry: Entry<'_>, field: &FieldDescriptor) -> Option<Source> {
             }
         };
     }
-    let report = entry.reporter();
     let mut table = entry.table()?;
     let source = function(&mut table, field, is_code, &report);
     table.finish();
     source
 }
 
-fn function(
-    table: &mut Table<'_>,
-    field: &FieldDescriptor,
-    is_code: bool,
+/// Whether values of `kind` are codes with their list.
+pub(crate) fn is_code(kind: &Kind) -> bool {
+    matches!(kind, Kind::Message(message) if message.full_name() == "amtsbote.canonical.v1.Code")
+}
+
+/// `[repeat.…]` and `[[repeat.…]]`, within `depth - 1` others.
+fn repeats(mut table: Table<'_>, message: &MessageDescriptor, depth: usize) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    for entry in table.take_all() {
+        let report = entry.reporter();
+        if depth > REPEATS_NESTED_MAX {
+            report("is nested too deeply");
+            continue;
+        }
+        let Some(target) = target(&entry, message) else { continue };
+        let several =
+            if entry.is_array() { entry.tables() } else { entry.table().into_iter().collect() };
+        for table in several {
+            let source = repeat(table, target.last(), depth, &report);
+            rules.extend(source.map(|source| Rule { target: target.clone(), source }));
+        }
+    }
+    rules
+}
+
+fn repeat(
+    mut table: Table<'_>,
+    field: Option<&FieldDescriptor>,
+    depth: usize,
     report: &impl Fn(&str),
 ) -> Option<Source> {
-    let is_text = matches!(field.kind(), Kind::String);
-    if let Some((text, _)) = table.text("constant") {
-        return constant(&text, field, report).map(Source::Constant);
-    }
-    if let Some(entry) = table.take("date") {
-        return expect(is_text, "a date needs a text field", report)
-            .and_then(|()| paths(entry).map(Source::Date));
-    }
-    if let Some(entry) = table.take("cents") {
-        return expect(matches!(field.kind(), Kind::Uint64), "cents need a uint64 field", report)
-            .and_then(|()| paths(entry).map(Source::Cents));
-    }
-    if let Some(entry) = table.take("code") {
-        return expect(is_code, "a code needs a field of type Code", report)
-            .and_then(|()| paths(entry).map(Source::Code));
-    }
-    if let Some(entry) = table.take("present") {
-        return expect(matches!(field.kind(), Kind::Bool), "needs a bool field", report)
-            .and_then(|()| paths(entry).map(Source::Present));
-    }
-    if let Some(entry) = table.take("join") {
-        let with = table.text("with").map_or_else(|| " ".to_owned(), |(with, _)| with);
-        return expect(is_text, "joining needs a text field", report)
-            .and_then(|()| paths(entry).map(|paths| Source::Join(paths, with)));
-    }
-    if let Some(entry) = table.take("from") {
-        let paths = paths(entry)?;
-        let Some(mut values) = table.table("values") else {
-            report("`from` needs `values`");
-            return None;
-        };
-        let mut known = HashMap::new();
-        for entry in values.take_all() {
-            let (name, report) = (entry.name.clone(), entry.reporter());
-            if let Some(value) = entry.text().and_then(|t| constant(&t, field, &report)) {
-                known.insert(name, value);
-            }
-        }
-        return Some(Source::Table(paths, known));
-    }
-    report("one of constant, date, cents, code, present, join, from is expected");
-    None
-}
-
-fn expect(is_met: bool, message: &str, report: &impl Fn(&str)) -> Option<()> {
-    if !is_met {
-        report(message);
-    }
-    is_met.then_some(())
-}
-
-fn constant(text: &str, field: &FieldDescriptor, report: &impl Fn(&str)) -> Option<Value> {
-    match field.kind() {
-        Kind::String => Some(Value::String(text.to_owned())),
-        Kind::Bool => Some(Value::Bool(text == "true")),
-        Kind::Enum(kind) => match kind.get_value_by_name(text) {
-            Some(value) => Some(Value::EnumNumber(value.number())),
-            None => {
-                report(&format!("`{}` has no value `{text}`", kind.full_name()));
-                None
-            }
-        },
-        _ => {
-            report("only texts, truths and enumerations can be constant");
-            None
-        }
-    }
-}
-
-fn repeat(entry: Entry<'_>, canonical: &MessageDescriptor) -> Option<Rule> {
-    let target = target(&entry, canonical)?;
-    let report = entry.reporter();
-    let message = match target.last() {
-        Some(field) if field.is_list() => match field.kind() {
-            Kind::Message(message) => message,
-            _ => return expect(false, "is no list of messages", &report).and(None),
-        },
-        _ => return expect(false, "is no list", &report).and(None),
-    };
-    let mut table = entry.table()?;
-    let each = table.required_text("each");
-    let rules = table.table("fields").map(|fields| rules(fields, &message));
+    let kind = field.filter(|field| field.is_list()).map(FieldDescriptor::kind);
+    let each = table.take("each");
+    let own = table.table("fields");
+    let nested = table.table("repeat");
     table.finish();
-    let Some(rules) = rules else {
-        return expect(false, "`fields` is missing", &report).and(None);
+    let items = match kind {
+        None => {
+            report("is no list");
+            return None;
+        }
+        Some(Kind::String) if own.is_none() && nested.is_none() => Items::Texts,
+        Some(kind) if is_code(&kind) && own.is_none() && nested.is_none() => Items::Codes,
+        Some(Kind::Message(message)) => {
+            if own.is_none() && nested.is_none() {
+                report("`fields` is missing");
+                return None;
+            }
+            let mut rules = own.map(|own| fields(own, &message)).unwrap_or_default();
+            rules.extend(nested.into_iter().flat_map(|t| repeats(t, &message, depth + 1)));
+            Items::Messages(rules)
+        }
+        Some(_) => {
+            report("is no list of messages or texts");
+            return None;
+        }
     };
-    let each = Path::parse(&each?.0).map_err(|message| report(&message)).ok()?;
-    Some(Rule { target, source: Source::Repeat(each, rules) })
+    let Some(each) = each else {
+        report("`each` is missing");
+        return None;
+    };
+    let each = paths(each)?;
+    if each.iter().any(|path| path.attribute().is_some()) {
+        report("`each` leads to elements, not to an attribute");
+        return None;
+    }
+    Some(Source::Repeat(each, items))
 }

@@ -237,6 +237,17 @@ impl<'f> Entry<'f> {
         array.into_iter().map(item).collect()
     }
 
+    /// Its truth.
+    pub(crate) fn truth(self) -> Option<bool> {
+        match self.value {
+            DeValue::Boolean(truth) => Some(truth),
+            _ => {
+                self.fault("`true` or `false` is expected");
+                None
+            }
+        }
+    }
+
     /// Its table.
     pub(crate) fn table(self) -> Option<Table<'f>> {
         let Entry { file, key, line, value: DeValue::Table(table), .. } = self else {

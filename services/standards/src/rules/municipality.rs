@@ -8,7 +8,7 @@ use crate::{
     codelist::{CodeList, CodeLists},
     codes,
     load::{
-        mapping::{Rule, Source},
+        mapping::{Items, Rule, Source},
         standard::{MessageType, Standard},
     },
     report::{Entry, Report},
@@ -64,8 +64,8 @@ fn collect<'t, 'r>(
     let mut addresses: HashMap<String, Keys<'t>> = HashMap::new();
     for rule in rules {
         match &rule.source {
-            Source::Repeat(each, rules) => {
-                for node in each.nodes(tree, node) {
+            Source::Repeat(each, Items::Messages(rules)) => {
+                for node in each.iter().flat_map(|path| path.nodes(tree, node)) {
                     collect(rules.iter(), tree, node, found);
                 }
             }

@@ -62,7 +62,7 @@ pub(crate) fn value(text: &str, path: &Path) -> Option<String> {
                 let is_empty = matches!(event, Event::Empty(_));
                 let local = element.local_name();
                 let is_step =
-                    |at: usize| path.steps().get(at).is_some_and(|s| **s == *local.as_ref());
+                    |at: usize| path.steps().get(at).is_some_and(|s| *s.name == *local.as_ref());
                 let leads = depth == along && (depth == 0 || is_step(depth - 1));
                 if leads && along == path.steps().len() {
                     if let Some(name) = path.attribute() {
