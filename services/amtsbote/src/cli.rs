@@ -9,7 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     operator::{Console, Dead, Endpoint, Orderer, ToDecide},
-    standards::{Destination, Standard, StandardCheck, StandardImport, StandardPaths},
+    standards::{
+        Codes, CodesImport, Destination, Standard, StandardCheck, StandardImport, StandardPaths,
+    },
 };
 
 /// Shown below `--help`.
@@ -83,6 +85,9 @@ pub(crate) enum Command {
     /// Install standards, look at them and at documents; needs no server.
     #[command(subcommand)]
     Standard(Standard),
+    /// Install code lists, look at them and compare versions; needs no server.
+    #[command(subcommand)]
+    Codes(Codes),
     /// Put a load on a running instance as a portal would, and measure it.
     Bench(Bench),
     /// Print the effective configuration, or every fault in it.

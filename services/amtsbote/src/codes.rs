@@ -82,3 +82,5 @@ pub(crate) const NO_FOLDER: &str = "AB-5070";
 pub(crate) const STANDARD_INSTALLED: &str = "AB-5071";
 /// A folder that cannot be written or moved into its place.
 pub(crate) const INSTALL_FAILED: &str = "AB-5072";
+/// A standard or code list that is not there.
+pub(crate) const NOT_INSTALLED: &str = "AB-5073";

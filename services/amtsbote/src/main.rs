@@ -5,6 +5,7 @@ mod check;
 mod cli;
 mod client;
 mod clock;
+mod codelists;
 mod codes;
 mod config;
 mod dead;
@@ -73,6 +74,7 @@ fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Bench(args) => bench::run(args, cli.lang, output),
         Command::Endpoint(args) => runtime()?.block_on(endpoint::run(args, cli.lang, output)),
         Command::Dead(args) => runtime()?.block_on(dead::run(args, cli.lang, output)),
+        Command::Codes(args) => codelists::run(args, cli.lang, output),
         Command::Standard(args) => standard::run(args, &clock::wall(), cli.lang, output),
         Command::Check(args) => check::run(args, output),
         Command::Health(args) => runtime()?.block_on(health::run(args, output)),

@@ -2,15 +2,16 @@
 //! told about a document; without any server.
 
 mod check;
-mod import;
-mod install;
+pub(crate) mod import;
+pub(crate) mod install;
 mod list;
+mod show;
 pub(crate) mod sources;
 
 use std::path::PathBuf;
 
 use messaging::Clock;
-use standards::{Options, Standards};
+use standards::{LoadError, Options, Standards};
 
 use crate::{
     check as configuration,
@@ -29,20 +30,24 @@ pub(crate) fn run(
     match command {
         Standard::Import(args) => import::import(args, language, output),
         Standard::Check(args) => check::check(args, clock, language, output),
-        Standard::List(paths) => list::list(paths, output),
+        Standard::List(paths) => list::list(paths, language, output),
+        Standard::Show { name, standards } => show::show(name, standards, language, output),
     }
 }
 
 /// Loads what is installed. Every fault is a line of the error.
 pub(crate) fn load(options: Options) -> Result<Standards, Stop> {
-    Standards::load(options).map_err(|error| {
-        let what = match error.faults.len() {
-            1 => "1 fault in the standards".to_owned(),
-            n => format!("{n} faults in the standards"),
-        };
-        let details = error.faults.iter().map(ToString::to_string).collect();
-        Stop::usage(error.code(), what).with_details(details)
-    })
+    Standards::load(options).map_err(|error| faulty(&error))
+}
+
+/// Faults in what is installed, each a line.
+pub(crate) fn faulty(error: &LoadError) -> Stop {
+    let what = match error.faults.len() {
+        1 => "1 fault in the standards".to_owned(),
+        n => format!("{n} faults in the standards"),
+    };
+    let details = error.faults.iter().map(ToString::to_string).collect();
+    Stop::usage(error.code(), what).with_details(details)
 }
 
 /// The folders of standards that are meant: those named, then those of the configuration.

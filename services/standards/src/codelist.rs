@@ -8,6 +8,7 @@ mod list;
 
 use std::{
     collections::BTreeMap,
+    path::PathBuf,
     sync::{Arc, OnceLock},
 };
 
@@ -15,7 +16,7 @@ pub use diff::{Difference, Renamed, difference};
 pub use genericode::{CodeListFault, Head};
 pub use list::CodeList;
 
-use crate::{load::LoadFault, store};
+use crate::{LoadError, load::LoadFault, store};
 
 /// One installed version of one list, for lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,6 +121,40 @@ impl CodeLists {
         let all = self.0.range(from..).take_while(move |((of, _), _)| **of == *uri);
         all.map(|((_, version), installed)| (&**version, installed))
     }
+}
+
+/// Every code list built in or below `paths`, in the folders of standards too, ordered by URI and
+/// version; without loading any standard.
+///
+/// # Errors
+/// Every file that is no code list, and lists that are there twice and differ.
+pub fn installed(paths: &[PathBuf]) -> Result<Vec<CodeListInfo>, LoadError> {
+    let mut faults = Vec::new();
+    let mut lists = CodeLists::default();
+    let paths = paths.iter().map(|path| path.to_string_lossy().into_owned());
+    for root in std::iter::once(store::BUILT_IN.to_owned()).chain(paths) {
+        let standards = store::standards(&root).unwrap_or_default();
+        for folder in std::iter::once(root).chain(standards) {
+            for location in store::files(&folder, "codelists", "xml").unwrap_or_default() {
+                lists.add(&location, &mut faults);
+            }
+        }
+    }
+    if faults.is_empty() { Ok(lists.list()) } else { Err(LoadError { faults }) }
+}
+
+/// Reads the list that `info` names.
+///
+/// # Errors
+/// When its file cannot be read any more.
+pub fn open(info: &CodeListInfo) -> Result<CodeList, LoadError> {
+    let read = store::read_text(&info.source).map_err(|error| error.to_string());
+    read.and_then(|text| genericode::read(&text).map_err(|fault| fault.to_string())).map_err(
+        |message| {
+            let (file, key) = (info.source.clone(), String::new());
+            LoadError { faults: vec![LoadFault { file, line: 0, key, message }] }
+        },
+    )
 }
 
 /// Whether two files have the same codes under the same names: publishers write one list in several

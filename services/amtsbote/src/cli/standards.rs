@@ -12,6 +12,53 @@ pub(crate) enum Standard {
     Check(StandardCheck),
     /// Print the installed standards.
     List(StandardPaths),
+    /// Print all there is to one standard, or to one version of it.
+    Show {
+        /// The standard, perhaps with a version.
+        #[arg(value_name = "ID[/VERSION]")]
+        name: String,
+        #[command(flatten)]
+        standards: StandardPaths,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Codes {
+    /// Install code lists (genericode).
+    Import(CodesImport),
+    /// Print the installed code lists.
+    List(StandardPaths),
+    /// Print the codes of one list, or what one of them means.
+    Show {
+        /// As documents say in `listURI`.
+        uri: String,
+        /// As documents say in `listVersionID`.
+        version: String,
+        /// Only this code.
+        code: Option<String>,
+        #[command(flatten)]
+        standards: StandardPaths,
+    },
+    /// Print which codes came, went and are called otherwise between two versions.
+    Diff {
+        /// A list's URI and two of its versions, or two files.
+        #[arg(value_name = "URI V1 V2|FILE FILE", num_args = 2..=3, required = true)]
+        of: Vec<String>,
+        #[command(flatten)]
+        standards: StandardPaths,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CodesImport {
+    /// Code lists, or archives and folders that hold some.
+    #[arg(required = true, value_name = "FILE|ZIP|DIR")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Put a list in the place of one of the same version that says something else.
+    #[arg(long)]
+    pub(crate) replace: bool,
+    #[command(flatten)]
+    pub(crate) into: Destination,
 }
 
 #[derive(Debug, Args)]

@@ -13,9 +13,10 @@ use standards::{
 
 use super::{install::Place, load, sources};
 use crate::{
-    check as configuration,
+    check,
     cli::{Destination, Language, StandardImport},
     codes,
+    config::Config,
     exit::{Exit, Stop},
     output::Output,
 };
@@ -29,7 +30,8 @@ pub(super) fn import(
     language: Language,
     output: &Output,
 ) -> Result<Exit, Stop> {
-    let (into, paths) = folders(&args.into)?;
+    let config = configuration(&args.into)?;
+    let (into, paths) = folders(&args.into, config.as_ref())?;
     let replaced = args.name.as_ref().map(|(id, version)| into.join(id).join(version));
     let mut installed = Vec::new();
     for path in &paths {
@@ -48,21 +50,25 @@ pub(super) fn import(
     };
     let plan = import::plan(request).map_err(sources::stop)?;
     let place = Place::new(&into, &plan.id, &plan.version, args.replace)?;
-    place.install(&plan.files, |beside| check(&plan, &place, beside, &paths))?;
-    let is_configured = args.into.config.is_some();
+    place.install(&plan.files, |beside| load_beside(&plan, &place, beside, &paths))?;
     match output.is_json {
         true => output.json(&as_json(&plan, &place)),
-        false => tell(&plan, &place, is_configured, language, output),
+        false => tell(&plan, &place, config.as_ref(), language, output),
     }
     Ok(Exit::Done)
 }
 
+/// The configuration that is named, if one is.
+pub(crate) fn configuration(into: &Destination) -> Result<Option<Config>, Stop> {
+    Ok(into.config.as_deref().map(|file| check::read(Some(file))).transpose()?)
+}
+
 /// The folder to install into, and all folders of standards.
-pub(crate) fn folders(into: &Destination) -> Result<(PathBuf, Vec<PathBuf>), Stop> {
-    let mut paths = match &into.config {
-        Some(file) => configuration::read(Some(file))?.standards.paths,
-        None => Vec::new(),
-    };
+pub(crate) fn folders(
+    into: &Destination,
+    config: Option<&Config>,
+) -> Result<(PathBuf, Vec<PathBuf>), Stop> {
+    let mut paths = config.map(|config| config.standards.paths.clone()).unwrap_or_default();
     let Some(folder) = into.into.clone().or_else(|| paths.first().cloned()) else {
         let what = match into.config {
             Some(_) => "the configuration names no folder of standards",
@@ -81,7 +87,7 @@ pub(crate) fn folders(into: &Destination) -> Result<(PathBuf, Vec<PathBuf>), Sto
 }
 
 /// Loads what was written beside its place together with everything else there is, as a gateway would.
-fn check(plan: &Plan, place: &Place, beside: &Path, paths: &[PathBuf]) -> Result<(), Stop> {
+fn load_beside(plan: &Plan, place: &Place, beside: &Path, paths: &[PathBuf]) -> Result<(), Stop> {
     let folder = beside.join(&plan.id).join(&plan.version);
     let checked = if plan.namespace.is_some() {
         let mut paths: Vec<PathBuf> = paths.iter().filter(|path| path.is_dir()).cloned().collect();
@@ -132,7 +138,7 @@ fn as_json(plan: &Plan, place: &Place) -> serde_json::Value {
     })
 }
 
-fn tell(plan: &Plan, place: &Place, is_configured: bool, language: Language, output: &Output) {
+fn tell(plan: &Plan, place: &Place, config: Option<&Config>, language: Language, output: &Output) {
     let of = |german, english| language.of(german, english);
     let (id, version, folder) = (&plan.id, &plan.version, place.folder());
     let installed = of("installiert", "installed");
@@ -178,40 +184,48 @@ fn tell(plan: &Plan, place: &Place, is_configured: bool, language: Language, out
     }
     let left_out = of("nicht gebrauchte Dateien", "files not needed");
     output.line(format_args!("  {left_out}: {}", plan.left_out));
-    next(plan, place, is_configured, language, output);
+    next(plan, place, config, language, output);
 }
 
 /// What an operator does next.
-fn next(plan: &Plan, place: &Place, is_configured: bool, language: Language, output: &Output) {
+fn next(plan: &Plan, place: &Place, config: Option<&Config>, language: Language, output: &Output) {
     let of = |german, english| language.of(german, english);
     let folder = place.folder();
     output.line(of("nächste Schritte:", "next steps:"));
-    output.line(format_args!(
-        "  {}: {}",
-        of("ansehen", "look at"),
-        folder.join("standard.toml").display()
-    ));
+    let look_at = of("ansehen", "look at");
+    output.line(format_args!("  {look_at}: {}", folder.join("standard.toml").display()));
     let into = folder.ancestors().nth(2).unwrap_or(&folder).display().to_string();
-    let document = of("DOKUMENT", "DOCUMENT");
-    output.line(format_args!(
-        "  {}: amtsbote standard check {document} --path {into}",
-        of("prüfen", "check")
-    ));
-    if !is_configured {
+    let (check, document) = (of("prüfen", "check"), of("DOKUMENT", "DOCUMENT"));
+    output.line(format_args!("  {check}: amtsbote standard check {document} --path {into}"));
+    if config.is_none() {
         let paths =
             of("in der Konfiguration unter [standards]", "in the configuration, below [standards]");
         output.line(format_args!("  {paths}: paths = [{into:?}]"));
     }
-    output.line(of(
-        "  in der Konfiguration, wenn sie Routen nennt:",
-        "  in the configuration, where it has routes:",
-    ));
     let domains: BTreeSet<&str> = plan.messages.iter().map(|[_, _, domain]| &**domain).collect();
-    for domain in domains {
+    let is_routed = |domain: &&str| {
+        let routes = config.into_iter().flat_map(|config| &config.routes);
+        routes
+            .into_iter()
+            .any(|route| route.domain.as_ref().is_none_or(|of| of.as_str() == *domain))
+    };
+    let new: Vec<&str> = domains.into_iter().filter(|domain| !is_routed(domain)).collect();
+    if new.is_empty() {
+        output.line(of(
+            "  ein laufendes Gateway übernimmt den Standard auf SIGHUP (kill -HUP)",
+            "  a running gateway picks it up on SIGHUP (kill -HUP)",
+        ));
+        return;
+    }
+    output.line(of(
+        "  eine Route; Routen liest ein Gateway beim Start:",
+        "  a route; a gateway reads routes at its start:",
+    ));
+    for domain in new {
         output.line(format_args!("    [[route]]\n    domain = {domain:?}"));
     }
     output.line(of(
-        "  ein laufendes Gateway übernimmt den Standard auf SIGHUP, sonst beim nächsten Start",
-        "  a running gateway picks it up on SIGHUP, otherwise at its next start",
+        "  gibt es sie schon, übernimmt ein laufendes Gateway den Standard auf SIGHUP (kill -HUP)",
+        "  where there is one, a running gateway picks the standard up on SIGHUP (kill -HUP)",
     ));
 }

@@ -71,7 +71,7 @@ impl Candidate {
 /// Every path in `value`: one, several to choose from, or parts that are joined.
 fn collect(value: &toml::Value, found: &mut Vec<String>) {
     match value {
-        toml::Value::String(path) => found.push(path.clone()),
+        toml::Value::String(path) => found.push(without_conditions(path)),
         toml::Value::Array(values) => values.iter().for_each(|value| collect(value, found)),
         toml::Value::Table(table) => {
             if let Some(parts) = table.get("join") {
@@ -80,4 +80,16 @@ fn collect(value: &toml::Value, found: &mut Vec<String>) {
         }
         _ => {}
     }
+}
+
+/// `path` without what is in brackets: whether an element can be there, its conditions do not change.
+fn without_conditions(path: &str) -> String {
+    let mut depth = 0_usize;
+    let kept = path.chars().filter(|character| {
+        depth += usize::from(*character == '[');
+        let is_kept = depth == 0;
+        depth = depth.saturating_sub(usize::from(*character == ']'));
+        is_kept
+    });
+    kept.collect()
 }

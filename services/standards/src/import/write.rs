@@ -4,13 +4,14 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
-    ImportError,
+    ImportError, Package,
     guess::{Guess, Message},
     not_xml,
     package::Kind,
     resolve::{FileId, Forest, Origin, Reach, Sources},
 };
 use crate::{
+    MessageKind,
     codelist::{self, CodeListFault},
     codes,
 };
@@ -231,6 +232,17 @@ fn catalogue(reach: &Reach, places: &BTreeMap<FileId, String>) -> Option<String>
     Some(text)
 }
 
+impl Package {
+    /// Every code list in it, with its bytes, by path.
+    ///
+    /// # Errors
+    /// When one is broken, does not say which it is, or has too many codes.
+    pub fn code_lists(&self) -> Result<Vec<(ListInfo, Vec<u8>)>, ImportError> {
+        let lists = self.files.iter().filter(|(_, file)| file.kind == Kind::CodeList);
+        lists.map(|(path, file)| Ok((identify(path, &file.bytes)?, file.bytes.clone()))).collect()
+    }
+}
+
 fn code_lists(
     sources: &Sources,
     files: &mut BTreeMap<String, Vec<u8>>,
@@ -329,11 +341,28 @@ fn standard(guess: &Guess, xml: &str) -> String {
         {
             text.push_str(&format!("{key} = {}\n", quoted(value)));
         }
+        if let Some(kind) = kind(&message.name) {
+            text.push_str(&format!("kind = {:?}\n", kind.as_str()));
+        }
         text.push('\n');
     }
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+/// What a message is that must never be answered with its like; all others are applications unless
+/// an operator says otherwise.
+fn kind(name: &str) -> Option<MessageKind> {
+    let name = name.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+    if has(&["rueckweisung", "rückweisung"]) {
+        Some(MessageKind::Rejection)
+    } else if has(&["quittung", "empfangbestaetigen", "empfangsbestaetigung"]) {
+        Some(MessageKind::Receipt)
+    } else {
+        None
+    }
 }
 
 /// A basic string of TOML.
