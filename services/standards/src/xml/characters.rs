@@ -29,13 +29,19 @@ pub(crate) fn fault(simple: SimpleType<'_>, value: &str) -> Option<(String, Stri
         false => Cow::Owned(value.replace(['\t', '\n', '\r'], " ")),
     };
     let fault = datatype.check(&value).err()?;
-    let (which, at) = (&fault.sequence, fault.at.units + 1);
+    let (number, at) = (&fault.sequence, fault.at.units + 1);
+    let mut characters = number.characters();
+    let alone = characters.next().filter(|c| characters.next().is_none() && is_visible(*c));
+    let german = alone.map_or(number.to_string(), |c| format!("„{c}“ ({number})"));
+    let english = alone.map_or(number.to_string(), |c| format!("`{c}` ({number})"));
     Some((
         format!(
-            "hat an Stelle {at} ein Zeichen ({which}), das der Datentyp {datatype} der DIN 91379 nicht erlaubt"
+            "hat an Stelle {at} das Zeichen {german}, das der Datentyp {datatype} der DIN 91379 \
+             nicht erlaubt"
         ),
         format!(
-            "has a character ({which}) at place {at} that the datatype {datatype} of DIN 91379 does not allow"
+            "has the character {english} at place {at}, which the datatype {datatype} of DIN 91379 \
+             does not allow"
         ),
     ))
 }
