@@ -18,7 +18,8 @@ impl Node {
         Self(NonZeroU32::MIN.saturating_add(cut(index)))
     }
 
-    fn index(self) -> usize {
+    /// Its number in the document's order.
+    pub(crate) fn index(self) -> usize {
         self.0.get() as usize - 1
     }
 }

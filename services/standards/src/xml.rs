@@ -3,6 +3,7 @@
 mod base64;
 mod characters;
 pub(crate) mod expected;
+pub(crate) mod mend;
 pub(crate) mod root;
 pub(crate) mod sentences;
 pub(crate) mod types;
@@ -54,7 +55,7 @@ pub(crate) struct Pass {
 }
 
 /// One error of the schema validator.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Finding {
     /// Where; `None` for the document as a whole.
     pub(crate) node: Option<Node>,

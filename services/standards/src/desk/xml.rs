@@ -1,7 +1,5 @@
 //! The way of an XML document over the desk.
 
-use std::collections::{HashMap, HashSet};
-
 use text::{Decoded, Encoding};
 use xsd_schema::{
     SchemaSet,
@@ -16,8 +14,8 @@ use crate::{
     report::Entry,
     tree::{Node, Tree},
     xml::{
-        self, CONTENT, Fatal, Finding, Pass,
-        expected::{Place, expected},
+        self, Fatal, Pass,
+        mend::{self, Judge},
         root, sentences,
     },
 };
@@ -60,9 +58,10 @@ impl<'d> Desk<'d> {
         validator: &SchemaValidator<'_>,
     ) -> Verdict {
         let text: &str = &decoded.text;
+        let judge = Judge { schemas, validator, limits: self.limits };
         let sent = xml::pass(text, schemas, validator, self.limits);
         if let Some(fatal) = &sent.fatal {
-            report_findings(&mut case, &sent, &sent.tree, schemas, validator);
+            report_findings(&mut case, text, &sent, &sent.tree, judge);
             let last = sent.tree.len().checked_sub(1).and_then(|last| u32::try_from(last).ok());
             let path = last.and_then(|last| sent.tree.node(last));
             let path = path.map_or(String::new(), |node| sent.tree.xpath(node));
@@ -72,7 +71,7 @@ impl<'d> Desk<'d> {
         }
         let place = |node: Node| place(&sent.tree, node);
         let Some(normal) = text::normalise_xml(text) else {
-            report_findings(&mut case, &sent, &sent.tree, schemas, validator);
+            report_findings(&mut case, text, &sent, &sent.tree, judge);
             let is_changed = transcoded(document, decoded);
             let normalised = is_changed.then(|| declared_as_utf8(text, decoded.encoding));
             let sound = Sound { normalised, media_type: "application/xml" };
@@ -84,10 +83,10 @@ impl<'d> Desk<'d> {
         let is_repaired = again.fatal.is_none() && again.tree.len() == sent.tree.len();
         let severity = case.standard.severity(codes::NOT_NFC, None, Severity::Warning);
         if !is_repaired || severity == Severity::Error {
-            report_findings(&mut case, &sent, &sent.tree, schemas, validator);
+            report_findings(&mut case, text, &sent, &sent.tree, judge);
             return self.conclude(case, &sent.tree, &place, text, None);
         }
-        report_findings(&mut case, &again, &sent.tree, schemas, validator);
+        report_findings(&mut case, &normal, &again, &sent.tree, judge);
         let normalised = Some(declared_as_utf8(&normal, decoded.encoding));
         let sound = Sound { normalised, media_type: "application/xml" };
         self.conclude(case, &again.tree, &place, text, Some(sound))
@@ -98,25 +97,16 @@ fn place(tree: &Tree, node: Node) -> (String, usize) {
     (tree.xpath(node), tree.offset(node))
 }
 
-/// Reports what the schema does not allow; places are those of `sent`.
-fn report_findings(
-    case: &mut Case<'_>,
-    pass: &Pass,
-    sent: &Tree,
-    schemas: &SchemaSet,
-    validator: &SchemaValidator<'_>,
-) {
-    case.report.count(pass.findings_total - pass.findings.len(), Severity::Error);
-    let places: Vec<Place> = pass.findings.iter().filter_map(question).collect();
-    let answers = expected(&pass.tree, schemas, validator, &places);
-    let mut cascade = Cascade::default();
-    for finding in &pass.findings {
-        if cascade.follows(finding, &pass.tree, &answers) {
-            continue;
-        }
-        let names = question(finding).and_then(|place| answers.get(&place));
-        let names = names.map_or(&[][..], Vec::as_slice);
-        let said = sentences::describe(finding, &pass.tree, schemas, names);
+/// Reports what the schema does not allow in `text`; places are those of `sent`.
+fn report_findings(case: &mut Case<'_>, text: &str, pass: &Pass, sent: &Tree, judge: Judge<'_>) {
+    if pass.findings.is_empty() {
+        return;
+    }
+    let (told, more) = mend::every(text, pass, judge);
+    case.report.count(more, Severity::Error);
+    for told in &told {
+        let finding = &told.finding;
+        let said = sentences::describe(finding, &pass.tree, judge.schemas, &told.names());
         let mut entry =
             Entry::error(said.code, said.german, said.english).xoev("X001").rule(finding.rule);
         if let Some(node) = finding.node {
@@ -128,47 +118,6 @@ fn report_findings(
         }
         case.report.push(entry);
     }
-}
-
-/// Findings that only follow from one before: where a mandatory element is missing or misspelt, the
-/// validator refuses every sibling behind it too, for want of the same element.
-#[derive(Debug, Default)]
-struct Cascade {
-    /// Refused children.
-    refused: HashSet<Node>,
-    /// Per parent, what was expected when a child was refused last.
-    stuck: HashMap<Node, Vec<String>>,
-}
-
-impl Cascade {
-    fn follows(
-        &mut self,
-        finding: &Finding,
-        tree: &Tree,
-        answers: &HashMap<Place, Vec<String>>,
-    ) -> bool {
-        let Some(node) = finding.node else { return false };
-        if finding.rule == "cvc-elt.1" {
-            return self.refused.contains(&node);
-        }
-        let Some(place) = question(finding) else { return false };
-        let parent = match place {
-            Place::Before(_) => {
-                self.refused.insert(node);
-                tree.parent(node)
-            }
-            Place::AtEnd(_) => Some(node),
-        };
-        let (Some(parent), Some(names)) = (parent, answers.get(&place)) else { return false };
-        self.stuck.insert(parent, names.clone()).as_ref() == Some(names)
-    }
-}
-
-/// Where to ask what was expected instead.
-fn question(finding: &Finding) -> Option<Place> {
-    let node = finding.node.filter(|_| finding.rule == CONTENT)?;
-    let is_end = sentences::is_incomplete(finding);
-    Some(if is_end { Place::AtEnd(node) } else { Place::Before(node) })
 }
 
 fn report_not_normal(case: &mut Case<'_>, tree: &Tree) {

@@ -6,13 +6,12 @@ use std::collections::HashMap;
 use xsd_schema::{
     SchemaSet,
     namespace::context::NamespaceContextSnapshot,
-    validation::{SchemaValidator, ValidationError, ValidationSink, ValidationWarning},
+    validation::{
+        ExpectedElement, SchemaValidator, ValidationError, ValidationSink, ValidationWarning,
+    },
 };
 
 use crate::tree::{Node, Tree};
-
-/// Names told per place.
-const NAMES_MAX: usize = 6;
 
 /// Places asked per document.
 const PLACES_MAX: usize = 1_000;
@@ -33,14 +32,22 @@ impl ValidationSink for Nobody {
     fn on_warning(&mut self, _: ValidationWarning) {}
 }
 
-/// The names of the elements allowed at each of `places`.
+/// The name of an element that is allowed somewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Name {
+    pub(crate) local: String,
+    /// Empty where it is in none.
+    pub(crate) namespace: String,
+}
+
+/// The elements allowed at each of `places`, in the schema's order.
 pub(crate) fn expected(
     tree: &Tree,
     schemas: &SchemaSet,
     validator: &SchemaValidator<'_>,
     places: &[Place],
-) -> HashMap<Place, Vec<String>> {
-    let mut answers: HashMap<Place, Vec<String>> =
+) -> HashMap<Place, Vec<Name>> {
+    let mut answers: HashMap<Place, Vec<Name>> =
         places.iter().take(PLACES_MAX).map(|place| (*place, Vec::new())).collect();
     let (Some(root), false) = (tree.root(), places.is_empty()) else { return answers };
     let mut run = validator.start_run(Nobody);
@@ -49,14 +56,7 @@ pub(crate) fn expected(
     while let Some((node, is_seen)) = open.pop() {
         let place = if is_seen { Place::AtEnd(node) } else { Place::Before(node) };
         if let Some(names) = answers.get_mut(&place) {
-            for element in run.get_expected_elements() {
-                let name = schemas.name_table.resolve(element.local_name);
-                names.push(name);
-            }
-            // The validator has them in no order, and a report shall say the same each time.
-            names.sort_unstable();
-            names.dedup();
-            names.truncate(NAMES_MAX);
+            *names = named(run.get_expected_elements(), schemas);
         }
         if is_seen {
             run.validate_end_element_novalue();
@@ -72,4 +72,20 @@ pub(crate) fn expected(
         open.extend(children.into_iter().rev().map(|child| (child, false)));
     }
     answers
+}
+
+/// The validator has them in no order, and a report shall say the same each time: keys grow as
+/// elements are declared.
+fn named(mut elements: Vec<ExpectedElement>, schemas: &SchemaSet) -> Vec<Name> {
+    let text = |id| schemas.name_table.resolve(id);
+    elements.sort_by_cached_key(|element| (element.element_key, text(element.local_name)));
+    let mut names: Vec<Name> = Vec::with_capacity(elements.len());
+    for element in elements {
+        let namespace = element.namespace.map(text).unwrap_or_default();
+        let name = Name { local: text(element.local_name), namespace };
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
