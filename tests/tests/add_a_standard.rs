@@ -1,7 +1,13 @@
 //! The page that shows how a standard is added does what it says: its files are written and its commands run,
 //! from top to bottom, and the program says what the page shows.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
 
 use std::{fs, net::TcpListener, path::Path, process::Stdio, time::Duration};
 

@@ -10,6 +10,7 @@
 mod archive;
 mod catalogue;
 mod dialects;
+mod expansion;
 mod facts;
 mod guess;
 mod known;

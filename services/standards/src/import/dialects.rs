@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::{model::Model, xsd::Content};
 use crate::store;
 
-/// Fields whose elements must be there for a header, at least; one alone is chance.
+/// Fields whose elements must be there for a header, at least, if the dialect has so many; one alone is
+/// chance.
 const FIELDS_MIN: usize = 3;
 
 /// One dialect: where its fields stand, each at one of several places.
@@ -64,7 +65,7 @@ impl Candidate {
         let is_there = |paths: &&Vec<String>| paths.iter().any(|path| model.leads(content, path));
         let there = self.fields.iter().filter(is_there).count();
         let all = self.fields.len().max(1);
-        if there < FIELDS_MIN || there * 2 < all { 0 } else { there * 1000 / all }
+        if there < FIELDS_MIN.min(all) || there * 2 < all { 0 } else { there * 1000 / all }
     }
 }
 

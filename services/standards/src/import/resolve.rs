@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{
     Catalogue, ImportError, Package,
     catalogue::{self, Entry},
-    names,
+    expansion, names,
     package::Kind,
     xsd::{self, Reference, Schema},
 };
@@ -313,6 +313,7 @@ pub(crate) fn reach(
     }
     agree(forest, &files, &catalogue)?;
     names::check(forest, &files)?;
+    expansion::check(forest, &files)?;
     Ok(Reach { tops: tops(forest, &own), files, catalogue })
 }
 

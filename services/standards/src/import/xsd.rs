@@ -32,6 +32,19 @@ pub(crate) struct Schema {
     pub(crate) defines: BTreeSet<(Sort, String)>,
     /// What it refers to by name, with the first line that does.
     pub(crate) uses: BTreeMap<(Sort, Name), u32>,
+    /// How much each definition at its top level is, and what is copied into it.
+    pub(crate) weights: Vec<Weight>,
+}
+
+/// One definition, as far as its size goes.
+#[derive(Debug)]
+pub(crate) struct Weight {
+    pub(crate) sort: Sort,
+    pub(crate) local: String,
+    /// Elements of its own markup.
+    pub(crate) own: u64,
+    /// Groups, bases and members, as often as they are named.
+    pub(crate) parts: Vec<(Sort, Name)>,
 }
 
 /// What a name is the name of.
@@ -125,6 +138,7 @@ pub(crate) fn read(path: &str, text: &str) -> Result<Schema, ImportError> {
     uses(&root, &names, &mut schema.uses);
     for node in &root.children {
         define(node, &mut schema.defines);
+        schema.weights.extend(weight(node, &names));
         match node.name.as_str() {
             "import" | "include" | "redefine" | "override" => {
                 schema.references.push(reference(node, &namespace))
@@ -186,6 +200,26 @@ fn define(node: &Node, defines: &mut BTreeSet<(Sort, String)>) {
     if let (Some(sort), Some(name)) = (Sort::defined_by(&node.name), node.attribute("name")) {
         defines.insert((sort, name.to_owned()));
     }
+}
+
+/// How much `node` is, if it is a definition.
+fn weight(node: &Node, names: &Names<'_>) -> Option<Weight> {
+    let (sort, local) = (Sort::defined_by(&node.name)?, node.attribute("name")?.to_owned());
+    let mut weight = Weight { sort, local, own: 0, parts: Vec::new() };
+    let mut waiting = vec![node];
+    while let Some(node) = waiting.pop() {
+        weight.own += 1;
+        // The type of an element is not copied into the element.
+        if !matches!(node.name.as_str(), "element" | "attribute") {
+            for (key, value) in &node.attributes {
+                let sort = Sort::used_by(&node.name, key);
+                let part = |name| sort.map(|sort| (sort, names.resolve(name)));
+                weight.parts.extend(value.split_whitespace().filter_map(part));
+            }
+        }
+        waiting.extend(node.children.iter().filter(|child| child.name != "annotation"));
+    }
+    Some(weight)
 }
 
 /// Notes what `node` and all below it refer to.
