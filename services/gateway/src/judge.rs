@@ -145,14 +145,8 @@ impl Judge {
         let is_test = verdict.header.is_test;
         let further_authorities = further(&verdict.header, &authority);
         let channel = self.channel(&recognised, &authority, is_test)?;
-        let mut further_channels = Vec::new();
-        for authority in &further_authorities {
-            let further = self.channel(&recognised, authority, is_test)?;
-            // Authorities that share a channel share the record.
-            if further != channel && !further_channels.contains(&further) {
-                further_channels.push(further);
-            }
-        }
+        let further_channels =
+            self.further_channels(&recognised, &further_authorities, is_test, &channel)?;
         let case_reference = header.case_reference;
         let head = ApplicationHead {
             message_id,
@@ -174,6 +168,24 @@ impl Judge {
         let warnings = std::mem::take(&mut judgement.violations);
         let document = request.document;
         Ok(Draft { head, channel, further_channels, document, message, attachments, warnings })
+    }
+
+    /// Authorities that share a channel share the record.
+    fn further_channels(
+        &self,
+        recognised: &Recognised,
+        authorities: &[Authority],
+        is_test: bool,
+        channel: &ChannelName,
+    ) -> Result<Vec<ChannelName>, Refused> {
+        let mut further_channels = Vec::new();
+        for authority in authorities {
+            let further = self.channel(recognised, authority, is_test)?;
+            if further != *channel && !further_channels.contains(&further) {
+                further_channels.push(further);
+            }
+        }
+        Ok(further_channels)
     }
 
     fn channel(

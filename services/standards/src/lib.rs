@@ -12,12 +12,14 @@
 //!    same tree;
 //! 4. text that is not in NFC is judged once more in NFC: valid then is a warning, and the normal
 //!    form is delivered;
-//! 5. what no schema can say: contradictions within the header (`header.rs`);
+//! 5. what no schema can say: contradictions within the header, codes that their lists do not have,
+//!    and the like (`rules.rs`);
 //! 6. if nothing refuses it, the standard's mapping fills the canonical message by protobuf
 //!    reflection (`fill.rs`).
 //!
-//! Every violation is told at once, in German and English, with code, path, line and column. A
-//! value is repeated only where it cannot be personal data.
+//! Every violation is told at once, in German and English, with code, path, line and column; behind
+//! an element that does not fit, the text is mended and read on (`xml/mend.rs`). A value is repeated
+//! only where it cannot be personal data.
 //!
 //! Everything that can be wrong with a standard is found while loading ([`LoadError`]). Compiled
 //! schemas and validators are made per thread when first needed and never leave it. A panic costs

@@ -6,6 +6,7 @@
 
 #![allow(
     clippy::unwrap_used,
+    clippy::disallowed_types,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,

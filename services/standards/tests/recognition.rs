@@ -88,19 +88,19 @@ fn a_reload_takes_what_is_there_now_and_keeps_what_was_there_on_any_fault() {
     let folder = install("1", &toml("1", "g2g-1.1", RECOGNISE));
     let standards = load(&[]);
     assert_eq!(codes(&check(&standards, DOCUMENT.as_bytes())), ["AB-4020"]);
-    let found = standards.reload(&[folder.0.clone()]).unwrap();
+    let found = standards.reload(std::slice::from_ref(&folder.0)).unwrap();
     assert_eq!((found.added, found.removed), (vec!["mine 1".to_owned()], Vec::new()));
     assert!(check(&standards, DOCUMENT.as_bytes()).is_acceptable());
 
     let path = folder.0.join("mine/1/standard.toml");
     let good = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, good.replace("g2g-1.1", "g2g-9")).unwrap();
-    assert!(standards.reload(&[folder.0.clone()]).is_err());
+    assert!(standards.reload(std::slice::from_ref(&folder.0)).is_err());
     assert!(check(&standards, DOCUMENT.as_bytes()).is_acceptable(), "what was there stays");
 
     let strict = good.replace("[xml]", "[rules]\n\"AB-4131\" = \"error\"\n[xml]");
     std::fs::write(&path, strict).unwrap();
-    let found = standards.reload(&[folder.0.clone()]).unwrap();
+    let found = standards.reload(std::slice::from_ref(&folder.0)).unwrap();
     assert!(found.added.is_empty() && found.removed.is_empty());
     let info = standards.list().into_iter().find(|standard| standard.id == "mine").unwrap();
     assert_eq!(info.rules, [("AB-4131".to_owned(), Severity::Error)]);

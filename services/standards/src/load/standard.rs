@@ -134,16 +134,7 @@ fn parse(file: &TomlFile, folder: &str, dialects: &Dialects) -> Option<Standard>
     let messages = root.take("message");
     root.finish();
 
-    let mut header = HeaderPaths::default();
-    if let Some((dialect, line)) = &dialect {
-        match dialects.get(dialect) {
-            Some(paths) => header = paths.clone(),
-            None => {
-                let known = dialects.ids().join(", ");
-                file.fault(*line, "dialect", format!("no dialect `{dialect}`; there are: {known}"));
-            }
-        }
-    }
+    let mut header = dialect.as_ref().map(|of| paths_of(of, dialects, file)).unwrap_or_default();
     if let Some(table) = own_header {
         header.read(table);
     }
@@ -193,6 +184,16 @@ fn parse(file: &TomlFile, folder: &str, dialects: &Dialects) -> Option<Standard>
         mapping: Mapping::default(),
         rules,
     })
+}
+
+/// Where the dialect called so has its fields.
+fn paths_of((dialect, line): &(String, u32), dialects: &Dialects, file: &TomlFile) -> HeaderPaths {
+    let paths = dialects.get(dialect).cloned();
+    if paths.is_none() {
+        let known = dialects.ids().join(", ");
+        file.fault(*line, "dialect", format!("no dialect `{dialect}`; there are: {known}"));
+    }
+    paths.unwrap_or_default()
 }
 
 fn check_folder(file: &TomlFile, folder: &str, id: (&str, u32), version: (&str, u32)) {

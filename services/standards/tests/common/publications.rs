@@ -86,7 +86,9 @@ pub(crate) fn examples() -> Vec<PathBuf> {
     {
         for kind in ["valid", "invalid"] {
             let folder = version.join("examples").join(kind);
-            found.extend(folder.is_dir().then(|| files(&folder)).unwrap_or_default());
+            if folder.is_dir() {
+                found.extend(files(&folder));
+            }
         }
     }
     found.retain(|path| {
