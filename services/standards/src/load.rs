@@ -8,6 +8,7 @@ pub(crate) mod path;
 pub(crate) mod policy;
 pub(crate) mod registry;
 pub(crate) mod schema;
+pub(crate) mod shape;
 pub(crate) mod standard;
 mod toml_file;
 pub(crate) mod validity;

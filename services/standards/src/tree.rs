@@ -167,6 +167,21 @@ impl Tree {
         self.element(node).parent
     }
 
+    /// `node` and every node below it, in the document's order.
+    pub(crate) fn below(&self, node: Node) -> Vec<Node> {
+        let mut found = Vec::new();
+        let mut open = vec![node];
+        while let Some(node) = open.pop() {
+            found.push(node);
+            let children = open.len();
+            open.extend(self.children(node));
+            if let Some(children) = open.get_mut(children..) {
+                children.reverse();
+            }
+        }
+        found
+    }
+
     /// Its children in the document's order.
     pub(crate) fn children(&self, node: Node) -> impl Iterator<Item = Node> + '_ {
         std::iter::successors(self.element(node).first, |child| self.element(*child).next)

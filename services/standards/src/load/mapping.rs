@@ -10,6 +10,7 @@ use crate::load::{
     dialect::paths,
     function::function,
     path::Path,
+    shape::Shapes,
     toml_file::{Entry, Table, TomlFile},
 };
 
@@ -26,7 +27,7 @@ const MANDATORY: [(&str, &[&str]); 9] = [
     ("applicant.organisation", &["name"]),
 ];
 
-/// Lists within lists that a mapping may describe.
+/// Lists within lists that a mapping may describe; a shape within itself is followed down to here.
 const REPEATS_NESTED_MAX: usize = 8;
 
 /// How the documents of one standard become canonical, and canonical messages documents.
@@ -105,6 +106,24 @@ impl Rule {
         let names: Vec<&str> = self.target.iter().map(FieldDescriptor::name).collect();
         names.join(".")
     }
+
+    /// Whether it is for reading only.
+    pub(crate) fn is_one_way(&self) -> bool {
+        let paths = match &self.source {
+            Source::Constant(_) => return false,
+            Source::Join(join) => &join.paths,
+            Source::Text(paths)
+            | Source::Date(paths)
+            | Source::Cents(paths)
+            | Source::Code(paths)
+            | Source::NamePrefix(paths)
+            | Source::FamilyName(paths)
+            | Source::Table(paths, _)
+            | Source::Present(paths)
+            | Source::Repeat(paths, _) => paths,
+        };
+        paths.iter().any(Path::is_one_way)
+    }
 }
 
 impl Mapping {
@@ -118,11 +137,13 @@ impl Mapping {
         let mut mapping = Self::default();
         let Some(file) = TomlFile::read(location, faults) else { return mapping };
         let mut root = file.root();
+        let shapes = Shapes::read(root.table("shape"));
+        let top = Nesting { shapes: &shapes, depth: 1, is_of_shape: false };
         if let Some(table) = root.table("fields") {
             mapping.rules = fields(table, canonical);
         }
         if let Some(table) = root.table("repeat") {
-            mapping.rules.extend(repeats(table, canonical, 1));
+            mapping.rules.extend(repeats(table, canonical, top));
         }
         if let Some(mut table) = root.table("message") {
             for entry in table.take_all() {
@@ -131,7 +152,7 @@ impl Mapping {
                 }
                 let name = entry.name.clone();
                 if let Some(mut table) = entry.table() {
-                    let repeated = table.table("repeat").map(|t| repeats(t, canonical, 1));
+                    let repeated = table.table("repeat").map(|t| repeats(t, canonical, top));
                     let mut rules = fields(table, canonical);
                     rules.extend(repeated.unwrap_or_default());
                     mapping.of_message.insert(name, rules);
@@ -142,6 +163,7 @@ impl Mapping {
         mapping.written = root.table("written").map(written).unwrap_or_default();
         let line = root.line();
         root.finish();
+        shapes.finish();
         mapping.check(&file, line, message_types);
         faults.extend(file.into_faults());
         mapping
@@ -310,37 +332,63 @@ pub(crate) fn is_code(kind: &Kind) -> bool {
     matches!(kind, Kind::Message(message) if message.full_name() == "amtsbote.canonical.v1.Code")
 }
 
-/// `[repeat.…]` and `[[repeat.…]]`, within `depth - 1` others.
-fn repeats(mut table: Table<'_>, message: &MessageDescriptor, depth: usize) -> Vec<Rule> {
+/// Where a repetition stands.
+#[derive(Clone, Copy)]
+struct Nesting<'s, 'f> {
+    shapes: &'s Shapes<'f>,
+    /// From 1.
+    depth: usize,
+    /// Whether a shape brought it.
+    is_of_shape: bool,
+}
+
+/// `[repeat.…]` and `[[repeat.…]]`.
+fn repeats<'f>(
+    mut table: Table<'f>,
+    message: &MessageDescriptor,
+    nesting: Nesting<'_, 'f>,
+) -> Vec<Rule> {
     let mut rules = Vec::new();
     for entry in table.take_all() {
         let report = entry.reporter();
-        if depth > REPEATS_NESTED_MAX {
-            report("is nested too deeply");
+        if nesting.depth > REPEATS_NESTED_MAX {
+            if !nesting.is_of_shape {
+                report("is nested too deeply");
+            }
             continue;
         }
         let Some(target) = target(&entry, message) else { continue };
         let several =
             if entry.is_array() { entry.tables() } else { entry.table().into_iter().collect() };
         for table in several {
-            let source = repeat(table, target.last(), depth, &report);
+            let source = repeat(table, target.last(), nesting, &report);
             rules.extend(source.map(|source| Rule { target: target.clone(), source }));
         }
     }
     rules
 }
 
-fn repeat(
-    mut table: Table<'_>,
+fn repeat<'f>(
+    mut table: Table<'f>,
     field: Option<&FieldDescriptor>,
-    depth: usize,
+    nesting: Nesting<'_, 'f>,
     report: &impl Fn(&str),
 ) -> Option<Source> {
     let kind = field.filter(|field| field.is_list()).map(FieldDescriptor::kind);
     let each = table.take("each");
-    let own = table.table("fields");
-    let nested = table.table("repeat");
-    table.finish();
+    let shape = table.text("shape").map(|(name, _)| name);
+    let mut body = table;
+    if let Some(name) = &shape {
+        body.finish();
+        let Some(shape) = nesting.shapes.get(name) else {
+            report(&format!("there is no shape `{name}`"));
+            return None;
+        };
+        body = shape;
+    }
+    let own = body.table("fields");
+    let nested = body.table("repeat");
+    body.finish();
     let items = match kind {
         None => {
             report("is no list");
@@ -354,7 +402,12 @@ fn repeat(
                 return None;
             }
             let mut rules = own.map(|own| fields(own, &message)).unwrap_or_default();
-            rules.extend(nested.into_iter().flat_map(|t| repeats(t, &message, depth + 1)));
+            let within = Nesting {
+                depth: nesting.depth + 1,
+                is_of_shape: nesting.is_of_shape || shape.is_some(),
+                ..nesting
+            };
+            rules.extend(nested.into_iter().flat_map(|table| repeats(table, &message, within)));
             Items::Messages(rules)
         }
         Some(_) => {

@@ -3,7 +3,8 @@
 
 use crate::tree::{Node, Tree};
 
-/// `step/step[sub/step='value']/@attribute`; the empty path is the node itself.
+/// `step/step[sub/step='value']/@attribute`; the empty path is the node itself, `**` is it and
+/// everything below it, `..` the node around it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
     steps: Vec<Step>,
@@ -13,7 +14,8 @@ pub(crate) struct Path {
 /// One step down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// Local name of a child; `.` is the node itself, which only a condition makes useful.
+    /// Local name of a child; `.` is the node itself, which only a condition makes useful, `**` any
+    /// depth, `..` up.
     pub(crate) name: Box<str>,
     /// What must hold of it.
     pub(crate) condition: Option<Box<Condition>>,
@@ -25,6 +27,11 @@ pub(crate) struct Condition {
     pub(crate) path: Path,
     pub(crate) value: Box<str>,
 }
+
+/// The step to a node and everything below it.
+const ANY_DEPTH: &str = "**";
+/// The step to the node around it.
+const UP: &str = "..";
 
 impl Path {
     /// Reads `text`; the error says what is wrong with it.
@@ -71,6 +78,9 @@ impl Path {
 
     /// The first node it leads to from `node`.
     pub(crate) fn node(&self, tree: &Tree, node: Node) -> Option<Node> {
+        if self.is_one_way() {
+            return self.nodes(tree, node).first().copied();
+        }
         self.steps.iter().try_fold(node, |node, step| {
             if &*step.name == "." {
                 return step.holds(tree, node).then_some(node);
@@ -86,6 +96,14 @@ impl Path {
     pub(crate) fn nodes(&self, tree: &Tree, node: Node) -> Vec<Node> {
         let mut found = vec![node];
         for step in &self.steps {
+            if &*step.name == ANY_DEPTH {
+                found = found.iter().flat_map(|node| tree.below(*node)).collect();
+                continue;
+            }
+            if &*step.name == UP {
+                found = found.iter().filter_map(|node| tree.parent(*node)).collect();
+                continue;
+            }
             if &*step.name == "." {
                 found.retain(|node| step.holds(tree, *node));
                 continue;
@@ -96,7 +114,16 @@ impl Path {
             };
             found = found.iter().flat_map(children).collect();
         }
+        if self.is_one_way() {
+            found.sort_unstable();
+            found.dedup();
+        }
         found
+    }
+
+    /// Whether it leads to any depth or up: it can be read, and not written.
+    pub(crate) fn is_one_way(&self) -> bool {
+        self.steps.iter().any(|step| [ANY_DEPTH, UP].contains(&&*step.name))
     }
 
     /// Its steps, the attribute not among them.
@@ -130,6 +157,9 @@ impl std::fmt::Display for Path {
 
 impl Step {
     fn parse(part: &str) -> Result<Self, String> {
+        if [ANY_DEPTH, UP].contains(&part) {
+            return Ok(Self { name: part.into(), condition: None });
+        }
         let Some((name, rest)) = part.split_once('[') else {
             return Ok(Self { name: local_name(part, part)?.into(), condition: None });
         };

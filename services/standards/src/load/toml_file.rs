@@ -1,6 +1,6 @@
 //! Reads one TOML file so that every fault in it is found, with line and dotted key.
 
-use std::{borrow::Cow, cell::RefCell};
+use std::{borrow::Cow, cell::RefCell, collections::HashSet};
 
 use toml::{
     Spanned,
@@ -18,7 +18,7 @@ pub(crate) struct TomlFile {
 }
 
 /// A table of it. Keys that nobody takes are faults.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Table<'f> {
     file: &'f TomlFile,
     prefix: String,
@@ -27,7 +27,7 @@ pub(crate) struct Table<'f> {
 }
 
 /// One key with its value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Entry<'f> {
     file: &'f TomlFile,
     /// Dotted, from the root of the file.
@@ -88,6 +88,9 @@ impl TomlFile {
     pub(crate) fn into_faults(self) -> Vec<LoadFault> {
         let mut faults = self.faults.into_inner();
         faults.sort_by_key(|fault| fault.line);
+        // What is used several times is looked at several times, and told once.
+        let mut told = HashSet::new();
+        faults.retain(|fault| told.insert((fault.line, fault.key.clone(), fault.message.clone())));
         faults
     }
 

@@ -63,6 +63,25 @@ pub(super) fn write(
             }
         }
     }
+    further_readers(standard, &header.further_readers, hand);
+}
+
+/// Who gets it besides, one after the other.
+fn further_readers(standard: &Standard, readers: &[canonical::Authority], hand: &mut Hand<'_, '_>) {
+    let field = "header.further_readers";
+    let path = |place| standard.header.source(place).and_then(|source| source.paths().next());
+    let (identifiers, names) =
+        (path(HeaderField::FurtherReaders), path(HeaderField::FurtherReaderNames));
+    for (number, reader) in (1..).zip(readers) {
+        for (path, value) in [(identifiers, &reader.identifier), (names, &reader.name)] {
+            if let Some(path) = path.filter(|_| !value.is_empty()) {
+                hand.put_item(path, number, value, field);
+            }
+        }
+    }
+    for path in [identifiers, names].into_iter().flatten() {
+        hand.know(ROOT, path, field);
+    }
 }
 
 /// The header fields that cannot be taken apart.

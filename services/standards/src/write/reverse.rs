@@ -143,8 +143,20 @@ impl Hand<'_, '_> {
         }
     }
 
+    /// Writes item `number`, from 1, of what comes several times: the element around the path's end.
+    pub(super) fn put_item(&mut self, path: &Path, number: usize, value: &str, field: &str) {
+        let around = path.steps().len().saturating_sub(2);
+        let mut at = ROOT;
+        for (index, step) in path.steps().iter().enumerate() {
+            let number = if index == around { number } else { 1 };
+            at = self.draft.numbered(at, (&*step.name, number), self.shape, field);
+        }
+        let written = self.draft.write(at, path.attribute(), value, field);
+        self.problems.extend(written.err().map(|problem| *problem));
+    }
+
     fn rules(&mut self, rules: &[&Rule], message: &DynamicMessage, at: usize, prefix: &str) {
-        for (number, rule) in rules.iter().enumerate() {
+        for (number, rule) in rules.iter().enumerate().filter(|(_, rule)| !rule.is_one_way()) {
             let field = format!("{prefix}{}", rule.name());
             if !matches!(rule.source, Source::Repeat(..)) {
                 self.rule(rule, message, at, &field);

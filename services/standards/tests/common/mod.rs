@@ -1,18 +1,25 @@
 //! What the tests of this crate share.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 
+mod known;
 pub(crate) mod mutation;
 pub(crate) mod publications;
 pub(crate) mod second_opinion;
 pub(crate) mod standard;
 
-use std::{fmt::Write as _, io::Write as _, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    io::Write as _,
+    path::{Path, PathBuf},
+};
 
 use bytes::Bytes;
 use messaging::Timestamp;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use standards::{Document, Options, Standards, Verdict};
+
+pub(crate) use self::known::{described, with_known, xwasser};
 
 /// The repository's `schemas/`.
 pub(crate) fn schemas() -> PathBuf {
@@ -65,6 +72,18 @@ pub(crate) fn canonical_json(canonical: &[u8]) -> String {
     message.serialize_with_options(&mut serializer, &options).unwrap();
     json.push(b'\n');
     String::from_utf8(json).unwrap()
+}
+
+/// Compares with the file beside `path`, or writes it.
+pub(crate) fn compare(path: &Path, ending: &str, now: &str) {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(ending);
+    let beside = PathBuf::from(beside);
+    if std::env::var_os("AMTSBOTE_BLESS").is_some() {
+        std::fs::write(&beside, now).unwrap();
+    }
+    let expected = std::fs::read_to_string(&beside).unwrap_or_default();
+    assert_eq!(now, expected, "{}", beside.display());
 }
 
 /// Published schemas and samples beside the repository; `None`, loudly, where they are missing.
