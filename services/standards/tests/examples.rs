@@ -14,9 +14,12 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
-use common::{canonical_json, check, schemas, violations_text};
+use common::{canonical_json, check, compare, schemas, violations_text};
 use standards::{Options, Standards};
 
 fn examples(kind: &str) -> Vec<PathBuf> {
@@ -39,18 +42,6 @@ fn examples(kind: &str) -> Vec<PathBuf> {
     });
     found.sort();
     found
-}
-
-/// Compares with the file beside `path`, or writes it.
-fn compare(path: &Path, ending: &str, now: &str) {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(ending);
-    let beside = PathBuf::from(beside);
-    if std::env::var_os("AMTSBOTE_BLESS").is_some() {
-        std::fs::write(&beside, now).unwrap();
-    }
-    let expected = std::fs::read_to_string(&beside).unwrap_or_default();
-    assert_eq!(now, expected, "{}", beside.display());
 }
 
 #[test]
@@ -83,11 +74,19 @@ fn invalid_examples_get_the_violations_beside_them() {
 #[test]
 fn xml_and_json_of_the_same_message_become_the_same() {
     let standards = Standards::load(Options { workers: 1, ..Options::default() }).unwrap();
-    let folder = schemas().join("amtsbote-kfz/1.0/examples/valid");
-    let canonical = |name: &str| {
-        let verdict = check(&standards, &std::fs::read(folder.join(name)).unwrap());
+    let canonical = |path: &Path| {
+        let verdict = check(&standards, &std::fs::read(path).unwrap());
         verdict.message.unwrap().canonical
     };
-    let xml = canonical("neuzulassung-nordsachsen.xml");
-    assert_eq!(xml, canonical("neuzulassung-nordsachsen.json"));
+    let examples = examples("valid");
+    let twins = examples.iter().filter(|path| path.extension().is_some_and(|e| e == "json"));
+    let twins: Vec<_> = twins.filter(|path| path.with_extension("xml").is_file()).collect();
+    let standard = |path: &Path| path.ancestors().nth(3).unwrap().to_owned();
+    let with_twins: BTreeSet<PathBuf> = twins.iter().map(|path| standard(path)).collect();
+    let all: BTreeSet<PathBuf> = examples.iter().map(|path| standard(path)).collect();
+    assert_eq!(with_twins, all, "every standard shows a message in both");
+    for json in twins {
+        let xml = json.with_extension("xml");
+        assert_eq!(canonical(&xml), canonical(json), "{}", json.display());
+    }
 }
