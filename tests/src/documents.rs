@@ -14,7 +14,7 @@ use crate::source;
 /// Where the examples of the standard for vehicle registration lie.
 const KFZ_EXAMPLES: &str = "schemas/amtsbote-kfz";
 /// Our description of a standard that we do not ship.
-const XWASSER_DESCRIPTION: &str = "services/standards/tests/xwasser";
+const XWASSER_DESCRIPTION: &str = "schemas/known/xwasser/1.0.0";
 
 /// A valid application for the registration of a vehicle, to be varied.
 #[derive(Clone, Debug)]
@@ -125,6 +125,16 @@ pub fn install_xwasser(data: &Path, folder: &Path) -> PathBuf {
     let standards = folder.join("standards");
     let target = standards.join("xwasser/1.0.0");
     copy(&source::root().join(XWASSER_DESCRIPTION), &target);
+    let standard = target.join("standard.toml");
+    let mut text = fs::read_to_string(&standard).expect("the description is there");
+    // Where an operator's installation has the schemas, this one has a link.
+    for (of, at) in [
+        ("xsd/xwasser.xsd", "data/xwasser-1.0.0/xsd/xwasser.xsd"),
+        ("catalog.xml", "data/catalog.xml"),
+    ] {
+        text = text.replace(&format!("\"{of}\""), &format!("\"{at}\""));
+    }
+    fs::write(standard, text).expect("a folder of ours");
     let data = data.canonicalize().expect("the folder of published samples");
     std::os::unix::fs::symlink(data, target.join("data")).expect("a link in a folder of ours");
     standards

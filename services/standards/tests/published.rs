@@ -14,22 +14,8 @@ mod common;
 
 use std::path::Path;
 
-use common::{Folder, check, codes, installed, published, violations_text};
-use standards::{Options, Severity, Standards, Verdict};
-
-fn with(folder: &Folder) -> Standards {
-    Standards::load(Options { paths: vec![folder.0.clone()], workers: 1, ..Options::default() })
-        .unwrap_or_else(|error| panic!("{error}"))
-}
-
-fn xwasser(data: &Path, rules: &str) -> (Folder, Standards) {
-    let standard = format!("{}\n{rules}", include_str!("xwasser/standard.toml"));
-    let mapping = include_str!("xwasser/mapping.toml");
-    let files = [("standard.toml", &*standard), ("mapping.toml", mapping)];
-    let folder = installed(data, "xwasser", "1.0.0", &files);
-    let standards = with(&folder);
-    (folder, standards)
-}
+use common::{check, codes, published, violations_text, xwasser};
+use standards::{Severity, Standards, Verdict};
 
 fn sample(standards: &Standards, data: &Path, name: &str) -> Verdict {
     let path = data.join("xwasser-1.0.0/samples").join(name);
