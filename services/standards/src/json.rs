@@ -1,6 +1,7 @@
 //! Reads a JSON document: bounded, without double keys, into a tree and into values at once.
 
 pub(crate) mod schema;
+pub(crate) mod sentences;
 
 use serde_json::{Map, Number, Value};
 

@@ -1,11 +1,15 @@
 //! The way of a JSON document over the desk.
 
-use jsonschema::{ValidationError, error::ValidationErrorKind};
+use jsonschema::ValidationError;
 use text::Decoded;
 
 use super::{Case, Desk, Sound, transcoded};
 use crate::{
-    Document, Severity, Verdict, codes, json,
+    Document, Severity, Verdict, codes,
+    json::{
+        self,
+        sentences::{self, Told},
+    },
     report::Entry,
     tree::{self, Node, Step, Tree},
 };
@@ -69,19 +73,21 @@ impl Desk<'_> {
     ) {
         let (mut kept, mut paths, mut beyond) = (Vec::new(), Vec::new(), 0);
         for error in errors {
-            if kept.len() >= self.limits.violations_max {
-                beyond += 1;
-                continue;
+            for told in sentences::of(&error) {
+                if kept.len() >= self.limits.violations_max {
+                    beyond += 1;
+                    continue;
+                }
+                paths.push(steps(&told.pointer));
+                kept.push(told);
             }
-            let path = error.instance_path().to_string();
-            paths.push(steps(&path));
-            kept.push((path, error.kind().keyword().to_owned(), sentences(&error)));
         }
         let places = tree::locate(tree, &paths);
-        for ((path, rule, (german, english)), node) in kept.into_iter().zip(places) {
+        for (Told { pointer, keyword, sentences }, node) in kept.into_iter().zip(places) {
             let at = node.map_or(0, |node| tree.offset(node));
+            let (german, english) = sentences;
             let entry = Entry::error(codes::JSON_SCHEMA, german, english).xoev("X001");
-            case.report.push(entry.rule(&rule).at(path, at));
+            case.report.push(entry.rule(&keyword).at(pointer, at));
         }
         let severity = case.standard.severity(codes::JSON_SCHEMA, None, Severity::Error);
         case.report.count(beyond, severity);
@@ -108,57 +114,6 @@ impl Desk<'_> {
             ),
         };
         Entry::error(code, german, english)
-    }
-}
-
-fn sentences(error: &ValidationError<'_>) -> (String, String) {
-    match error.kind() {
-        ValidationErrorKind::Required { property } => {
-            let name = property.as_str().unwrap_or_default();
-            (
-                format!("Die Pflichtangabe „{name}“ fehlt."),
-                format!("The mandatory member `{name}` is missing."),
-            )
-        }
-        ValidationErrorKind::AdditionalProperties { unexpected } => {
-            let names = unexpected.join(", ");
-            (format!("Nicht erlaubt: {names}."), format!("Not allowed: {names}."))
-        }
-        ValidationErrorKind::Enum { options } => {
-            let allowed = options.to_string();
-            (
-                format!("Der Wert ist nicht erlaubt; erlaubt sind {allowed}."),
-                format!("The value is not allowed; allowed are {allowed}."),
-            )
-        }
-        ValidationErrorKind::Constant { expected_value } => (
-            format!("Der Wert ist nicht erlaubt; vorgeschrieben ist {expected_value}."),
-            format!("The value is not allowed; {expected_value} is prescribed."),
-        ),
-        ValidationErrorKind::MaxLength { limit } => (
-            format!("Der Wert ist zu lang; höchstens {limit} Zeichen sind erlaubt."),
-            format!("The value is too long; at most {limit} characters are allowed."),
-        ),
-        ValidationErrorKind::MinLength { limit } => (
-            format!("Der Wert ist zu kurz; mindestens {limit} Zeichen sind nötig."),
-            format!("The value is too short; at least {limit} characters are needed."),
-        ),
-        ValidationErrorKind::Pattern { .. } | ValidationErrorKind::Format { .. } => (
-            "Der Wert hat nicht die vorgeschriebene Form oder Zeichen, die nicht erlaubt sind."
-                .to_owned(),
-            "The value has not the prescribed form, or characters that are not allowed.".to_owned(),
-        ),
-        ValidationErrorKind::Type { .. } => (
-            "Der Wert ist von der falschen Art.".to_owned(),
-            "The value is of the wrong kind.".to_owned(),
-        ),
-        kind => {
-            let keyword = kind.keyword();
-            (
-                format!("Der Wert verletzt die Schemaregel „{keyword}“."),
-                format!("The value breaks the schema rule `{keyword}`."),
-            )
-        }
     }
 }
 
