@@ -210,6 +210,39 @@ fn messages_of_several_namespaces_are_never_mixed() {
 }
 
 #[test]
+fn a_standard_is_called_as_annotations_attributes_or_its_namespace_say() {
+    let annotation = "<xs:annotation><xs:appinfo><standard><nameKurz>XProbe</nameKurz>\
+                      <nameTechnisch>xprobe</nameTechnisch></standard><versionStandard><version>2.1\
+                      </version></versionStandard></xs:appinfo></xs:annotation>";
+    let attributes = "</xs:sequence><xs:attribute name='standard' fixed='XProbe'/>\
+                      <xs:attribute name='version' fixed='2.1'/></xs:complexType></xs:element></xs:schema>";
+    let with = |namespace: &str, head: &str, end: &str| {
+        let schema = main_schema(namespace, &format!("{head}{}", import("b.xsd")));
+        let begin = schema.strip_suffix("</xs:sequence></xs:complexType></xs:element></xs:schema>");
+        format!("{}{end}", begin.unwrap())
+    };
+    let plain = "</xs:sequence></xs:complexType></xs:element></xs:schema>";
+    let rows = [
+        (with("urn:x:y", annotation, plain), Some(("xprobe", "2.1", "XProbe"))),
+        (with("urn:x:y", "", attributes), Some(("xprobe", "2.1", "XProbe"))),
+        (with("urn:probe:3.0", "", plain), Some(("probe", "3.0", "probe"))),
+        (with("urn:probe", "", plain), None),
+    ];
+    for (schema, expected) in rows {
+        let made = plan(request(&[("m.xsd", &schema), ("b.xsd", &base("own"))]));
+        match (made, expected) {
+            (Ok(plan), Some(expected)) => {
+                assert_eq!((&*plan.id, &*plan.version, &*plan.title), expected);
+            }
+            (Err(error), None) => {
+                assert_eq!(error.details, ["say it: --as probe/VERSION"], "{error}");
+            }
+            (made, _) => panic!("{made:?} for {schema}"),
+        }
+    }
+}
+
+#[test]
 fn schemas_without_a_top_get_one() {
     let (one, two) = (main_schema("urn:m:1", &import("b.xsd")), "antrag.0102");
     let two = main_schema("urn:m:1", &import("b.xsd")).replace("antrag.0101", two);

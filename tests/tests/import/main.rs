@@ -40,7 +40,7 @@ async fn a_published_package_is_installed_and_judges_as_its_publishers_schema_do
     let with = data.join("xoev-basisnachricht").display().to_string();
     let told = place.must_import(&package, &["--with", &with]).await;
     assert_eq!((&told["id"], &told["version"]), (&"xwasser".into(), &"1.0.0".into()), "{told}");
-    assert_eq!(told["dialect"], "g2g-1.1", "{told}");
+    assert_eq!((&told["dialect"], &told["is_known"]), (&"g2g-1.1".into(), &true.into()), "{told}");
     assert_eq!(place.installed(), ["xwasser"], "nothing is left of the way there");
     for (sample, expected) in [
         ("administration_receipt.xml", &[][..]),
@@ -57,6 +57,46 @@ async fn a_published_package_is_installed_and_judges_as_its_publishers_schema_do
         let expected: Vec<String> = expected.iter().map(|&rule| rule.to_owned()).collect();
         assert_eq!(verdict, (expected, 0), "{sample}");
     }
+}
+
+#[tokio::test]
+async fn a_standard_that_nobody_prepared_is_told_from_its_schemas_alone() {
+    let Some(data) = machine::data("a standard is told from its schemas") else { return };
+    let place = Place::new();
+    // The same standard in a namespace that the program does not know.
+    let renamed = |path: &Path| {
+        let text = fs::read_to_string(path).expect("a sample");
+        text.replace("/V1_0_0", "/V1_0_9").replace("1.0.0", "1.0.9")
+    };
+    let mut package = Archive::new();
+    for schema in fs::read_dir(data.join("xwasser-1.0.0/xsd")).expect("schemas") {
+        let path = schema.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        package = package.with(&name, renamed(&path).as_bytes());
+    }
+    let package = place.file("xwasser.zip", &package.bytes());
+    let with = data.join("xoev-basisnachricht").display().to_string();
+    let told = place.must_import(&package, &["--with", &with]).await;
+    for (key, expected) in
+        [("id", "xwasser"), ("version", "1.0.9"), ("title", "XWasser"), ("dialect", "g2g-1.1")]
+    {
+        assert_eq!(told[key], expected, "{told}");
+    }
+    assert_eq!(told["is_known"], false, "{told}");
+    let types = told["message_types"].as_array().expect("a list");
+    assert_eq!(types.len(), 12, "{told}");
+    let rejection = types.iter().find(|one| one["name"] == "administration.rueckweisung.0010");
+    let title = rejection.map(|one| &one["title"]);
+    assert_eq!(title, Some(&"Rückweisung einer Nachricht".into()), "{told}");
+    let sample = renamed(&data.join("xwasser-1.0.0/samples/administration_receipt.xml"));
+    let sample = place.file("sample.xml", sample.as_bytes());
+    assert_eq!(place.judge(Path::new(&sample)).await, (Vec::new(), 0));
+    let show = ["standard", "show", "xwasser", "--path", "standards"];
+    let (_, told, said) = place.run(&show).await;
+    let kinds = told["message_types"].as_array().expect("a list").iter();
+    let kinds: Vec<&str> = kinds.map(|one| one["kind"].as_str().unwrap_or_default()).collect();
+    assert!(kinds.contains(&"receipt") && kinds.contains(&"rejection"), "{said}");
+    assert_eq!(told["accepts"][0], "1.0.9", "{said}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, Write as _},
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use crate::{
@@ -31,6 +31,7 @@ impl Place {
     pub(crate) fn new(into: &Path, id: &str, version: &str, replaces: bool) -> Result<Self, Stop> {
         let place = Self { into: into.to_owned(), id: id.to_owned(), version: version.to_owned() };
         place.restore()?;
+        place.sweep();
         if place.folder().exists() && !replaces {
             let what = format!("`{}` is installed already", place.folder().display());
             let way_out = "`--replace` puts the new one in its place, `--as` gives it another name"
@@ -76,6 +77,11 @@ impl Place {
             fs::create_dir_all(&folder)?;
             let mut parents = std::collections::BTreeSet::from([folder.clone()]);
             for (path, content) in files {
+                // Checked where packages are read; here it would cost somebody's files.
+                let is_below = |part| matches!(part, Component::Normal(_));
+                if !Path::new(path).components().all(is_below) {
+                    return Err(io::Error::other(format!("`{path}` leads out of the folder")));
+                }
                 let path = folder.join(path);
                 for parent in
                     path.ancestors().skip(1).take_while(|parent| parent.starts_with(&folder))
@@ -117,6 +123,18 @@ impl Place {
             Ok(())
         };
         move_in().map_err(|error| self.failed("move into", &place, &error))
+    }
+
+    /// Removes what imports left behind that were killed while they wrote.
+    fn sweep(&self) {
+        for entry in fs::read_dir(&self.into).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let process = name.strip_prefix(BESIDE).and_then(|rest| rest.parse::<u32>().ok());
+            let is_gone = |process: u32| !Path::new("/proc").join(process.to_string()).exists();
+            if process.is_some_and(is_gone) {
+                drop(fs::remove_dir_all(entry.path()));
+            }
+        }
     }
 
     /// Puts back what an import had moved away when it was killed.
@@ -195,6 +213,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_written_outside_of_the_folder() {
+        let folder = Temporary::new();
+        for path in ["../a.xsd", "/tmp/a.xsd", "xsd/../../../../a.xsd"] {
+            let files = BTreeMap::from([(path.to_owned(), Vec::new())]);
+            let place = Place::new(&folder.0, "x", "1", false).unwrap();
+            assert_eq!(place.install(&files, |_| Ok(())).unwrap_err().code, "AB-5072", "{path}");
+            assert_eq!(names(&folder), Vec::<String>::new());
+        }
+    }
+
+    #[test]
     fn an_old_version_stays_until_the_new_one_is_sound() {
         let folder = Temporary::new();
         Place::new(&folder.0, "x", "1", false).unwrap().install(&files("old"), |_| Ok(())).unwrap();
@@ -207,6 +236,18 @@ mod tests {
             (content(&folder).as_deref(), names(&folder)),
             (Some("new"), vec!["x".to_owned()])
         );
+    }
+
+    #[test]
+    fn what_a_killed_import_left_is_swept_and_what_one_writes_now_is_not() {
+        let folder = Temporary::new();
+        let (gone, own) =
+            (format!("{BESIDE}{}", u32::MAX), format!("{BESIDE}{}", std::process::id()));
+        for name in [&gone, &own] {
+            fs::create_dir_all(folder.0.join(name).join("x/1")).unwrap();
+        }
+        drop(Place::new(&folder.0, "x", "1", false).unwrap());
+        assert_eq!(names(&folder), [own]);
     }
 
     #[test]

@@ -118,7 +118,10 @@ pub(crate) fn guess(
         .filter(|other| other != namespace)
         .collect();
     others.dedup();
-    let mut guess = described(forest, namespace, wishes)?;
+    // What every message must say of itself.
+    let fixed = |name| elements.iter().find_map(|element| model.fixed(&element.content, name));
+    let said = (fixed("standard"), fixed("version"));
+    let mut guess = described(forest, namespace, said, wishes)?;
     guess.others = others;
     let said = elements.iter().find_map(|element| model.version(&element.content));
     (guess.version_path, guess.accepts) =
@@ -164,8 +167,14 @@ fn choose<'c>(
     Err(ImportError::new(codes::IMPORT_UNCLEAR, what).with(details))
 }
 
-/// Id, version, title and family.
-fn described(forest: &Forest, namespace: &str, wishes: &Wishes<'_>) -> Result<Guess, ImportError> {
+/// Id, version, title and family: by the annotations, by what messages must say (`name`, `release`), by
+/// the schema's own version, by the namespace.
+fn described(
+    forest: &Forest,
+    namespace: &str,
+    (name, release): (Option<&str>, Option<&str>),
+    wishes: &Wishes<'_>,
+) -> Result<Guess, ImportError> {
     let own = forest.schemas.iter().filter(|(id, (schema, _))| {
         id.origin == Origin::Package(0) && schema.namespace == namespace
     });
@@ -173,10 +182,12 @@ fn described(forest: &Forest, namespace: &str, wishes: &Wishes<'_>) -> Result<Gu
     let said = |of: fn(&Facts) -> Option<&String>| all.iter().find_map(|facts| of(facts)).cloned();
     let (id_there, version_there) = facts::of_namespace(namespace);
     let id = said(|f| f.id.as_ref())
+        .or_else(|| name.map(str::to_owned))
         .map(|id| facts::id_of(&id))
         .filter(|id| !id.is_empty())
         .or(id_there);
     let version = said(|f| f.version.as_ref())
+        .or_else(|| release.map(str::to_owned))
         .or_else(|| said(|f| f.schema_version.as_ref()))
         .or(version_there);
     let version = version.filter(|version| facts::is_version_name(version));
@@ -186,7 +197,8 @@ fn described(forest: &Forest, namespace: &str, wishes: &Wishes<'_>) -> Result<Gu
         family: facts::family(namespace),
         ..Guess::default()
     };
-    let title = said(|f| f.title.as_ref()).map(|title| first_sentence(&title));
+    let title = said(|f| f.title.as_ref()).or_else(|| name.map(str::to_owned));
+    let title = title.map(|title| first_sentence(&title));
     let known_name = known.as_ref().map(|known| (known.id.clone(), known.version.clone()));
     let (id, version) = match (wishes.name.cloned().or(known_name), id, version) {
         (Some(name), ..) => name,

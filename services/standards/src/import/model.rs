@@ -65,6 +65,13 @@ impl<'f> Model<'f> {
         true
     }
 
+    /// What the attribute called `name` of an element with `content` must be, if the schema says.
+    pub(crate) fn fixed(&self, content: &'f Content, name: &str) -> Option<&'f str> {
+        let shapes = self.shapes(content);
+        let mut attributes = shapes.into_iter().flat_map(|shape| &shape.attributes);
+        attributes.find(|(attribute, _)| attribute == name)?.1.as_deref()
+    }
+
     /// Where documents below `content` say their version, and what they must say there: at the root,
     /// else within one of its children; if the schema says.
     pub(crate) fn version(&self, content: &'f Content) -> Option<(Option<String>, &'f str)> {
