@@ -1,5 +1,6 @@
 //! The command line: what can be asked of the program. `docs/cli.md` says the same at length.
 
+mod answers;
 mod operator;
 mod standards;
 
@@ -8,6 +9,7 @@ use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
+    answers::{AsAnswer, Form, WithAnswer},
     operator::{Console, Dead, Endpoint, Orderer, ToDecide},
     standards::{
         Codes, CodesImport, Destination, Standard, StandardCheck, StandardImport, StandardPaths,
@@ -187,6 +189,8 @@ pub(crate) struct Status {
     pub(crate) id: String,
     #[command(flatten)]
     pub(crate) server: Server,
+    #[command(flatten)]
+    pub(crate) answer: AsAnswer,
 }
 
 /// Every message is an application like any other: what subscribes to it gets it.

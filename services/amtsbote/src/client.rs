@@ -11,7 +11,9 @@ use tonic_types::StatusExt as _;
 use wire::{
     control::control_service_client::ControlServiceClient,
     intake::intake_service_client::IntakeServiceClient,
-    status::status_service_client::StatusServiceClient,
+    status::{
+        answer_service_client::AnswerServiceClient, status_service_client::StatusServiceClient,
+    },
 };
 
 use crate::{
@@ -71,6 +73,11 @@ impl Client {
     /// Asks.
     pub(crate) fn status(&self) -> StatusServiceClient<Channel> {
         StatusServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
+    }
+
+    /// Asks for answers as messages of a standard.
+    pub(crate) fn answers(&self) -> AnswerServiceClient<Channel> {
+        AnswerServiceClient::new(self.channel.clone()).max_decoding_message_size(ANSWER_BYTES_MAX)
     }
 
     /// Looks and orders, at the console.

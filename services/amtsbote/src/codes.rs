@@ -50,6 +50,8 @@ pub(crate) const PAGE_UNKNOWN: &str = "AB-5024";
 pub(crate) const WAIT_ENDED: &str = "AB-5025";
 /// The server's answer breaks the protocol.
 pub(crate) const ANSWER_BROKEN: &str = "AB-5026";
+/// Nobody says in whose name, or to whom, an answer is written.
+pub(crate) const PARTY_UNKNOWN: &str = "AB-5027";
 /// Nothing of a message waits for a decision.
 pub(crate) const NOTHING_TO_DECIDE: &str = "AB-5050";
 /// More than one delivery is meant.

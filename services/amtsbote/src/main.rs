@@ -1,5 +1,6 @@
 //! The program `amtsbote`: configuration, wiring and command line around the roles.
 
+mod answer;
 mod bench;
 mod check;
 mod cli;

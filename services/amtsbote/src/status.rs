@@ -13,6 +13,7 @@ use wire::{
 };
 
 use crate::{
+    answer,
     cli::{Language, Status},
     client::{self, Client},
     codes,
@@ -27,6 +28,10 @@ pub(crate) async fn run(args: &Status, language: Language, output: &Output) -> R
     let mut worst = Exit::Done;
     for application in &applications {
         worst = worst.max(exit(&application.state));
+        if args.answer.as_answer {
+            answer::fetch(&client, &application.message_id, &args.answer, language, output).await?;
+            continue;
+        }
         match output.is_json {
             true => output.json(&json(application)),
             false => print(application, language, output),

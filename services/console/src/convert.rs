@@ -41,6 +41,7 @@ pub(crate) fn row(
         timeline: Vec::new(),
         replies: Vec::new(),
         state: row.state.clone(),
+        case_reference: text(&row.case_reference),
     }
 }
 

@@ -68,6 +68,8 @@ pub const CONSOLE_UNREACHABLE: &str = "AB-1070";
 /// The console does not take this gateway's questions.
 pub const CONSOLE_REFUSES: &str = "AB-1071";
 
+/// A rejection would be answered with a rejection, or a receipt acknowledged.
+pub const NOT_ANSWERED: &str = "AB-1080";
 /// A worker ended without an answer.
 pub const CHECK_VANISHED: &str = "AB-9001";
 /// The channel answered another number of positions than records were appended.

@@ -4,9 +4,11 @@
 //! Reading order is the path of one application: `edge` (who sends, how much at once), `intake` (the
 //! calls), `judge` (standard, identity, attachments, route), `recent` and `publish` (once, claims,
 //! append, receipt), `refusal` (what a portal sees when the answer is no), `refused` (what operations
-//! see of it). `forward` asks a console in another process what a portal asks about status.
+//! see of it). `forward` asks a console in another process what a portal asks about status;
+//! `answering` says what the console answers as a message of a standard.
 
 mod admission;
+mod answering;
 mod body;
 pub mod codes;
 mod connections;

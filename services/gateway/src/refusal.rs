@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use messaging::{Authority, Failure, FailureKind};
-use standards::{Severity, Violation};
+use standards::{ComposeError, Severity, Violation};
 use tonic::Code;
 
-use crate::codes;
+use crate::{answering, codes};
 
 mod details;
 
@@ -221,6 +221,31 @@ impl Refusal {
 
     pub(crate) fn upload(status: Code, code: &'static str, german: &str, english: &str) -> Refused {
         Box::new(Self::new(status, code, german, english))
+    }
+
+    pub(crate) fn not_answered() -> Refused {
+        Box::new(Self::new(
+            Code::FailedPrecondition,
+            codes::NOT_ANSWERED,
+            "Auf eine Rückweisung folgt keine Rückweisung, und eine Quittung wird nicht quittiert.",
+            "A rejection is never answered with a rejection, and a receipt never acknowledged.",
+        ))
+    }
+
+    /// An answer that its standard cannot say, with everything that is in the way.
+    pub(crate) fn not_written(error: &ComposeError) -> Refused {
+        if error.code == standards::codes::DEFECT {
+            return Self::defect(error.code);
+        }
+        let mut refusal = Self::new(
+            Code::FailedPrecondition,
+            error.code,
+            "Die Antwort lässt sich in diesem Standard nicht ausdrücken.",
+            "The answer cannot be said in this standard.",
+        );
+        refusal.violations = answering::problems(error);
+        refusal.violations_total = refusal.violations.len();
+        Box::new(refusal)
     }
 
     /// Of a store or channel. `Unavailable` leaves the outcome open.

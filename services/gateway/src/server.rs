@@ -21,11 +21,16 @@ use tonic_reflection::server::{
 use tracing::{info, warn};
 use wire::{
     intake::intake_service_server::{self, IntakeServiceServer},
-    status::status_service_server::{self, StatusService, StatusServiceServer},
+    status::{
+        answer_service_server::{self, AnswerServiceServer},
+        status_service_server::{self, StatusService, StatusServiceServer},
+    },
 };
 
 use crate::{
-    Limits, Route, Senders, codes, connections,
+    Limits, Route, Senders,
+    answering::Answering,
+    codes, connections,
     edge::EdgeLayer,
     intake::{Desk, Intake},
     judge::Judge,
@@ -73,7 +78,7 @@ pub struct Parts {
     pub source: String,
 }
 
-/// Serves `IntakeService`, `status`, health and reflection until `shutdown`, then drains: what was
+/// Serves `IntakeService`, `status`, answers made of it, health and reflection until `shutdown`, then drains: what was
 /// begun is ended for as long as the limits say, and nothing new is taken.
 ///
 /// # Errors
@@ -97,6 +102,12 @@ pub async fn run<S: StatusService>(
     let limits = parts.limits.clone();
     let edge = EdgeLayer::new(parts.senders.clone(), limits.clone(), &parts.metrics);
     let (listener, connections_end) = (parts.listener, CancellationToken::new());
+    let status = Arc::new(status);
+    let answering = Answering {
+        status: status.clone(),
+        standards: parts.standards.clone(),
+        clock: parts.clock.clone(),
+    };
     let desk = Desk {
         publisher: Publisher {
             channel: parts.channel,
@@ -124,7 +135,8 @@ pub async fn run<S: StatusService>(
         shutdown: shutdown.clone(),
         limits: limits.clone(),
     };
-    let served = serve(listener, edge, desk, status, connections_end.clone(), shutdown).await;
+    let questions = (StatusServiceServer::from_arc(status), AnswerServiceServer::new(answering));
+    let served = serve(listener, edge, desk, questions, connections_end.clone(), shutdown).await;
 
     // Connections that outlive the drain break; appends that were begun are waited for.
     connections_end.cancel();
@@ -141,7 +153,7 @@ async fn serve<S: StatusService>(
     listener: TcpListener,
     edge: EdgeLayer,
     desk: Desk,
-    status: S,
+    (status, answers): (StatusServiceServer<S>, AnswerServiceServer<Answering<S>>),
     connections_end: CancellationToken,
     shutdown: CancellationToken,
 ) -> Result<()> {
@@ -153,7 +165,8 @@ async fn serve<S: StatusService>(
     let router = builder(&limits)
         .layer(edge)
         .add_service(intake)
-        .add_service(StatusServiceServer::new(status))
+        .add_service(status)
+        .add_service(answers)
         .add_service(health_service)
         .add_service(reflection_v1()?)
         .add_service(reflection_v1alpha()?);
@@ -198,7 +211,13 @@ fn builder(limits: &Limits) -> Server {
 }
 
 async fn set_health(health: &HealthReporter, status: ServingStatus) {
-    for service in ["", intake_service_server::SERVICE_NAME, status_service_server::SERVICE_NAME] {
+    let services = [
+        "",
+        intake_service_server::SERVICE_NAME,
+        status_service_server::SERVICE_NAME,
+        answer_service_server::SERVICE_NAME,
+    ];
+    for service in services {
         health.set_service_status(service, status).await;
     }
 }
@@ -220,5 +239,6 @@ fn reflection() -> ReflectionBuilder<'static> {
         .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
         .with_service_name(intake_service_server::SERVICE_NAME)
         .with_service_name(status_service_server::SERVICE_NAME)
+        .with_service_name(answer_service_server::SERVICE_NAME)
         .with_service_name(tonic_health::pb::health_server::SERVICE_NAME)
 }

@@ -1,5 +1,6 @@
 //! The gateway as its clients see it: over a real connection, on a channel and claims in memory.
 
+mod answering;
 mod answers;
 mod edge;
 mod forward;

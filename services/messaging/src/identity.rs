@@ -48,6 +48,13 @@ pub fn delivery_key(message: MessageId, endpoint: &EndpointName, generation: u32
     DeliveryKey(derive(&parts))
 }
 
+/// The id of an answer to a message, which is named by its id or its hash: of the same state of the
+/// same message the same again, so that an answer asked for twice is one message, sent twice.
+#[must_use]
+pub fn answer_id(message: &[u8], state: &str) -> MessageId {
+    MessageId(derive(&[b"answer", message, state.as_bytes()]))
+}
+
 /// The hash a receipt shows: over the received bytes, then each attachment's hash in order.
 #[must_use]
 pub fn sha256(document: &[u8], attachments: &[Sha256]) -> Sha256 {

@@ -17,8 +17,8 @@ use std::{
 use bytes::Bytes;
 
 use crate::{
-    CodeListInfo, ComposeError, Composition, Document, Limits, LoadError, OnDefect, OneWay,
-    Options, Severity, StandardInfo, Verdict, Violation, codes, desk::Desk,
+    CodeListInfo, ComposeError, Composed, Composition, Document, Limits, LoadError, OnDefect,
+    OneWay, Options, Severity, StandardInfo, Verdict, Violation, codes, desk::Desk,
     load::registry::Registry, write,
 };
 
@@ -134,7 +134,7 @@ impl Job {
 
     fn compose(
         order: Composition,
-        answer: impl FnOnce(Result<Bytes, ComposeError>) + Send + 'static,
+        answer: impl FnOnce(Result<Composed, ComposeError>) + Send + 'static,
     ) -> Self {
         let bytes = order.canonical.clone();
         let act = move |desk: &Desk<'_>| desk.compose(&order);
@@ -252,7 +252,7 @@ impl Standards {
     pub fn compose(
         &self,
         order: Composition,
-        answer: impl FnOnce(Result<Bytes, ComposeError>) + Send + 'static,
+        answer: impl FnOnce(Result<Composed, ComposeError>) + Send + 'static,
     ) -> Result<(), Busy> {
         self.0.shared.offer(Job::compose(order, answer))
     }
@@ -265,7 +265,7 @@ impl Standards {
     ///
     /// # Panics
     /// Never: a worker always answers.
-    pub fn compose_blocking(&self, order: Composition) -> Result<Bytes, ComposeError> {
+    pub fn compose_blocking(&self, order: Composition) -> Result<Composed, ComposeError> {
         self.0.shared.wait(|answer| Job::compose(order, answer))
     }
 

@@ -25,6 +25,7 @@
 //! schemas and validators are made per thread when first needed and never leave it. A panic costs
 //! the one document its verdict (`AB-9400`) and the worker its desk, which is laid anew.
 
+pub mod answer;
 pub mod codelist;
 pub mod codes;
 mod desk;
@@ -52,4 +53,4 @@ pub use verdict::{
     AttachmentNeed, Document, Header, Message, MessageKind, Recognised, Severity, Verdict,
     Violation,
 };
-pub use write::{ComposeError, Composition, Media, OneWay, Uncarried};
+pub use write::{ComposeError, Composed, Composition, Media, OneWay, Uncarried};

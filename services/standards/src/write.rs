@@ -76,6 +76,25 @@ impl fmt::Debug for Composition {
     }
 }
 
+/// A document that was written.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Composed {
+    /// UTF-8.
+    pub bytes: Bytes,
+    /// Which message type it is.
+    pub message_type: String,
+}
+
+/// Never the payload.
+impl fmt::Debug for Composed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Composed")
+            .field("bytes", &self.bytes.len())
+            .field("message_type", &self.message_type)
+            .finish()
+    }
+}
+
 /// Why a canonical message cannot be written: everything at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ComposeError {
@@ -131,7 +150,7 @@ pub struct OneWay {
 
 impl Desk<'_> {
     /// Writes the message of `order`.
-    pub(crate) fn compose(&self, order: &Composition) -> Result<Bytes, ComposeError> {
+    pub(crate) fn compose(&self, order: &Composition) -> Result<Composed, ComposeError> {
         let pool = &self.registry.canonical;
         let Ok(message) = DynamicMessage::decode(pool.clone(), &*order.canonical) else {
             return Err(unknown(
@@ -155,7 +174,8 @@ impl Desk<'_> {
         let Some(text) = text.filter(|_| problems.is_empty()) else {
             return Err(uncarried(problems));
         };
-        self.verify(order, &message, &draft, text)
+        let bytes = self.verify(order, &message, &draft, text)?;
+        Ok(Composed { bytes, message_type: message_type.name.clone() })
     }
 
     fn ordered(

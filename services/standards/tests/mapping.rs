@@ -180,7 +180,7 @@ fn written(standards: &Standards, canonical: bytes::Bytes) -> Result<String, Vec
     let procedure = ProcedureName { standard, version, message_type: "antrag".to_owned() };
     let order = Composition { procedure, canonical, media: Media::Xml, now: Timestamp(0) };
     let written = standards.compose_blocking(order);
-    written.map(|bytes| String::from_utf8(bytes.to_vec()).unwrap()).map_err(|error| {
+    written.map(|written| String::from_utf8(written.bytes.to_vec()).unwrap()).map_err(|error| {
         error.problems.into_iter().map(|p| format!("{} {}", p.field, p.path)).collect()
     })
 }

@@ -63,7 +63,8 @@ fn compose(
     media: Media,
 ) -> Result<Bytes, ComposeError> {
     let (procedure, canonical) = (procedure.clone(), canonical.clone());
-    standards.compose_blocking(Composition { procedure, canonical, media, now: Timestamp(0) })
+    let order = Composition { procedure, canonical, media, now: Timestamp(0) };
+    standards.compose_blocking(order).map(|written| written.bytes)
 }
 
 /// The forms a standard has: those it has an example of.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::answers::WithAnswer;
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Standard {
     /// Install a package as XRepository publishes it, without any network.
@@ -108,6 +110,8 @@ pub(crate) struct StandardCheck {
     /// Print the canonical message too.
     #[arg(long)]
     pub(crate) canonical: bool,
+    #[command(flatten)]
+    pub(crate) answer: WithAnswer,
 }
 
 #[derive(Clone, Debug, Args)]

@@ -8,6 +8,7 @@ use standards::{Document, Options, Verdict};
 
 use super::load;
 use crate::{
+    answer,
     cli::{Language, StandardCheck},
     codes,
     exit::{Exit, Stop},
@@ -27,7 +28,11 @@ pub(super) fn check(
     let paths = super::folders(&args.standards)?;
     let standards = load(Options { paths, workers: 1, ..Options::default() })?;
     let document = Document { bytes: bytes.into(), media_type: None, now: clock.now() };
-    let verdict = standards.check_blocking(document);
+    let verdict = standards.check_blocking(document.clone());
+    if args.answer.answer && answer::reject(&standards, &verdict, &document, &args.answer, output)?
+    {
+        return Ok(Exit::Refused);
+    }
     let canonical = match &verdict.message {
         Some(message) if args.canonical => Some(canonical_json(&message.canonical)?),
         _ => None,

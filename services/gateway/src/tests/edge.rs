@@ -56,6 +56,7 @@ async fn reflection_lists_every_service() {
     for expected in [
         "amtsbote.intake.v1.IntakeService",
         "amtsbote.status.v1.StatusService",
+        "amtsbote.status.v1.AnswerService",
         "grpc.health.v1.Health",
     ] {
         assert!(names.contains(&expected), "{names:?}");

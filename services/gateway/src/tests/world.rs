@@ -41,7 +41,7 @@ use wire::{
 use crate::{Limits, Parts, Route, Senders, run};
 
 /// Threads that check documents are the dearest thing here, so all tests share them.
-static STANDARDS: LazyLock<Standards> = LazyLock::new(|| {
+pub(super) static STANDARDS: LazyLock<Standards> = LazyLock::new(|| {
     let paths = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("testdata")];
     Standards::load(Options { paths, workers: 2, ..Options::default() }).unwrap()
 });

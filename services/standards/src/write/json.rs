@@ -120,6 +120,16 @@ impl<'s> JsonShape<'s> {
         })
     }
 
+    /// Whether a text at `place` has the form every pattern there demands.
+    pub(super) fn accepts(&self, place: usize, value: &str) -> bool {
+        let patterns = self.all(&self.schemas(place), &|schema| schema.get("pattern"));
+        let holds = |pattern: &&Value| {
+            let schema = serde_json::json!({ "pattern": pattern });
+            jsonschema::is_valid(&schema, &Value::from(value))
+        };
+        patterns.iter().all(holds)
+    }
+
     /// The only value `place` may have.
     fn fixed(&self, place: usize) -> Option<&'s str> {
         let found = self.all(&self.schemas(place), &|schema| schema.get("const"));

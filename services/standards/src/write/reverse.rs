@@ -325,6 +325,26 @@ impl Hand<'_, '_> {
         }
     }
 
+    /// Of `paths` that the schema has, the first whose type takes `value`, else the first: a UUID and
+    /// another id have places of their own in some headers.
+    fn pick_for<'p>(
+        &mut self,
+        value: &str,
+        paths: &'p [Path],
+        at: usize,
+        field: &str,
+    ) -> Option<&'p Path> {
+        let place = self.draft.place(at).filter(|_| paths.len() > 1);
+        let takes = |path: &&Path| {
+            let end = place.and_then(|place| end(self.shape, place, path));
+            end.is_some_and(|end| path.attribute().is_some() || self.shape.accepts(end, value))
+        };
+        match paths.iter().find(takes) {
+            Some(path) => Some(path),
+            None => self.pick(paths, at, field),
+        }
+    }
+
     /// The first of `paths` that the schema has; a problem where it has none.
     pub(super) fn pick<'p>(
         &mut self,
@@ -344,7 +364,7 @@ impl Hand<'_, '_> {
 
     /// Writes `value` at the first of `paths` that the schema has.
     pub(super) fn put(&mut self, paths: &[Path], at: usize, value: &str, field: &str) {
-        if let Some(path) = self.pick(paths, at, field) {
+        if let Some(path) = self.pick_for(value, paths, at, field) {
             let node = self.draft.node(at, path, self.shape, field);
             self.text(node, path.attribute(), value, field);
         }
@@ -441,10 +461,15 @@ fn no_text(field: &str, paths: &[Path]) -> Uncarried {
 
 /// Whether `path` leads somewhere in the schema.
 fn leads(shape: &Shape<'_>, place: Place, path: &Path) -> bool {
+    end(shape, place, path).is_some()
+}
+
+/// Where `path` leads in the schema: the element, if that has the attribute `path` may end at.
+fn end(shape: &Shape<'_>, place: Place, path: &Path) -> Option<Place> {
     let step = |place: Place, name: &str| {
         if name == "." { Some(place) } else { shape.child(place, name) }
     };
-    let end = path.steps().iter().try_fold(place, |place, s| step(place, &s.name));
-    let has = |end| path.attribute().is_none_or(|name| shape.has_attribute(end, name));
-    end.is_some_and(has)
+    let end = path.steps().iter().try_fold(place, |place, s| step(place, &s.name))?;
+    let has = path.attribute().is_none_or(|name| shape.has_attribute(end, name));
+    has.then_some(end)
 }

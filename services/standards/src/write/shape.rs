@@ -11,6 +11,7 @@ use xsd_schema::{
     arenas::ResolvedAttributeUse,
     compiler::{SubstitutionGroupMap, build_substitution_group_map},
     parser::frames::{AttributeUseKind, AttributeUseResult},
+    validation::validate_simple_type,
 };
 
 use super::{json::JsonShape, model::Model};
@@ -47,6 +48,17 @@ impl Shape<'_> {
             }
             (Self::Json(shape), Place::Json(at)) => shape.child(at, name).map(Place::Json),
             _ => None,
+        }
+    }
+
+    /// Whether a text at `place` may be `value`, as far as its type alone can say.
+    pub(crate) fn accepts(&self, place: Place, value: &str) -> bool {
+        match (self, place) {
+            (Self::Xml(shape), Place::Xml(type_key)) => {
+                validate_simple_type(value, type_key, shape.schemas).is_ok()
+            }
+            (Self::Json(shape), Place::Json(at)) => shape.accepts(at, value),
+            _ => false,
         }
     }
 
