@@ -202,7 +202,11 @@ mod tests {
             (json!({"maxItems": 1}), json!([1, 2]), "höchstens 1"),
             (json!({"format": "date"}), json!("1.2.2026"), "ein Tag wie"),
             (json!({"minimum": 0}), json!(-1), "mindestens 0"),
-            (json!({"additionalProperties": false}), json!({"a": 1}), "„a“"),
+            (
+                json!({"properties": {"b": {}}, "additionalProperties": false}),
+                json!({"a": 1}),
+                "„a“",
+            ),
             (json!({"required": ["b"]}), json!({}), "„b“ fehlt"),
         ];
         for (schema, value, expected) in rows {
