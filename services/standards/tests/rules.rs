@@ -12,11 +12,11 @@
 mod common;
 
 use common::{
-    check, codes,
+    check, codes, published,
     standard::{RECOGNISE, install, load, toml},
     violations_text,
 };
-use standards::{Severity, Standards, Verdict};
+use standards::{Severity, Standards, Verdict, codelist::genericode};
 
 /// A list of `codes`.
 fn list(uri: &str, version: &str, codes: &[&str]) -> String {
@@ -124,4 +124,32 @@ fn a_standard_says_how_severe_a_rule_is() {
     let verdict = coded(&standards, "urn:farbe", "1", "gelb");
     assert_eq!(codes(&verdict), ["AB-4140"]);
     assert!(verdict.is_acceptable(), "let through, and told");
+}
+
+/// Every `.xoev("…")` of the engine, read from its source.
+fn codes_attached(folder: &std::path::Path, found: &mut std::collections::BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            codes_attached(&path, found);
+            continue;
+        }
+        let source = std::fs::read_to_string(&path).unwrap();
+        let codes = source.split(".xoev(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        found.extend(codes.map(str::to_owned));
+    }
+}
+
+#[test]
+fn every_code_attached_is_one_of_xinneres() {
+    let Some(data) = published() else { return };
+    let list = data.join("xinneres/urn-de-xinneres-codeliste-fehlercodes_2.xml");
+    let list = genericode::read(&std::fs::read_to_string(list).unwrap()).unwrap();
+    let mut attached = std::collections::BTreeSet::new();
+    let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    codes_attached(&source, &mut attached);
+    assert!(attached.len() >= 6, "{attached:?}");
+    for code in attached {
+        assert!(list.contains(&code), "{code} is not in {} version {}", list.uri, list.version);
+    }
 }
