@@ -1,10 +1,13 @@
 //! `amtsbote demo`: the whole way on one machine. Real gateway, dispatcher and console; the portal
 //! and the departmental systems are simulated, the counties are not.
 
+mod certificate;
 mod inbox;
+mod portal;
 mod samples;
 mod scene;
 mod summary;
+mod table;
 
 use std::{
     fs,
@@ -84,7 +87,7 @@ async fn play(
     serving.spawn(async move { system.serve(token).await });
 
     let acting = async {
-        let mut outcome = act(&addresses, &samples, language, output).await?;
+        let mut outcome = act(&addresses, &samples, folder, language, output).await?;
         outcome.arrived = scene::arrived(folder, &inboxes, &outcome);
         summary::tell(&outcome, &addresses, language, output);
         Ok::<_, Stop>(outcome)
@@ -122,10 +125,12 @@ async fn play(
     }
 }
 
-/// Pushes everything like a portal, then watches until departmental systems have it.
+/// Pushes everything like a portal, watches until departmental systems have it, and fetches what
+/// they answered.
 async fn act(
     addresses: &AllAddresses,
     samples: &[Sample],
+    folder: &Path,
     language: Language,
     output: &Output,
 ) -> Result<Outcome, Stop> {
@@ -142,7 +147,8 @@ async fn act(
         match answer {
             Answer::Accepted(response) => {
                 outcome.accepted(sample);
-                receipts.extend(response.receipt);
+                let receipt = response.receipt.map(|receipt| (receipt, sample.receivers));
+                receipts.extend(receipt);
             }
             Answer::Refused(refusal) => {
                 outcome.refused(sample, Refused { name: sample.name.clone(), refusal: *refusal });
@@ -154,13 +160,16 @@ async fn act(
     bar.finish_and_clear();
     outcome.statuses = follow(&client, receipts, language, output).await?;
     outcome.took = begun.elapsed();
+    outcome.fetched = portal::fetch_all(&client, &outcome.statuses, folder, language).await?;
     Ok(outcome)
 }
 
-/// Waits until nothing is under way; what still is in the end is told as it is.
+/// Waits until nothing is under way; what still is in the end is told as it is. Each receipt comes
+/// with the number of systems that get the message: those that share no channel learn of it at
+/// different times, and until then a status knows of the others alone.
 async fn follow(
     client: &Client,
-    receipts: Vec<Receipt>,
+    receipts: Vec<(Receipt, usize)>,
     language: Language,
     output: &Output,
 ) -> Result<Vec<ApplicationStatus>, Stop> {
@@ -171,14 +180,17 @@ async fn follow(
     while !open.is_empty() {
         let is_late = until <= Instant::now();
         let mut still = Vec::new();
-        for receipt in open {
+        for (receipt, receivers) in open {
+            let is_settled = |state: &ApplicationStatus| {
+                status::is_settled(&state.state) && receivers <= state.deliveries.len()
+            };
             match status::of_receipt(client, &receipt, language).await? {
-                Some(state) if is_late || status::is_settled(&state.state) => {
+                Some(state) if is_late || is_settled(&state) => {
                     bar.inc(1);
                     settled.push(state);
                 }
                 _ if is_late => {}
-                _ => still.push(receipt),
+                _ => still.push((receipt, receivers)),
             }
         }
         open = still;

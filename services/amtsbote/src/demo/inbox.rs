@@ -1,8 +1,9 @@
 //! Simulated departmental systems that speak HTTP: they recognise a repeated key, can be asked
-//! about one, and fail now and then, as real ones do.
+//! about one, and fail now and then, as real ones do. Those of the residents' registers answer with
+//! the certificate that was asked for.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -11,12 +12,14 @@ use axum::{
     Router,
     body::Bytes,
     extract::{DefaultBodyLimit, Path, State},
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderName, StatusCode, header},
+    response::{IntoResponse as _, Response},
     routing::{get, post},
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+use super::certificate;
 use crate::{codes, exit::Stop};
 
 /// Longest message a simulated system takes.
@@ -25,19 +28,48 @@ const BODY_BYTES_MAX: usize = 64 << 20;
 const STUMBLES: u32 = 2;
 /// How often Harz is down for maintenance.
 const OUTAGES: u32 = 3;
+/// Where a residents' register says its own name for an application: its body is the certificate.
+const FILE_NUMBER: HeaderName = HeaderName::from_static("aktenzeichen");
+
+/// What a system answers when it has taken an application.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    /// Its own name for it, as JSON.
+    FileNumber,
+    /// The certificate, as PDF.
+    Certificate,
+}
+
+/// Every one of them by its endpoint's name.
+const SYSTEMS: [(&str, Answer); 12] = [
+    ("goerlitz-kfz", Answer::FileNumber),
+    ("goerlitz-fuehrerschein", Answer::FileNumber),
+    ("goerlitz-gewerbe", Answer::FileNumber),
+    ("goerlitz-eakte", Answer::FileNumber),
+    ("harz-kfz", Answer::FileNumber),
+    ("harz-fuehrerschein", Answer::FileNumber),
+    ("harz-gewerbe", Answer::FileNumber),
+    ("harz-eakte", Answer::FileNumber),
+    ("nordsachsen-meldebescheinigung", Answer::Certificate),
+    ("goerlitz-meldebescheinigung", Answer::Certificate),
+    ("harz-meldebescheinigung", Answer::Certificate),
+    ("spree-neisse-meldebescheinigung", Answer::Certificate),
+];
 
 /// All of them, on one address.
 #[derive(Debug)]
 pub(super) struct Inboxes {
     address: SocketAddr,
-    goerlitz: Arc<Inbox>,
-    harz: Arc<Inbox>,
+    systems: Systems,
     serving: JoinSet<()>,
 }
+
+type Systems = Arc<BTreeMap<&'static str, Inbox>>;
 
 /// One system.
 #[derive(Debug)]
 struct Inbox {
+    answer: Answer,
     /// What it answers while it fails.
     failure: StatusCode,
     state: Mutex<Ledger>,
@@ -70,11 +102,13 @@ impl Inboxes {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        let goerlitz = Inbox::failing(StatusCode::INTERNAL_SERVER_ERROR, STUMBLES);
-        let harz = Inbox::failing(StatusCode::SERVICE_UNAVAILABLE, OUTAGES);
+        let inbox = |(name, answer)| (name, Inbox::new(name, answer));
+        let systems: Systems = Arc::new(SYSTEMS.into_iter().map(inbox).collect());
         let router = Router::new()
-            .nest("/goerlitz", routes(&goerlitz))
-            .nest("/harz", routes(&harz))
+            .route("/{system}/antraege", post(receive))
+            .route("/{system}/health", get(async || StatusCode::NO_CONTENT))
+            .route("/{system}/antraege/{key}", get(find))
+            .with_state(Arc::clone(&systems))
             .layer(DefaultBodyLimit::max(BODY_BYTES_MAX));
         let mut serving = JoinSet::new();
         let token = shutdown.clone();
@@ -85,7 +119,7 @@ impl Inboxes {
                 tracing::error!(%error, "the simulated systems ended");
             }
         });
-        Ok(Self { address, goerlitz, harz, serving })
+        Ok(Self { address, systems, serving })
     }
 
     /// Where they are.
@@ -93,14 +127,9 @@ impl Inboxes {
         self.address
     }
 
-    /// What arrived in Görlitz.
-    pub(super) fn goerlitz(&self) -> Arrived {
-        self.goerlitz.arrived()
-    }
-
-    /// What arrived in the Harz.
-    pub(super) fn harz(&self) -> Arrived {
-        self.harz.arrived()
+    /// What arrived, by endpoint.
+    pub(super) fn arrived(&self) -> impl Iterator<Item = (String, Arrived)> {
+        self.systems.iter().map(|(name, inbox)| ((*name).to_owned(), inbox.arrived()))
     }
 
     /// Cuts off connections that are kept open for nothing.
@@ -110,9 +139,14 @@ impl Inboxes {
 }
 
 impl Inbox {
-    fn failing(failure: StatusCode, times: u32) -> Arc<Self> {
-        let ledger = Ledger { failures_left: times, ..Ledger::default() };
-        Arc::new(Self { failure, state: Mutex::new(ledger) })
+    fn new(name: &str, answer: Answer) -> Self {
+        let (failure, failures_left) = match name {
+            "goerlitz-kfz" => (StatusCode::INTERNAL_SERVER_ERROR, STUMBLES),
+            "harz-kfz" => (StatusCode::SERVICE_UNAVAILABLE, OUTAGES),
+            _ => (StatusCode::OK, 0),
+        };
+        let ledger = Ledger { failures_left, ..Ledger::default() };
+        Self { answer, failure, state: Mutex::new(ledger) }
     }
 
     fn arrived(&self) -> Arrived {
@@ -140,35 +174,50 @@ impl Inbox {
     }
 }
 
-fn routes(inbox: &Arc<Inbox>) -> Router {
-    Router::new()
-        .route("/antraege", post(receive))
-        .route("/health", get(async || StatusCode::NO_CONTENT))
-        .route("/antraege/{key}", get(find))
-        .with_state(Arc::clone(inbox))
-}
-
 async fn receive(
-    State(inbox): State<Arc<Inbox>>,
+    State(systems): State<Systems>,
+    Path(system): Path<String>,
     headers: HeaderMap,
     body: Bytes,
-) -> (StatusCode, String) {
+) -> Response {
+    let Some(inbox) = systems.get(system.as_str()) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
     let key = headers.get("idempotency-key").and_then(|key| key.to_str().ok());
-    match key {
-        Some(key) if !body.is_empty() => (inbox.take(key), receipt(key)),
-        _ => (StatusCode::BAD_REQUEST, "a key and a message, please".to_owned()),
+    let Some(key) = key.filter(|_| !body.is_empty()) else {
+        return (StatusCode::BAD_REQUEST, "a key and a message, please").into_response();
+    };
+    let status = inbox.take(key);
+    let number = file_number(&system, key);
+    match inbox.answer {
+        Answer::Certificate if status.is_success() => {
+            let kind = (header::CONTENT_TYPE, "application/pdf".to_owned());
+            (status, [kind, (FILE_NUMBER, number.clone())], certificate::pdf(&number))
+                .into_response()
+        }
+        _ => (status, receipt(&number)).into_response(),
     }
 }
 
-async fn find(State(inbox): State<Arc<Inbox>>, Path(key): Path<String>) -> (StatusCode, String) {
-    match inbox.state().keys.contains(&key) {
-        true => (StatusCode::OK, receipt(&key)),
+async fn find(
+    State(systems): State<Systems>,
+    Path((system, key)): Path<(String, String)>,
+) -> (StatusCode, String) {
+    let is_there = |inbox: &Inbox| inbox.state().keys.contains(&key);
+    match systems.get(system.as_str()).is_some_and(is_there) {
+        true => (StatusCode::OK, receipt(&file_number(&system, &key))),
         false => (StatusCode::NOT_FOUND, String::new()),
     }
 }
 
-/// The system's own name for it.
-fn receipt(key: &str) -> String {
+/// The system's own name for it, e.g. `KFZ-1f0c2a9b`.
+fn file_number(system: &str, key: &str) -> String {
+    let (_, procedure) = system.rsplit_once('-').unwrap_or_default();
+    let procedure: String = procedure.chars().take(3).collect();
     let short: String = key.chars().take(8).collect();
-    serde_json::json!({ "aktenzeichen": format!("KFZ-{short}") }).to_string()
+    format!("{}-{short}", procedure.to_ascii_uppercase())
+}
+
+fn receipt(number: &str) -> String {
+    serde_json::json!({ "aktenzeichen": number }).to_string()
 }

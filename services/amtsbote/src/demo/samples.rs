@@ -1,5 +1,5 @@
-//! What the demonstration's portal pushes: the examples of the built-in standard, each with an id
-//! of its own, and two that nobody here is responsible for.
+//! What the demonstration's portal pushes: the examples of the built-in standards for applications,
+//! each with an id of its own, and one that nobody here is responsible for.
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -16,11 +16,17 @@ use crate::{
 };
 
 /// How often each valid example is pushed, as a portal has more than one applicant.
-const COPIES: usize = 5;
+const COPIES: usize = 3;
+
+/// The standard whose messages go to portals: a portal pushes none of them.
+const ANSWERS: &str = "amtsbote-antwort/";
 
 /// The example that goes to an authority nobody here serves, and its authority.
-const STRAY: (&str, &str, &str) =
-    ("valid/neuzulassung-nordsachsen.xml", "svb:14730000", "svb:14511000");
+const STRAY: (&str, &str, &str) = (
+    "amtsbote-kfz/1.0/examples/valid/neuzulassung-nordsachsen.xml",
+    "svb:14730000",
+    "svb:14511000",
+);
 
 /// One document and what should become of it.
 #[derive(Clone, Debug)]
@@ -33,24 +39,29 @@ pub(super) struct Sample {
     attachments: Vec<(String, String, Bytes)>,
     /// Whether it should get a receipt.
     pub(super) is_welcome: bool,
+    /// How many systems of this demonstration get it.
+    pub(super) receivers: usize,
 }
 
 /// All of them, in the order of the portal's work.
 pub(super) fn all(standards: &Standards, clock: &Clock) -> Result<Vec<Sample>, Stop> {
     let mut samples = Vec::new();
     for (file, bytes) in embedded::EXAMPLES {
+        if file.starts_with(ANSWERS) {
+            continue;
+        }
         let bytes = Bytes::from_static(bytes);
         let document =
             standards::Document { bytes: bytes.clone(), media_type: None, now: clock.now() };
         let verdict = standards.check_blocking(document);
-        let name = file.rsplit('/').next().unwrap_or(file);
+        let name = short(file);
         let is_welcome = verdict.is_acceptable() && !verdict.header.is_test;
         let copies = if is_welcome { COPIES } else { 1 };
         for _ in 0..copies {
-            samples.push(fresh(name.to_owned(), &bytes, &verdict, is_welcome));
+            samples.push(fresh(name.clone(), &bytes, &verdict, is_welcome));
         }
         let (stray, authority, elsewhere) = STRAY;
-        if file.ends_with(stray) {
+        if *file == stray {
             let mut sample = fresh(format!("{name} an {elsewhere}"), &bytes, &verdict, false);
             sample.bytes = replaced(&sample.bytes, authority, elsewhere);
             samples.push(sample);
@@ -63,6 +74,14 @@ pub(super) fn all(standards: &Standards, clock: &Clock) -> Result<Vec<Sample>, S
             Err(Stop::new(Exit::Defect, codes::DEMO_UNEXPECTED, what))
         }
     }
+}
+
+/// `kfz/neuzulassung.xml` of `amtsbote-kfz/1.0/examples/valid/neuzulassung.xml`.
+fn short(file: &str) -> String {
+    let standard = file.split('/').next().unwrap_or_default();
+    let standard = standard.strip_prefix("amtsbote-").unwrap_or(standard);
+    let name = file.rsplit('/').next().unwrap_or_default();
+    format!("{standard}/{name}")
 }
 
 /// Stores the files first, as a portal must.
@@ -105,7 +124,16 @@ fn fresh(name: String, bytes: &Bytes, verdict: &Verdict, is_welcome: bool) -> Sa
         }
         attachments.push((need.name.clone(), need.media_type.clone(), content));
     }
-    Sample { name, bytes, attachments, is_welcome }
+    Sample { name, bytes, attachments, is_welcome, receivers: receivers(&verdict.header) }
+}
+
+/// Further readers of another kind than the reader share one system here; those of the same kind
+/// are served by the reader's own.
+fn receivers(header: &standards::Header) -> usize {
+    let kind = |authority: &str| authority.split_once(':').map(|(kind, _)| kind.to_owned());
+    let reader = header.authority.as_deref().and_then(kind);
+    let mut further = header.further_authorities.iter();
+    1 + usize::from(further.any(|authority| kind(authority) != reader))
 }
 
 /// Examples are UTF-8; one that is not is left as it is, and shows as refused.

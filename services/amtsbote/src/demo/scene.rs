@@ -12,9 +12,17 @@ use crate::{codes, exit::Stop};
 const CONFIGURATION: &str = include_str!("amtsbote.toml");
 
 /// Endpoints that are folders, and their folders.
-const FOLDERS: [(&str, &str); 2] = [
-    ("nordsachsen-kfz", "fachverfahren/nordsachsen"),
-    ("spree-neisse-kfz", "fachverfahren/spree-neisse"),
+const FOLDERS: [(&str, &str); 10] = [
+    ("nordsachsen-kfz", "fachverfahren/nordsachsen/kfz"),
+    ("nordsachsen-fuehrerschein", "fachverfahren/nordsachsen/fuehrerschein"),
+    ("nordsachsen-gewerbe", "fachverfahren/nordsachsen/gewerbe"),
+    ("nordsachsen-eakte", "fachverfahren/nordsachsen/eakte"),
+    ("spree-neisse-kfz", "fachverfahren/spree-neisse/kfz"),
+    ("spree-neisse-fuehrerschein", "fachverfahren/spree-neisse/fuehrerschein"),
+    ("spree-neisse-gewerbe", "fachverfahren/spree-neisse/gewerbe"),
+    ("spree-neisse-eakte", "fachverfahren/spree-neisse/eakte"),
+    ("zoll-kfz", "fachverfahren/zoll"),
+    ("weitere-gewerbe", "fachverfahren/weitere"),
 ];
 
 /// The configuration, as a user would write it; it stays beside the data to be looked at.
@@ -37,10 +45,7 @@ pub(super) fn arrived(
     inboxes: &Inboxes,
     outcome: &Outcome,
 ) -> BTreeMap<String, Arrived> {
-    let mut arrived = BTreeMap::from([
-        ("goerlitz-kfz".to_owned(), inboxes.goerlitz()),
-        ("harz-kfz".to_owned(), inboxes.harz()),
-    ]);
+    let mut arrived: BTreeMap<String, Arrived> = inboxes.arrived().collect();
     for (endpoint, directory) in FOLDERS {
         let directory = folder.join(directory);
         let applications =

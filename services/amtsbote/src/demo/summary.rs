@@ -5,11 +5,19 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 use wire::{intake::Refusal, status::ApplicationStatus};
 
-use super::{inbox::Arrived, samples::Sample};
+use super::{
+    inbox::Arrived,
+    portal::{self, Fetched},
+    samples::Sample,
+    table,
+};
 use crate::{cli::Language, output::Output, status, system::AllAddresses, violations};
 
-/// Violations shown of each refused document; the others are counted.
-const VIOLATIONS_SHOWN: usize = 3;
+/// Refused documents whose violations are shown one by one: the worst ones. Of the others the
+/// first one is shown.
+const REFUSED_SHOWN_WHOLE: usize = 1;
+/// Violations shown of such a document; the others are counted.
+const VIOLATIONS_SHOWN: usize = 4;
 
 /// Everything that happened.
 #[derive(Debug)]
@@ -24,6 +32,8 @@ pub(super) struct Outcome {
     pub(super) arrived: BTreeMap<String, Arrived>,
     /// From the first push to the last delivery.
     pub(super) took: Duration,
+    /// What the portal got back.
+    pub(super) fetched: Vec<Fetched>,
 }
 
 /// A document without receipt.
@@ -37,9 +47,11 @@ pub(super) struct Refused {
 
 /// What one endpoint did.
 #[derive(Clone, Copy, Debug, Default)]
-struct Delivered {
-    applications: usize,
-    repeats: u32,
+pub(super) struct Delivered {
+    /// That it has taken.
+    pub(super) applications: usize,
+    /// Attempts beyond the first.
+    pub(super) repeats: u32,
 }
 
 impl Outcome {
@@ -53,6 +65,7 @@ impl Outcome {
             statuses: Vec::new(),
             arrived: BTreeMap::new(),
             took: Duration::ZERO,
+            fetched: Vec::new(),
         }
     }
 
@@ -101,6 +114,12 @@ impl Outcome {
                 unexpected.push(format!("{endpoint}: {said} delivered, {there} there"));
             }
         }
+        for status in self.statuses.iter().filter(|status| portal::is_answered(status)) {
+            let of_it = |fetched: &&Fetched| fetched.message_id == status.message_id;
+            if !self.fetched.iter().filter(of_it).any(|fetched| fetched.is_pdf) {
+                unexpected.push(format!("{}: no certificate came back", status.message_id));
+            }
+        }
         unexpected
     }
 
@@ -136,31 +155,55 @@ pub(super) fn tell(
             "\n{pushed} pushed, {accepted} accepted, {refused} refused, all within {took:.1} s"
         ),
     });
-    output.line(language.of("\nAbgelehnt:", "\nRefused:"));
-    let mut refused: Vec<_> = outcome.refused.iter().collect();
-    refused.sort_by_key(|refused| &refused.name);
-    for refused in refused {
-        tell_refused(refused, language, output);
-    }
+    tell_all_refused(outcome, language, output);
     output.line(language.of("\nZugestellt:", "\nDelivered:"));
+    for line in table::lines(&outcome.delivered(), language) {
+        output.line(line);
+    }
     for (endpoint, delivered) in outcome.delivered() {
         let arrived = outcome.arrived.get(&endpoint).copied().unwrap_or_default();
-        output.line(delivered_text(&endpoint, delivered, arrived, language));
+        if arrived.failed != 0 {
+            output.line(stumbled_text(&endpoint, delivered, arrived, language));
+        }
     }
+    tell_fetched(outcome, language, output);
     for unexpected in outcome.unexpected() {
         output.line(format_args!("! {unexpected}"));
     }
     tell_how_to_look(outcome, addresses, language, output);
 }
 
-fn tell_refused(refused: &Refused, language: Language, output: &Output) {
+/// One line each; the worst with its violations.
+fn tell_all_refused(outcome: &Outcome, language: Language, output: &Output) {
+    output.line(language.of("\nAbgelehnt:", "\nRefused:"));
+    let mut refused: Vec<_> = outcome.refused.iter().collect();
+    refused.sort_by_key(|refused| std::cmp::Reverse(refused.refusal.violations_total));
+    let (whole, others) = refused.split_at(refused.len().min(REFUSED_SHOWN_WHOLE));
+    for refused in whole {
+        tell_whole(refused, language, output);
+    }
+    let mut others = others.to_vec();
+    others.sort_by_key(|refused| &refused.name);
+    for Refused { name, refusal } in others {
+        // A single violation is the refusal's own text; of several the first stands for all.
+        let first = refusal.violations.first().filter(|_| 1 < refusal.violations.len());
+        let (code, german, english) = match first {
+            Some(violation) => (&violation.code, &violation.german, &violation.english),
+            None => (&refusal.code, &refusal.german, &refusal.english),
+        };
+        let why = language.of(german, english);
+        let more = match refusal.violations_total.saturating_sub(1) {
+            0 => String::new(),
+            more => format!(" (+{more})"),
+        };
+        output.line(format_args!("  {name}: {code} {why}{more}"));
+    }
+}
+
+fn tell_whole(refused: &Refused, language: Language, output: &Output) {
     let Refused { name, refusal } = refused;
     let why = language.of(&refusal.german, &refusal.english);
     output.line(format_args!("  {name}: {} {why}", refusal.code));
-    // A single one is the refusal's own text.
-    if refusal.violations.len() < 2 {
-        return;
-    }
     for violation in refusal.violations.iter().take(VIOLATIONS_SHOWN) {
         output.line(format_args!("  {}", violations::text(violation, language)));
     }
@@ -171,29 +214,45 @@ fn tell_refused(refused: &Refused, language: Language, output: &Output) {
     }
 }
 
-fn delivered_text(
+fn stumbled_text(
     endpoint: &str,
     delivered: Delivered,
     arrived: Arrived,
     language: Language,
 ) -> String {
-    let (count, repeats) = (delivered.applications, delivered.repeats);
-    let mut text = format!("  {endpoint:<18} {count:>3}");
-    if arrived.failed != 0 {
-        let failed = arrived.failed;
+    let (failed, repeats) = (arrived.failed, delivered.repeats);
+    let mut text = match language {
+        Language::De => format!("  {endpoint}: {failed}-mal nicht angenommen, dann doch"),
+        Language::En => format!("  {endpoint}: failed {failed} times, then took it"),
+    };
+    if repeats != 0 {
         text.push_str(&match language {
-            Language::De => format!("  ({failed}-mal nicht angenommen, dann doch"),
-            Language::En => format!("  (failed {failed} times, then took it"),
+            Language::De => format!("; {repeats} wiederholte Versuche"),
+            Language::En => format!("; {repeats} attempts repeated"),
         });
-        if repeats != 0 {
-            text.push_str(&match language {
-                Language::De => format!("; {repeats} wiederholte Versuche"),
-                Language::En => format!("; {repeats} attempts repeated"),
-            });
-        }
-        text.push(')');
     }
     text
+}
+
+/// What came back to the portal.
+fn tell_fetched(outcome: &Outcome, language: Language, output: &Output) {
+    let Some(first) = outcome.fetched.first() else { return };
+    let (count, bytes) = (outcome.fetched.len(), first.bytes);
+    let (kind, file) = (&first.media_type, &first.file);
+    output.line(match language {
+        Language::De => format!(
+            "\nVom Portal abgeholt (StatusService/ListReplies und FetchReply):\n  \
+             {count} Meldebescheinigungen, jede als Antwort ihres Melderegisters ({kind}, {bytes} Byte)\n  \
+             zum Beispiel {file} von {}",
+            first.endpoint
+        ),
+        Language::En => format!(
+            "\nFetched by the portal (StatusService/ListReplies and FetchReply):\n  \
+             {count} certificates of residence, each the reply of its register ({kind}, {bytes} bytes)\n  \
+             for instance {file} from {}",
+            first.endpoint
+        ),
+    });
 }
 
 /// Commands that work as they stand, while everything runs.
@@ -245,7 +304,19 @@ fn as_json(outcome: &Outcome) -> Value {
         "accepted": outcome.accepted,
         "refused": refused.collect::<Vec<_>>(),
         "endpoints": delivered.collect::<serde_json::Map<_, _>>(),
+        "fetched": outcome.fetched.iter().map(fetched_json).collect::<Vec<_>>(),
         "seconds": outcome.took.as_secs_f64(),
         "unexpected": outcome.unexpected(),
+    })
+}
+
+fn fetched_json(fetched: &Fetched) -> Value {
+    json!({
+        "message_id": fetched.message_id,
+        "endpoint": fetched.endpoint,
+        "media_type": fetched.media_type,
+        "bytes": fetched.bytes,
+        "is_pdf": fetched.is_pdf,
+        "file": fetched.file,
     })
 }
