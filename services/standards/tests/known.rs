@@ -1,5 +1,5 @@
-//! Standards whose descriptions we ship and whose schemas we do not: `schemas/known`. Installed
-//! here as an operator would, with the published schemas; their publishers' samples are valid.
+//! Standards whose descriptions we ship and whose schemas we do not: `schemas/known`. Imported here
+//! as an operator does; their publishers' samples are valid and lose nothing.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,28 +19,11 @@ use std::{
 };
 
 use common::{
-    Folder, canonical_json, check, compare, described, published, violations_text, with_known,
+    canonical_json, check, compare, described, published, schemas, violations_text, xdomea, xwasser,
 };
 use serde_json::Value;
-use standards::Standards;
 
 const XDOMEA: [&str; 2] = ["2.3.0", "3.0.0"];
-
-/// The schemas of one version of xdomea, in one that brings them all: not every version has it.
-fn xdomea(data: &Path, version: &str) -> (Folder, Standards) {
-    let mut all = format!(
-        "<xs:schema xmlns:xs=\"http://www.w3.org/2001/XMLSchema\" \
-         targetNamespace=\"urn:xoev-de:xdomea:schema:{version}\">\n"
-    );
-    for schema in files(&data.join("xdomea").join(version).join("xsd")) {
-        let name = schema.file_name().unwrap().to_str().unwrap();
-        all.push_str(&format!(
-            "<xs:include schemaLocation=\"data/xdomea/{version}/xsd/{name}\"/>\n"
-        ));
-    }
-    all.push_str("</xs:schema>\n");
-    with_known(data, "xdomea", version, "entry = \"all.xsd\"", &[("all.xsd", &all)])
-}
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> =
@@ -150,26 +133,55 @@ fn every_root_element_of_the_schemas_is_a_message_of_its_description() {
     }
 }
 
+/// What a rejection may say, all of it; `p` stands for the namespace of its standard.
+const REJECTION: &str = r#"<p:rueckweisung><p:rueckweisendeStelle>
+<p:pruefinstanz>Clearingstelle der Landkreise</p:pruefinstanz>
+<p:kommunikation><kanal listURI="urn:de:xoev:codeliste:erreichbarkeit" listVersionID="4.1"><code>01</code></kanal>
+<kennung>clearing@example.org</kennung></p:kommunikation>
+<p:kommunikation><kanal listVersionID="4.1"><code>02</code></kanal><kennung>+49 3421 555 0900</kennung>
+<zusatz>werktags</zusatz></p:kommunikation></p:rueckweisendeStelle>
+<p:rueckweisungsgrund><p:grund><code>S100</code></p:grund></p:rueckweisungsgrund>
+<p:rueckweisungsgrund>
+<p:grund listURI="urn:xoev-de:xgewerbeordnung:codeliste:rueckweisungsgruende" listVersionID="1"><code>S999</code><name>Sonstiges</name></p:grund>
+<p:grundSpezifisch><p:fehlercode listURI="urn:example:gruende" listVersionID="2026"><code>17</code></p:fehlercode></p:grundSpezifisch>
+<p:grundSpezifisch><p:fehlerbeschreibung>Die Anlage ist leer.</p:fehlerbeschreibung></p:grundSpezifisch>
+<p:grundSpezifisch/></p:rueckweisungsgrund>
+<p:transportinformationen><p:nachrichtenId>47-11</p:nachrichtenId><p:betreff>Befund</p:betreff>
+<p:sendezeitpunkt>2026-11-02T09:20:10</p:sendezeitpunkt><p:ergaenzendeHinweise>Eingang am Abend</p:ergaenzendeHinweise>
+</p:transportinformationen><p:nachricht>PGEv
+Pg==</p:nachricht></p:rueckweisung>"#;
+
 #[test]
-fn a_rejection_in_xwasser_is_an_answer() {
+fn a_rejection_in_xwasser_is_an_answer_and_would_be_one_of_our_own() {
     let Some(data) = published() else { return };
-    let (_folder, standards) = common::xwasser(&data, "");
+    let (_folder, standards) = xwasser(&data, "");
     let path = data.join("xwasser-1.0.0/samples/administration_receipt.xml");
     let text = fs::read_to_string(path).unwrap();
     let (head, _) = text.split_once("</nachrichtenkopf.g2g>").unwrap();
     let head = head.replace("administration.quittung.0020", "administration.rueckweisung.0010");
-    let rejection = format!(
-        "{head}</nachrichtenkopf.g2g><xwas:rueckweisung>\
-         <xwas:rueckweisungsgrund><xwas:grund><code>S100</code></xwas:grund></xwas:rueckweisungsgrund>\
-         <xwas:rueckweisungsgrund><xwas:grund><code>S999</code></xwas:grund><xwas:grundSpezifisch>\
-         <xwas:fehlerbeschreibung>Die Anlage ist leer.</xwas:fehlerbeschreibung>\
-         </xwas:grundSpezifisch></xwas:rueckweisungsgrund>\
-         </xwas:rueckweisung></xwas:administration.rueckweisung.0010>"
-    );
-    let verdict = check(&standards, rejection.as_bytes());
-    assert!(verdict.is_acceptable(), "{}", violations_text(&verdict));
-    let answer = &canonical(&verdict)["answer"];
+    let body = REJECTION.replace("p:", "xwas:");
+    let rejection =
+        format!("{head}</nachrichtenkopf.g2g>{body}</xwas:administration.rueckweisung.0010>");
+    let example = schemas().join("amtsbote-antwort/1.0/examples/valid/rueckweisung-unlesbar.xml");
+    let text = fs::read_to_string(example).unwrap();
+    let (head, _) = text.split_once("<antw:rueckweisung>").unwrap();
+    let body = REJECTION.replace("p:", "antw:");
+    let our_own = format!("{head}{body}</antw:antwort.rueckweisung.0905>");
+
+    let answers = [rejection, our_own].map(|document| {
+        let verdict = check(&standards, document.as_bytes());
+        assert!(verdict.is_acceptable(), "{}", violations_text(&verdict));
+        canonical(&verdict)["answer"].clone()
+    });
+    let parts = |answer: &Value, names: &[&str]| -> Vec<Value> {
+        names.iter().map(|name| answer[*name].clone()).collect()
+    };
+    let names = ["kind", "reasons", "rejecting_authority", "transport"];
+    assert_eq!(parts(&answers[0], &names), parts(&answers[1], &names));
+    assert_eq!(answers[0]["original"]["document"], answers[1]["original"]["document"]);
+    let [answer, _] = answers;
     assert_eq!(answer["kind"], "KIND_REJECTION");
     assert_eq!(answer["reasons"][0]["code"]["code"], "S100");
-    assert_eq!(answer["reasons"][1]["details"][0]["text"], "Die Anlage ist leer.");
+    assert_eq!(answer["reasons"][1]["details"][1]["text"], "Die Anlage ist leer.");
+    assert_eq!(answer["rejecting_authority"]["channels"][1]["note"], "werktags");
 }

@@ -19,7 +19,7 @@ use messaging::Timestamp;
 use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
 use standards::{Document, Options, Standards, Verdict};
 
-pub(crate) use self::known::{described, with_known, xwasser};
+pub(crate) use self::known::{described, xdomea, xwasser};
 
 /// The repository's `schemas/`.
 pub(crate) fn schemas() -> PathBuf {
