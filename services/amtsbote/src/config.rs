@@ -9,6 +9,7 @@ mod endpoints;
 mod fault;
 mod limits;
 mod read;
+mod retention;
 mod section;
 mod sections;
 mod secured;
@@ -256,6 +257,15 @@ pub(crate) struct Retention {
     /// `claims_used`: claims no ledger needs any more; not shorter than `channel`. Default: as
     /// `channel`.
     pub(crate) claims_used: Duration,
+    /// `payload`: records in the ledger, since all deliveries of the message are final, from `1h`.
+    /// Default `30d`. `[retention.domain.<name>] payload`: of one domain. `history`: final
+    /// deliveries, verdicts and commands; not shorter than any `payload`, longer than `channel`.
+    /// Default `400d`. `dedupe_horizon`: ids and hashes by which a repetition is known; not shorter
+    /// than `history`. Default `400d`.
+    pub(crate) ledger: stores::ledger::Retention,
+    /// `journal`: applications of which nothing is open, since the last thing that happened to
+    /// them, from `1h`. Default `400d`.
+    pub(crate) journal: Duration,
 }
 
 impl fmt::Display for ChannelBackend {

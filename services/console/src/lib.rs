@@ -1,7 +1,7 @@
 //! The role that shows: projects the channels into the journal, and serves status, pages and
 //! operations from it.
 
-use std::{pin::pin, sync::Arc};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use messaging::{Channel, ChannelName, Clock, Failure, FailureKind, Result, Sha256};
 use stores::journal::Journal;
@@ -20,6 +20,7 @@ mod cursor;
 mod forwarded;
 mod guard;
 mod projector;
+mod retention;
 mod sentences;
 mod serve;
 mod status;
@@ -30,6 +31,7 @@ mod web;
 use control::ControlServer;
 pub use forwarded::Forwarded;
 use projector::Projector;
+use retention::Keeper;
 pub use status::StatusServer;
 
 /// What the console is made of.
@@ -50,6 +52,8 @@ pub struct Parts {
     /// Of the token operators show. `None`: whoever reaches the address is believed, and only heard
     /// where that is the loopback address: elsewhere such a console shows, and takes no orders.
     pub operator_token_sha256: Option<Sha256>,
+    /// How long the journal keeps applications of which nothing is open.
+    pub retention: Duration,
     /// The wall clock.
     pub clock: Clock,
     /// Shown on `/metrics`.
@@ -74,6 +78,12 @@ pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<()> {
         source: parts.source,
         takes_orders: guard::takes_orders(is_loopback, parts.operator_token_sha256),
     };
+    let keeper = Keeper {
+        journal: parts.journal.clone(),
+        clock: parts.clock.clone(),
+        metrics: parts.metrics.clone(),
+        keep: parts.retention,
+    };
     let projector = Projector {
         journal: parts.journal,
         channel: parts.channel,
@@ -84,6 +94,7 @@ pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<()> {
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(projector.run(check.clone(), shutdown.clone()));
+    tasks.spawn(keeper.run(shutdown.clone()));
     let doors = serve::Doors {
         is_loopback,
         operator_token_sha256: parts.operator_token_sha256,

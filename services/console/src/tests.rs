@@ -74,6 +74,7 @@ impl Console {
             source: "amtsbote/console".to_owned(),
             forwarded: self.forwarded.clone(),
             operator_token_sha256: self.operator_token_sha256,
+            retention: std::time::Duration::from_secs(400 * 86_400),
             clock: Clock::fixed(NOW),
             metrics: Metrics::new(),
             ready: self.ready.clone(),

@@ -24,6 +24,8 @@ pub(crate) const FAILING_IN_A_ROW: &str = "AB-3210";
 pub(crate) const READER_STOPPED: &str = "AB-3211";
 /// Records that were not read will be removed.
 pub(crate) const BACKLOG_OLD: &str = "AB-3212";
+/// The ledger counts another age than the clock says.
+pub(crate) const AGE_DIFFERS: &str = "AB-3213";
 /// An operator has paused the endpoint.
 pub(crate) const PAUSED: &str = "AB-3220";
 /// An order of a newer version.
@@ -44,6 +46,8 @@ pub(crate) const ORDER_PAST: &str = "AB-3227";
 pub(crate) const ORDER_FORMER: &str = "AB-3228";
 /// The id of a command came again with another one.
 pub(crate) const ORDER_REUSED: &str = "AB-3229";
+/// What is ordered about was erased by retention.
+pub(crate) const ORDER_ERASED: &str = "AB-3230";
 /// The adapter panicked.
 pub(crate) const ADAPTER_PANICKED: &str = "AB-9201";
 /// The reader or the relay is gone.

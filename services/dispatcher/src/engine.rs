@@ -41,6 +41,7 @@ use crate::{
     known::Known,
     reader::{Handed, Prepared, Reader},
     relay::{Fresh, Relay},
+    retention::Keeper,
     ruling::Terms,
     schedule::Schedule,
     teller::{Teller, Why},
@@ -206,6 +207,16 @@ impl Engine {
         };
         backlog.ready.ready();
         let looking = backlog.run(shutdown.clone());
+        let keeper = Keeper {
+            ledger: parts.ledger.clone(),
+            claims: Arc::clone(&parts.claims),
+            clock: parts.clock.clone(),
+            metrics: parts.metrics.clone(),
+            retention: Arc::new(parts.retention.clone()),
+        };
+        let keeping = keeper.run(shutdown.clone());
+        // Before anything becomes final, which is stamped with it.
+        parts.ledger.grow_older(parts.clock.now(), Duration::ZERO).await?;
 
         let mut helpers = JoinSet::new();
         let mut engine = recover::recover(parts, shutdown).await?;
@@ -213,6 +224,7 @@ impl Engine {
         helpers.spawn(control.run(orders_in));
         helpers.spawn(relay.run(written_out, told_in));
         helpers.spawn(looking);
+        helpers.spawn(keeping);
         engine.helpers = helpers;
         engine.batches = batches;
         engine.orders = orders;

@@ -17,6 +17,7 @@ mod known;
 mod orders;
 mod reader;
 mod relay;
+mod retention;
 mod ruling;
 mod schedule;
 mod teller;
@@ -27,7 +28,7 @@ use messaging::{
     Adapter, ApplicationHead, Channel, ChannelName, Claims, Clock, Domain, EndpointName, Result,
     RetryPolicy,
 };
-use stores::ledger::Ledger;
+use stores::ledger::{Ledger, Retention};
 use telemetry::{Metrics, Readiness};
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +47,8 @@ pub struct Parts {
     pub endpoints: Vec<Endpoint>,
     /// For what people read; no wait is measured by it.
     pub clock: Clock,
+    /// How long the ledger keeps what is done.
+    pub retention: Retention,
     /// What is counted.
     pub metrics: Metrics,
     /// Whether it works.

@@ -3,6 +3,7 @@
 mod claims;
 mod commands;
 mod interest;
+mod retention;
 mod rules;
 mod simulation;
 mod world;

@@ -162,6 +162,13 @@ impl ChannelName {
         }
     }
 
+    /// Whose applications travel on it; `None` if none do.
+    #[must_use]
+    pub fn domain(&self) -> Option<Domain> {
+        let domain = self.0.strip_prefix("application.")?;
+        Domain::new(domain.split('.').next()?).ok()
+    }
+
     /// Whether applications travel on it.
     #[must_use]
     pub fn is_application(&self) -> bool {

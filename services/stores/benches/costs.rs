@@ -117,6 +117,7 @@ fn ledger_turn(
             case_id: CaseId(id(row % 1_000)),
             sender: SenderName::new("landesportal").expect("a name"),
             record: Bytes::from(vec![b'x'; record_bytes]),
+            claims: Vec::new(),
             deliveries: vec![NewDelivery { delivery: DeliveryId(row), endpoint }],
         })
     };

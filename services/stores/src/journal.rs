@@ -8,7 +8,7 @@ use std::{
     path::Path,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicI64, AtomicUsize, Ordering},
     },
 };
 
@@ -29,6 +29,7 @@ use crate::{
 mod command;
 mod keys;
 mod read;
+mod retain;
 mod rows;
 mod schema;
 mod search;
@@ -40,6 +41,7 @@ mod write;
 
 pub use command::{Answer, CommandRow, Issued, Undecided, UndecidedCursor, UndecidedOf};
 pub use read::TIMELINE_MAX;
+pub use retain::{Kind, Trimmed};
 pub use rows::{
     Application, Delivery, EndpointOverview, Entry, Overview, Progress, Projected, Projection,
     ReplyBody, ReplyInfo, Step, Whole,
@@ -62,6 +64,7 @@ struct Inner {
     turn: AtomicUsize,
     epoch: Uuid,
     progress: Arc<Sender<Progress>>,
+    trimmed_through: Arc<AtomicI64>,
 }
 
 impl Journal {
@@ -74,6 +77,7 @@ impl Journal {
         let writer = sqlite::open(path, &SCHEMA)?;
         let epoch = read::epoch(&writer).map_err(SCHEMA.failure())?;
         let progress = read::progress(&writer).map_err(SCHEMA.failure())?;
+        let trimmed = retain::trimmed_through(&writer).map_err(SCHEMA.failure())?;
         let reader = || {
             let connection = sqlite::open(path, &SCHEMA)?;
             connection.pragma_update(None, "query_only", true).map_err(SCHEMA.failure())?;
@@ -86,6 +90,7 @@ impl Journal {
             turn: AtomicUsize::new(0),
             epoch,
             progress: Arc::new(Sender::new(progress)),
+            trimmed_through: Arc::new(AtomicI64::new(trimmed)),
         })))
     }
 

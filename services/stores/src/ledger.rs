@@ -8,7 +8,9 @@
 mod command;
 mod commit;
 mod load;
+mod pins;
 mod read;
+mod retain;
 mod schema;
 mod types;
 
@@ -20,6 +22,8 @@ use messaging::{GroupId, Partition, Position, Result, StoredPositions};
 use rusqlite::Connection;
 
 pub use command::{CommandRow, CommandState, PauseRow};
+pub use pins::DoubtfulPin;
+pub use retain::{Kind, Retention, Trimmed};
 pub use types::{
     Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, EndpointSpec, IntentRow,
     LastAdmitted, LedgerIdentity, Loaded, MessageIdentity, MessageRow, NewDelivery, OpenDelivery,

@@ -3,8 +3,11 @@
 
 #![allow(clippy::result_large_err, reason = "SQLite's errors end where a store is left")]
 
+mod age;
 pub mod claims;
 mod codes;
 pub mod journal;
 pub mod ledger;
 mod sqlite;
+
+pub use age::Age;

@@ -175,10 +175,16 @@ pub mod metric {
     /// Time of a ledger transaction, by kind.
     pub const LEDGER_DURATION: &str = "amtsbote_dispatcher_ledger_transaction_duration_seconds";
 
+    /// Rows of the ledger that went by retention, by kind, and pins of claims that were lifted.
+    pub const LEDGER_TRIMMED: &str = "amtsbote_dispatcher_trimmed_rows_total";
+
     /// Records projected into the journal, by channel.
     pub const PROJECTED: &str = "amtsbote_console_projected_records_total";
     /// Age of the newest projected record when it was projected.
     pub const PROJECTION_LAG: &str = "amtsbote_console_projection_lag_seconds";
+
+    /// Rows of the journal that went by retention, by kind.
+    pub const JOURNAL_TRIMMED: &str = "amtsbote_console_trimmed_rows_total";
 
     /// Spans the receiver of traces has taken.
     pub const SPANS_EXPORTED: &str = "amtsbote_telemetry_spans_exported_total";

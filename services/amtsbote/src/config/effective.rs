@@ -119,6 +119,20 @@ impl Config {
         table.put("channel", words::duration_text(self.retention.channel));
         table.put("claims_unused", words::duration_text(self.retention.claims_unused));
         table.put("claims_used", words::duration_text(self.retention.claims_used));
+        let ledger = &self.retention.ledger;
+        table.put("payload", words::duration_text(ledger.payload));
+        table.put("history", words::duration_text(ledger.history));
+        table.put("dedupe_horizon", words::duration_text(ledger.dedupe_horizon));
+        table.put("journal", words::duration_text(self.retention.journal));
+        let mut domains = Table::new();
+        for (domain, payload) in &ledger.payload_of {
+            let mut of = Table::new();
+            of.put("payload", words::duration_text(*payload));
+            domains.put(domain.as_str(), of);
+        }
+        if !domains.is_empty() {
+            table.put("domain", domains);
+        }
         table
     }
 }

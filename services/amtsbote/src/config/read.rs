@@ -7,6 +7,7 @@ use toml::de::DeTable;
 
 use super::{
     Backend, ChannelBackend, Config, Fault, Faults, Retention, Route, broker, claims, endpoints,
+    retention,
     section::{Place, Section, Source},
     sections, secured,
 };
@@ -93,7 +94,7 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
     let console = sections::console(&root);
     let operations = sections::operations(&root);
     let telemetry = sections::telemetry(&root);
-    let retention = sections::retention(&root);
+    let retention = retention::read(&root);
     root.close();
     Some(Config {
         data,

@@ -227,6 +227,24 @@ impl<'a> Section<'a> {
         Section::new(self.source, place, table)
     }
 
+    /// The tables of this one, whatever they are called: instead of asking for keys.
+    pub(super) fn tables(&self) -> Vec<(String, Section<'a>)> {
+        let mut tables = Vec::new();
+        for (name, value) in self.table.into_iter().flatten() {
+            let name = name.get_ref().as_ref();
+            match value.get_ref() {
+                DeValue::Table(table) => {
+                    let place = self.place_of(name);
+                    tables.push((name.to_owned(), Section::new(self.source, place, Some(table))));
+                }
+                other => {
+                    self.wrong_type::<()>(name, "a table", other);
+                }
+            }
+        }
+        tables
+    }
+
     /// Tables below this one.
     pub(super) fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
         let Some(value) = self.find(key) else { return Vec::new() };

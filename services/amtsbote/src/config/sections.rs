@@ -2,15 +2,14 @@
 
 use std::{
     fs, io::Read as _, net::SocketAddr, net::ToSocketAddrs as _, num::NonZeroUsize, path::Path,
-    time::Duration,
 };
 
 use messaging::{ChannelName, Sha256};
 use sha2::Digest as _;
 
 use super::{
-    Console, Dispatcher, Gateway, Operations, Retention, Sender, Standards, StatusToken, Telemetry,
-    limits, read::refuse_twice, section::Section,
+    Console, Dispatcher, Gateway, Operations, Sender, Standards, StatusToken, Telemetry, limits,
+    read::refuse_twice, section::Section,
 };
 use crate::{codes, roles};
 
@@ -22,15 +21,6 @@ const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCA
 const TOKEN_CHARS_MIN: usize = 16;
 const TOKEN_BYTES_MAX: u64 = 4096;
 const WORKERS_MAX: u32 = 256;
-
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
-const CHANNEL_RETENTION: Duration = DAY.saturating_mul(7);
-const CHANNEL_RETENTION_MAX: Duration = DAY.saturating_mul(400);
-/// How long a ticket is promised to be valid: what it stands for must be there as long.
-const TICKET_TIME_MAX: Duration = DAY;
-const UNUSED_RETENTION_MAX: Duration = DAY.saturating_mul(30);
-const FOREVER: Duration = DAY.saturating_mul(36_500);
 
 /// `[gateway]`.
 pub(super) fn gateway(root: &Section<'_>, has_senders: bool) -> Gateway {
@@ -203,21 +193,6 @@ pub(super) fn telemetry(root: &Section<'_>) -> Telemetry {
         otlp,
         sampling: sampling.unwrap_or(1.0),
     }
-}
-
-/// `[retention]`.
-pub(super) fn retention(root: &Section<'_>) -> Retention {
-    let section = root.section("retention");
-    let channel = section.duration("channel", HOUR..=CHANNEL_RETENTION_MAX);
-    let channel = channel.unwrap_or(CHANNEL_RETENTION);
-    let claims_unused = section.duration("claims_unused", TICKET_TIME_MAX..=UNUSED_RETENTION_MAX);
-    let claims_used = section.duration("claims_used", HOUR..=FOREVER).unwrap_or(channel);
-    if claims_used < channel {
-        let what = "is shorter than `channel`: a record could refer to a claim that is gone";
-        section.fault("claims_used", codes::KEYS_CONTRADICT, what);
-    }
-    section.close();
-    Retention { channel, claims_unused: claims_unused.unwrap_or(TICKET_TIME_MAX), claims_used }
 }
 
 /// Numbers, `localhost` and names the system can resolve.

@@ -74,6 +74,50 @@ fn every_fault_is_told_with_line_and_key() {
 }
 
 #[test]
+fn what_is_kept_outlives_what_needs_it() {
+    let fault =
+        |key: &str, line: usize, code: &'static str| (line, format!("retention.{key}"), code);
+    for (text, expected) in [
+        ("payload = \"59min\"", vec![fault("payload", 2, "AB-5004")]),
+        ("journal = \"30\"", vec![fault("journal", 2, "AB-5004")]),
+        ("payload = \"401d\"", vec![fault("payload", 2, "AB-5008")]),
+        ("history = \"29d\"", vec![fault("history", 2, "AB-5008")]),
+        ("payload = \"1d\"\nhistory = \"7d\"", vec![fault("history", 3, "AB-5008")]),
+        ("dedupe_horizon = \"399d\"", vec![fault("dedupe_horizon", 2, "AB-5008")]),
+        (
+            "channel = \"40d\"\nhistory = \"41d\"\ndedupe_horizon = \"40d\"",
+            vec![fault("dedupe_horizon", 4, "AB-5008"), fault("dedupe_horizon", 4, "AB-5008")],
+        ),
+        (
+            "channel = \"400d\"\nclaims_used = \"400d\"",
+            vec![fault("channel", 2, "AB-5008"), fault("channel", 2, "AB-5008")],
+        ),
+        ("[retention.domain.kfz]\npayload = \"401d\"", {
+            vec![fault("domain.kfz.payload", 3, "AB-5008")]
+        }),
+        ("[retention.domain.kfz]\nhistory = \"401d\"", {
+            vec![
+                fault("domain.kfz.payload", 2, "AB-5005"),
+                fault("domain.kfz.history", 3, "AB-5003"),
+            ]
+        }),
+        ("[retention.domain.KFZ]\npayload = \"9d\"", vec![fault("domain.KFZ", 2, "AB-5004")]),
+        ("domain.kfz = 1", vec![fault("domain.kfz", 2, "AB-5004")]),
+    ] {
+        let expected: Vec<_> = expected.iter().map(|(l, k, c)| (*l, k.as_str(), *c)).collect();
+        check_faults(&format!("[retention]\n{text}"), &expected);
+    }
+    let text = "[retention]\npayload = \"9d\"\n[retention.domain.kfz]\npayload = \"90d\"";
+    let config = read(text).unwrap();
+    let days = |time: std::time::Duration| time.as_secs() / 86_400;
+    let ledger = &config.retention.ledger;
+    let kept = [ledger.payload, ledger.history, ledger.dedupe_horizon, config.retention.journal];
+    assert_eq!(kept.map(days), [9, 400, 400, 400]);
+    let own = ledger.payload_of.iter().map(|(domain, time)| (domain.as_str(), days(*time)));
+    assert_eq!(own.collect::<Vec<_>>(), [("kfz", 90)]);
+}
+
+#[test]
 fn a_bad_url_is_refused_by_name_and_never_shown_whole() {
     for (url, code) in [
         ("kafka://user:geheim@h:9092", "AB-5006"),

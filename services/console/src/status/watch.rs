@@ -103,7 +103,9 @@ impl Watch {
                 Place::Known { as_of, .. } => as_of,
                 Place::Follow { told } => told,
             };
-            let is_ours = epoch == journal.epoch() && reached <= last;
+            // Of what went by retention nobody can tell any more which steps led to it.
+            let is_left = journal.trimmed_through() <= reached;
+            let is_ours = epoch == journal.epoch() && reached <= last && is_left;
             if is_ours { (place, false) } else { (from_start, true) }
         };
         Ok(Self {

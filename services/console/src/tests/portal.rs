@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use stores::journal::Kind;
 use tonic::Code;
 use tonic_types::StatusExt as _;
 use wire::{
@@ -168,6 +169,35 @@ async fn a_cursor_of_another_journal_starts_anew() {
     let request = WatchStatusRequest { cursor: "x".to_owned(), ..WatchStatusRequest::default() };
     let status = console.status.watch_status(from("portal", request)).await.err().unwrap();
     assert_eq!(status.code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_cursor_before_what_went_by_retention_starts_anew() {
+    let mut console = Console::new();
+    console.run().await;
+    let (one, two) = (head("a"), head("b"));
+    let cursor = |number: i64| format!("{}.f{number}", console.journal.epoch().simple());
+    console.append(application(&one)).await;
+    console.append(delivered(&one)).await;
+    let position = console.append(application(&two)).await;
+    console.projected(&position).await;
+    let last = console.journal.progress().borrow().sequence;
+    let keep = Duration::from_secs(10);
+    let long_after = Timestamp(1_800_000_000_000_000);
+    for at in [long_after, long_after.after(keep)] {
+        console.journal.grow_older(at, Duration::MAX).await.unwrap();
+    }
+    let trimmed = console.journal.trim(Kind::Application, keep, 0).await.unwrap();
+    assert_eq!(trimmed.rows, 1);
+    let through = console.journal.trimmed_through();
+    assert!((2..=last).contains(&through));
+    let anew = watch(&console, &cursor(through - 1), 1).await;
+    assert!(anew[0].is_restart && anew[0].message_id == two.message_id.to_string());
+    let newest = cursor(last);
+    let (on, ()) = tokio::join!(watch(&console, &newest, 1), async {
+        console.append(delivered(&two)).await;
+    });
+    assert!(!on[0].is_restart);
 }
 
 #[tokio::test]

@@ -54,7 +54,7 @@ impl Engine {
                             }
                             self.message(&position, &envelope, bytes, draft)
                         }
-                        known => self.verdict(&position, head, known, bytes, draft),
+                        known => self.verdict(&position, &envelope, known, bytes, draft),
                     }
                 }
             });
@@ -116,6 +116,7 @@ impl Engine {
             case_id: head.case_id,
             sender: head.sender.clone(),
             record,
+            claims: envelope.claims().collect(),
             deliveries,
         })
     }
@@ -162,11 +163,12 @@ impl Engine {
     fn verdict(
         &mut self,
         position: &Position,
-        head: &ApplicationHead,
+        envelope: &Envelope,
         novelty: Novelty,
         record: bytes::Bytes,
         draft: &mut Draft,
     ) -> Admission {
+        let head = &envelope.head;
         let is_conflict = novelty == Novelty::Conflict;
         let (kind, event, code) = if is_conflict {
             let event = EventKind::Conflict { position: position.clone() };
@@ -186,6 +188,7 @@ impl Engine {
             message_id: Some(head.message_id),
             sha256: Some(head.sha256),
             record: is_conflict.then_some(record),
+            claims: envelope.claims().collect(),
         })
     }
 
@@ -208,8 +211,8 @@ impl Engine {
         let letter = self.teller.dead_letter_record(event, Vec::new(), position, record);
         draft.tell(&mut self.numbers, letter);
         let kind = VerdictKind::Undecodable;
-        let (message_id, sha256, record) = (None, None, Some(bytes));
-        Admission::Verdict(VerdictRow { offset, kind, message_id, sha256, record })
+        let (message_id, sha256, record, claims) = (None, None, Some(bytes), Vec::new());
+        Admission::Verdict(VerdictRow { offset, kind, message_id, sha256, record, claims })
     }
 
     /// Tells of deliveries to which nothing has happened yet.

@@ -185,16 +185,15 @@ impl Engine {
         if is_served && !is_ours {
             return Ok(Some(Err(stale())));
         }
-        let found = match self.identity_of(target, draft).await? {
-            Some(identity) => {
-                let seen = target.seen.as_ref().filter(|_| is_ours);
-                let named = seen.map(|seen| DeliveryId(seen.delivery.cast_signed()));
-                self.delivery_of(owner, &identity, named).await?.map(|it| (identity, it))
-            }
-            None => None,
-        };
-        let Some((identity, (entry, turn))) = found else {
+        let Some(identity) = self.identity_of(target, draft).await? else {
             return Ok(is_served.then(|| Err(without_delivery())));
+        };
+        let seen = target.seen.as_ref().filter(|_| is_ours);
+        let named = seen.map(|seen| DeliveryId(seen.delivery.cast_signed()));
+        let Some((entry, turn)) = self.delivery_of(owner, &identity, named).await? else {
+            let is_erased = self.ledger.kept(identity.row).await?.is_none();
+            let refusal = if is_erased { erased() } else { without_delivery() };
+            return Ok(is_served.then_some(Err(refusal)));
         };
         let revision = match self.judge(owner, command, target, &entry, turn, draft) {
             Ok(revision) => revision,
@@ -386,6 +385,13 @@ fn repeats(again: &Command, first: Bytes) -> bool {
 fn without_delivery() -> Refusal {
     let sentence = "the endpoint has no delivery of this message that waits for anything";
     Refusal::because(codes::ORDER_WITHOUT_DELIVERY, sentence)
+}
+
+/// Only who it was is known of it.
+fn erased() -> Refusal {
+    let sentence = "what became of the message is final, and it was erased when its retention \
+                    ended; whoever needs it again must send it again";
+    Refusal::because(codes::ORDER_ERASED, sentence)
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::world::{System, World, channel, endpoint, record};
 
-const AT_ALL_TIMES: Timestamp = Timestamp(i64::MAX);
+pub(super) const AT_ALL_TIMES: Timestamp = Timestamp(i64::MAX);
 
 /// Claims of which one cannot be pinned while the store is away.
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Claims for Reluctant {
     }
 }
 
-async fn stored(claims: &MemoryClaims) -> Ticket {
+pub(super) async fn stored(claims: &MemoryClaims) -> Ticket {
     let sender = SenderName::new("portal").unwrap();
     let mut writer = claims.create(&sender, Timestamp(1)).await.unwrap();
     writer.write(Bytes::from_static(b"x")).await.unwrap();
@@ -77,7 +77,7 @@ fn body(Ticket { claim, len, sha256 }: &Ticket) -> Payload {
     Payload::Claim { claim: *claim, len: *len, sha256: *sha256 }
 }
 
-fn attachment(Ticket { claim, len, sha256 }: &Ticket, name: &str) -> Attachment {
+pub(super) fn attachment(Ticket { claim, len, sha256 }: &Ticket, name: &str) -> Attachment {
     Attachment {
         name: name.to_owned(),
         media_type: "application/pdf".to_owned(),

@@ -1,9 +1,12 @@
 //! A channel, a ledger and a departmental system that says and does what a test wants.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     path::PathBuf,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -16,7 +19,10 @@ use messaging::{
     EventKind, FailureKind, Found, GroupId, OperatorName, Order, Payload, ProcedureName, Record,
     Result, RetryPolicy, SenderName, Target, Timestamp, conformance::channel::Positions, identity,
 };
-use stores::{claims::MemoryClaims, ledger::Ledger};
+use stores::{
+    claims::MemoryClaims,
+    ledger::{Ledger, Retention},
+};
 use telemetry::{Metrics, Readiness};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -126,6 +132,8 @@ impl Adapter for System {
     }
 }
 
+pub(super) const DAY: Duration = Duration::from_secs(86_400);
+
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(super) const POLICY: RetryPolicy = RetryPolicy {
@@ -160,6 +168,8 @@ pub(super) struct World {
     pub(super) channel: MemoryChannel,
     claims: Arc<dyn Claims>,
     pub(super) metrics: Metrics,
+    pub(super) retention: Retention,
+    clock: Clock,
 }
 
 impl World {
@@ -171,11 +181,27 @@ impl World {
             channel: MemoryChannel::new(clock()),
             claims: Arc::new(MemoryClaims::default()),
             metrics: Metrics::new(),
+            retention: Retention {
+                payload: 30 * DAY,
+                payload_of: BTreeMap::new(),
+                history: 400 * DAY,
+                dedupe_horizon: 400 * DAY,
+            },
+            clock: clock(),
         }
     }
 
     pub(super) fn use_claims(&mut self, claims: Arc<dyn Claims>) {
         self.claims = claims;
+    }
+
+    /// Whenever `is_wrong`, the clock is ahead of time by `jump`.
+    pub(super) fn jump_ahead(&mut self, is_wrong: Arc<AtomicBool>, jump: Duration) {
+        let right = self.clock.clone();
+        self.clock = Clock::new(move || match is_wrong.load(Ordering::SeqCst) {
+            true => right.now().after(jump),
+            false => right.now(),
+        });
     }
 
     pub(super) fn ledger(&self) -> Ledger {
@@ -195,7 +221,8 @@ impl World {
             claims: Arc::clone(&self.claims),
             channels: vec![channel()],
             endpoints,
-            clock: clock(),
+            clock: self.clock.clone(),
+            retention: self.retention.clone(),
             metrics: self.metrics.clone(),
             ready: Readiness::new(),
             source: "test".to_owned(),
@@ -327,10 +354,10 @@ pub(super) fn target(own_id: &str) -> Target {
     Target { message_id: identity::message_id(&sender, Some(&own_id), &sha256), seen: None }
 }
 
-/// Follows paused time.
+/// Follows paused time, from a moment on that can be true.
 fn clock() -> Clock {
     let start = tokio::time::Instant::now();
-    Clock::new(move || Timestamp(1_000_000).after(start.elapsed()))
+    Clock::new(move || Timestamp(1_800_000_000_000_000).after(start.elapsed()))
 }
 
 pub(super) fn channel() -> ChannelName {

@@ -7,10 +7,10 @@ pub(super) const SCHEMA: Schema = Schema {
     what: "journal",
     // "AMBJ".
     application_id: 0x414d_424a,
-    version: 2,
+    version: 3,
     page_bytes: 4_096,
     sql: SQL,
-    migrations: &[COMMANDS],
+    migrations: &[COMMANDS, RETENTION],
     synchronous: "FULL",
     codes: codes::JOURNAL,
 };
@@ -26,7 +26,9 @@ CREATE TABLE meta (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     epoch BLOB NOT NULL,
     sequence INTEGER NOT NULL,
-    projected_at INTEGER
+    projected_at INTEGER,
+    age INTEGER NOT NULL DEFAULT 0,            -- the journal's own clock; 0 before its first count
+    trimmed_through INTEGER NOT NULL DEFAULT 0 -- the highest number that went by retention
 ) STRICT;
 INSERT INTO meta (id, epoch, sequence) VALUES (1, randomblob(16), 0);
 
@@ -151,6 +153,13 @@ CREATE TABLE command (
 ) STRICT;
 CREATE INDEX delivery_undecided ON delivery (application DESC, endpoint, number)
     WHERE state IN ('dead', 'uncertain');
+
+-- At which age of the journal which numbers were the last: what is not above them is older.
+CREATE TABLE milestone (
+    at INTEGER PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    command INTEGER NOT NULL
+) STRICT;
 ";
 
 /// Version 2 brought commands.
@@ -171,4 +180,18 @@ CREATE TABLE command (
 ) STRICT;
 CREATE INDEX delivery_undecided ON delivery (application DESC, endpoint, number)
     WHERE state IN ('dead', 'uncertain');
+";
+
+/// Version 3 brought retention. All that is there is kept as if it had happened last.
+const RETENTION: &str = "
+ALTER TABLE meta ADD COLUMN age INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE meta ADD COLUMN trimmed_through INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE milestone (
+    at INTEGER PRIMARY KEY,
+    sequence INTEGER NOT NULL,
+    command INTEGER NOT NULL
+) STRICT;
+UPDATE meta SET age = coalesce(projected_at, 0);
+INSERT INTO milestone
+    SELECT age, sequence, coalesce((SELECT max(number) FROM command), 0) FROM meta WHERE age <> 0;
 ";

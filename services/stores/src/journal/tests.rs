@@ -11,18 +11,18 @@ use messaging::{
 use super::*;
 
 /// A journal in a directory that goes with it.
-struct Place {
+pub(super) struct Place {
     directory: PathBuf,
 }
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let directory = std::env::temp_dir().join(format!("amtsbote-journal-{}", Uuid::new_v4()));
         std::fs::create_dir(&directory).unwrap();
         Self { directory }
     }
 
-    fn file(&self) -> PathBuf {
+    pub(super) fn file(&self) -> PathBuf {
         self.directory.join("journal.sqlite")
     }
 }
@@ -37,7 +37,7 @@ fn sender(name: &str) -> SenderName {
     SenderName::new(name).unwrap()
 }
 
-fn head(of: &str, own_id: &str, reference: Option<&str>) -> ApplicationHead {
+pub(super) fn head(of: &str, own_id: &str, reference: Option<&str>) -> ApplicationHead {
     let (sender, own_id) = (sender(of), OwnId::new(own_id).unwrap());
     let sha256 = Sha256([7; 32]);
     let message_id = messaging::identity::message_id(&sender, Some(&own_id), &sha256);
@@ -64,7 +64,12 @@ fn head(of: &str, own_id: &str, reference: Option<&str>) -> ApplicationHead {
     }
 }
 
-fn event(of: &ApplicationHead, version: u64, state: DeliveryState, kind: EventKind) -> Event {
+pub(super) fn event(
+    of: &ApplicationHead,
+    version: u64,
+    state: DeliveryState,
+    kind: EventKind,
+) -> Event {
     Event {
         id: format!("ledger-1-{}-{version}", of.message_id),
         at: Timestamp(2_000_000 + i64::try_from(version).unwrap()),
@@ -88,7 +93,7 @@ fn event(of: &ApplicationHead, version: u64, state: DeliveryState, kind: EventKi
     }
 }
 
-fn reply(of: &ApplicationHead, kind: &str, body: &'static [u8]) -> ReplyEvent {
+pub(super) fn reply(of: &ApplicationHead, kind: &str, body: &'static [u8]) -> ReplyEvent {
     ReplyEvent {
         id: format!("reply-{kind}"),
         at: Timestamp(3_000_000),
@@ -106,20 +111,20 @@ fn reply(of: &ApplicationHead, kind: &str, body: &'static [u8]) -> ReplyEvent {
     }
 }
 
-fn accepted(head: &ApplicationHead) -> Projected {
+pub(super) fn accepted(head: &ApplicationHead) -> Projected {
     Projected::Application(Box::new(head.clone()))
 }
 
-fn told(event: Event) -> Projected {
+pub(super) fn told(event: Event) -> Projected {
     Projected::Event(Box::new(event))
 }
 
-fn delivered(of: &ApplicationHead, version: u64) -> Projected {
+pub(super) fn delivered(of: &ApplicationHead, version: u64) -> Projected {
     let kind = EventKind::Delivered { receipt: Some("AZ 1".to_owned()) };
     told(event(of, version, DeliveryState::Delivered, kind))
 }
 
-fn failed(of: &ApplicationHead, version: u64) -> Projected {
+pub(super) fn failed(of: &ApplicationHead, version: u64) -> Projected {
     told(event(of, version, DeliveryState::Waiting, EventKind::AttemptFailed))
 }
 
@@ -128,7 +133,7 @@ fn partition(channel: &str) -> Partition {
 }
 
 /// Projects `entries` as the next ones of `channel`.
-async fn project(journal: &Journal, channel: &str, entries: Vec<Projected>) -> Progress {
+pub(super) async fn project(journal: &Journal, channel: &str, entries: Vec<Projected>) -> Progress {
     let partition = partition(channel);
     let from = journal.next_offset(&partition).await.unwrap().unwrap_or(0);
     let next = from + entries.len() as u64;

@@ -119,12 +119,12 @@ pub(super) fn insert(
     sql: &Sql<'_>,
     partition: i64,
     row: &CommandRow,
-    at: Timestamp,
+    (at, stamp): (Timestamp, Timestamp),
 ) -> rusqlite::Result<()> {
     sql.prepare_cached(
         "INSERT INTO command (id, partition, offset, endpoint, name, issued_at, admitted_at, state,
-                              code, record)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                              code, record, kept_from)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?
     .execute(params![
         row.id.0.as_bytes(),
@@ -137,6 +137,7 @@ pub(super) fn insert(
         row.state.name(),
         row.code,
         row.record.as_ref(),
+        stamp.0,
     ])?;
     Ok(())
 }

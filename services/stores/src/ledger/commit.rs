@@ -3,11 +3,11 @@
 use messaging::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction as Sql, params};
 
-use super::command;
 use super::types::{
     Admission, AdmittedMessage, DeliveryId, MessageRow, NewDelivery, PartitionBatch, Settlement,
     Transaction, VerdictRow,
 };
+use super::{command, pins};
 
 /// How a guarded transaction went.
 pub(super) enum Guarded {
@@ -23,22 +23,19 @@ pub(super) fn commit(
     wanted: &Transaction,
 ) -> rusqlite::Result<Guarded> {
     let sql = connection.transaction()?;
+    let (version, stamp) = standing(&sql, wanted.at)?;
     for settlement in &wanted.settlements {
-        if !settle(&sql, settlement)? {
+        if !settle(&sql, settlement, stamp)? {
             let text = format!("delivery {} is not at the version before", settlement.delivery.0);
             return Ok(Guarded::Superseded(text));
         }
     }
-    if !wanted.admissions.is_empty() || !wanted.routed.is_empty() {
-        let version: i64 = sql
-            .prepare_cached("SELECT subscriptions_version FROM meta")?
-            .query_row([], |row| row.get(0))?;
-        if version.unsigned_abs() != wanted.subscriptions_version {
-            return Ok(Guarded::Superseded("the subscriptions were changed".to_owned()));
-        }
+    let is_admitting = !wanted.admissions.is_empty() || !wanted.routed.is_empty();
+    if is_admitting && version != wanted.subscriptions_version {
+        return Ok(Guarded::Superseded("the subscriptions were changed".to_owned()));
     }
     for batch in &wanted.admissions {
-        if !admit(&sql, batch, wanted.at)? {
+        if !admit(&sql, batch, wanted.at, stamp)? {
             let text = format!("{} is not at {}", batch.partition, batch.from);
             return Ok(Guarded::Superseded(text));
         }
@@ -53,12 +50,21 @@ pub(super) fn commit(
     Ok(Guarded::Done)
 }
 
+/// The version of the subscriptions, and the ledger's age: what becomes old does so from there.
+fn standing(sql: &Sql<'_>, now: Timestamp) -> rusqlite::Result<(u64, Timestamp)> {
+    sql.prepare_cached("SELECT subscriptions_version, age FROM meta")?.query_row([], |row| {
+        let age = Timestamp(row.get(1)?);
+        let stamp = if age == Timestamp(0) { now } else { age };
+        Ok((row.get::<_, i64>(0)?.unsigned_abs(), stamp))
+    })
+}
+
 /// False if the delivery is not at the version before.
-fn settle(sql: &Sql<'_>, settlement: &Settlement) -> rusqlite::Result<bool> {
+fn settle(sql: &Sql<'_>, settlement: &Settlement, stamp: Timestamp) -> rusqlite::Result<bool> {
     let changed = sql
         .prepare_cached(
             "UPDATE delivery SET state = ?2, attempts = ?3, next_at = ?4, first_attempt_at = ?5,
-                    version = ?6
+                    version = ?6, final_at = ?7
              WHERE id = ?1 AND version = ?6 - 1",
         )?
         .execute(params![
@@ -68,6 +74,7 @@ fn settle(sql: &Sql<'_>, settlement: &Settlement) -> rusqlite::Result<bool> {
             settlement.next_at.map(|at| at.0),
             settlement.first_attempt_at.map(|at| at.0),
             settlement.version.cast_signed(),
+            settlement.state.is_final().then_some(stamp.0),
         ])?;
     if changed == 0 {
         return Ok(false);
@@ -90,7 +97,12 @@ fn settle(sql: &Sql<'_>, settlement: &Settlement) -> rusqlite::Result<bool> {
 }
 
 /// False if the position is not where the batch began.
-fn admit(sql: &Sql<'_>, batch: &PartitionBatch, at: Timestamp) -> rusqlite::Result<bool> {
+fn admit(
+    sql: &Sql<'_>,
+    batch: &PartitionBatch,
+    at: Timestamp,
+    stamp: Timestamp,
+) -> rusqlite::Result<bool> {
     let channel = batch.partition.channel.as_str();
     let number = batch.partition.number;
     let known: Option<(i64, i64)> = sql
@@ -107,7 +119,7 @@ fn admit(sql: &Sql<'_>, batch: &PartitionBatch, at: Timestamp) -> rusqlite::Resu
     for record in &batch.records {
         match record {
             Admission::Message(message) => insert_message(sql, partition, message, at)?,
-            Admission::Command(row) => command::insert(sql, partition, row, at)?,
+            Admission::Command(row) => command::insert(sql, partition, row, (at, stamp))?,
             Admission::Verdict(verdict) => insert_verdict(sql, partition, verdict, at)?,
         }
     }
@@ -161,6 +173,7 @@ fn insert_message(
     )?;
     sql.prepare_cached("INSERT INTO body VALUES (?1, ?2)")?
         .execute(params![message.row.0, message.record.as_ref()])?;
+    pins::hold(sql, message.row.0, &message.claims)?;
     if message.deliveries.is_empty() {
         sql.prepare_cached("INSERT INTO unrouted VALUES (?1)")?.execute([message.row.0])?;
     }
@@ -201,7 +214,7 @@ fn insert_verdict(
         verdict.record.as_deref(),
         at.0,
     ])?;
-    Ok(())
+    pins::hold_verdict(sql, sql.last_insert_rowid(), verdict)
 }
 
 fn route(sql: &Sql<'_>, message: MessageRow, deliveries: &[NewDelivery]) -> rusqlite::Result<()> {

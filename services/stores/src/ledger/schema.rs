@@ -12,11 +12,11 @@ const APPLICATION_ID: i32 = 0x414D_544C;
 pub(super) const SCHEMA: Schema = Schema {
     what: "ledger",
     application_id: APPLICATION_ID,
-    version: 2,
+    version: 3,
     // They halve the cost of a body of 2 KiB.
     page_bytes: 16_384,
     sql: SQL,
-    migrations: &[COMMANDS],
+    migrations: &[COMMANDS, RETENTION],
     synchronous: "FULL",
     codes: codes::LEDGER,
 };
@@ -44,6 +44,42 @@ CREATE TABLE endpoint_state (
 ) STRICT;
 ";
 
+/// Version 3 brought retention. When the final deliveries of a former version ended is not known; not
+/// after the last thing the ledger knows of, so that they are kept from then on. Which claims its
+/// bodies refer to is looked up later, and no pin is lifted before.
+const RETENTION: &str = "
+ALTER TABLE meta ADD COLUMN age INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE meta ADD COLUMN claims_unknown INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE delivery ADD COLUMN final_at INTEGER;
+ALTER TABLE command ADD COLUMN kept_from INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX delivery_by_message ON delivery (message);
+CREATE TABLE milestone (
+    at INTEGER PRIMARY KEY,
+    message INTEGER NOT NULL,
+    verdict INTEGER NOT NULL
+) STRICT;
+CREATE TABLE claim (
+    claim BLOB NOT NULL,
+    holder INTEGER NOT NULL,
+    PRIMARY KEY (claim, holder)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claim_by_holder ON claim (holder);
+CREATE TABLE lift (claim BLOB PRIMARY KEY, is_lifted INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+UPDATE meta SET
+    age = max(coalesce((SELECT max(ended_at) FROM attempt), 0),
+              coalesce((SELECT max(admitted_at) FROM message), 0),
+              coalesce((SELECT max(admitted_at) FROM command), 0),
+              coalesce((SELECT max(at) FROM verdict), 0)),
+    claims_unknown = coalesce((SELECT max(message) FROM body), 0);
+UPDATE delivery SET final_at = (SELECT age FROM meta)
+    WHERE state IN ('delivered', 'rejected', 'discarded');
+UPDATE command SET kept_from = (SELECT age FROM meta);
+INSERT INTO milestone
+    SELECT age, coalesce((SELECT max(id) FROM message), 0),
+           coalesce((SELECT max(id) FROM verdict), 0)
+    FROM meta WHERE age <> 0;
+";
+
 const SQL: &str = "
 CREATE TABLE meta (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -51,7 +87,9 @@ CREATE TABLE meta (
     epoch INTEGER NOT NULL,
     starts INTEGER NOT NULL,
     subscriptions_version INTEGER NOT NULL,
-    control_epoch INTEGER NOT NULL DEFAULT 0  -- the last one whose control_floor is known
+    control_epoch INTEGER NOT NULL DEFAULT 0, -- the last one whose control_floor is known
+    age INTEGER NOT NULL DEFAULT 0,           -- the ledger's own clock; 0 before its first count
+    claims_unknown INTEGER NOT NULL DEFAULT 0 -- bodies up to here may hold claims not in `claim`
 ) STRICT;
 
 CREATE TABLE endpoint (
@@ -98,8 +136,10 @@ CREATE TABLE delivery (
     next_at INTEGER,
     first_attempt_at INTEGER,
     version INTEGER NOT NULL,
-    replay_of INTEGER
+    replay_of INTEGER,
+    final_at INTEGER             -- the ledger's age when it became final
 ) STRICT;
+CREATE INDEX delivery_by_message ON delivery (message);
 CREATE INDEX delivery_open ON delivery (id)
     WHERE state NOT IN ('delivered', 'rejected', 'discarded');
 
@@ -149,7 +189,8 @@ CREATE TABLE command (
     admitted_at INTEGER NOT NULL,
     state TEXT NOT NULL,         -- accepted or refused
     code TEXT,
-    record BLOB NOT NULL         -- who and why are in there
+    record BLOB NOT NULL,        -- who and why are in there
+    kept_from INTEGER NOT NULL DEFAULT 0  -- the ledger's age when it was admitted
 ) STRICT, WITHOUT ROWID;
 
 -- Commands below it were issued before this epoch of the ledger began: recorded, never executed.
@@ -164,4 +205,22 @@ CREATE TABLE endpoint_state (
     paused_at INTEGER NOT NULL,
     command BLOB NOT NULL
 ) STRICT;
+
+-- At which age of the ledger which rows were the newest: what is not above them is older.
+CREATE TABLE milestone (
+    at INTEGER PRIMARY KEY,
+    message INTEGER NOT NULL,
+    verdict INTEGER NOT NULL
+) STRICT;
+
+-- Which claims are needed, and by which kept record: a message, or, negative, a verdict.
+CREATE TABLE claim (
+    claim BLOB NOT NULL,
+    holder INTEGER NOT NULL,
+    PRIMARY KEY (claim, holder)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX claim_by_holder ON claim (holder);
+
+-- Claims nobody needed: their pins are to be lifted, or were, and are looked at once more.
+CREATE TABLE lift (claim BLOB PRIMARY KEY, is_lifted INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 ";

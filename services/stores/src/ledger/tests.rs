@@ -15,16 +15,16 @@ use super::{
 };
 
 /// A folder of its own, removed at the end.
-struct Folder(PathBuf);
+pub(super) struct Folder(PathBuf);
 
 impl Folder {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let path = std::env::temp_dir().join(format!("ledger-{}", Uuid::new_v4()));
         std::fs::create_dir(&path).unwrap();
         Self(path)
     }
 
-    fn ledger(&self) -> PathBuf {
+    pub(super) fn ledger(&self) -> PathBuf {
         self.0.join("ledger.sqlite")
     }
 }
@@ -35,13 +35,25 @@ impl Drop for Folder {
     }
 }
 
-fn spec(name: &str, interests: &str) -> EndpointSpec {
+pub(super) fn spec(name: &str, interests: &str) -> EndpointSpec {
     EndpointSpec { name: EndpointName::new(name).unwrap(), interests: interests.to_owned() }
 }
 
-fn partition() -> Partition {
+pub(super) fn partition() -> Partition {
     Partition { channel: ChannelName::new("application.kfz").unwrap(), number: 0 }
 }
+
+/// Makes a ledger what the former version would have left.
+pub(super) const TO_VERSION_2: &str = "
+    DROP TABLE milestone; DROP TABLE claim; DROP TABLE lift; DROP INDEX delivery_by_message;
+    ALTER TABLE delivery DROP COLUMN final_at; ALTER TABLE command DROP COLUMN kept_from;
+    ALTER TABLE meta DROP COLUMN age; ALTER TABLE meta DROP COLUMN claims_unknown;
+    PRAGMA user_version = 2;";
+
+/// And that what its former one would have left.
+const TO_VERSION_1: &str = "
+    DROP TABLE command; DROP TABLE control_floor; DROP TABLE endpoint_state;
+    ALTER TABLE meta DROP COLUMN control_epoch; PRAGMA user_version = 1;";
 
 fn message(row: i64, endpoint: Option<EndpointRow>) -> Admission {
     let id =
@@ -55,6 +67,7 @@ fn message(row: i64, endpoint: Option<EndpointRow>) -> Admission {
         case_id: CaseId(id),
         sender: SenderName::new("portal").unwrap(),
         record: Bytes::from_static(b"record"),
+        claims: Vec::new(),
         deliveries: deliveries.into_iter().collect(),
     })
 }
@@ -67,7 +80,7 @@ fn admission(rows: std::ops::Range<i64>, endpoint: Option<EndpointRow>) -> Trans
     Transaction { admissions: vec![batch], subscriptions_version: 1, ..Transaction::default() }
 }
 
-fn settlement(delivery: i64, version: u64, state: DeliveryState) -> Settlement {
+pub(super) fn settlement(delivery: i64, version: u64, state: DeliveryState) -> Settlement {
     Settlement {
         delivery: DeliveryId(delivery),
         version,
@@ -79,7 +92,7 @@ fn settlement(delivery: i64, version: u64, state: DeliveryState) -> Settlement {
     }
 }
 
-async fn commit(ledger: &Ledger, transaction: Transaction) -> messaging::Result<()> {
+pub(super) async fn commit(ledger: &Ledger, transaction: Transaction) -> messaging::Result<()> {
     ledger.commit(Arc::new(transaction)).await
 }
 
@@ -232,7 +245,7 @@ async fn a_missing_folder_is_unavailable_with_a_code() {
 }
 
 /// A command of `endpoint` at `offset` of `control`.
-fn order(id: u128, offset: u64) -> Admission {
+pub(super) fn order(id: u128, offset: u64) -> Admission {
     Admission::Command(super::CommandRow {
         id: CommandId(Uuid::from_u128(id)),
         offset,
@@ -246,7 +259,7 @@ fn order(id: u128, offset: u64) -> Admission {
     })
 }
 
-fn control() -> Partition {
+pub(super) fn control() -> Partition {
     Partition { channel: ChannelName::control(), number: 0 }
 }
 
@@ -341,9 +354,8 @@ async fn a_ledger_of_the_former_version_is_taken_over_with_all_it_holds() {
     let loaded = ledger.load(specs()).await.unwrap();
     commit(&ledger, admission(1..4, Some(loaded.endpoints[0]))).await.unwrap();
     let id = ledger.identity().id.clone();
-    let former = "DROP TABLE command; DROP TABLE control_floor; DROP TABLE endpoint_state;
-        ALTER TABLE meta DROP COLUMN control_epoch; PRAGMA user_version = 1;";
-    ledger.inspect(move |sql| sql.execute_batch(former)).await.unwrap();
+    ledger.inspect(|sql| sql.execute_batch(TO_VERSION_2)).await.unwrap();
+    ledger.inspect(|sql| sql.execute_batch(TO_VERSION_1)).await.unwrap();
     drop(ledger);
 
     for _ in 0..2 {
@@ -371,9 +383,8 @@ async fn tables_are_the_same_whether_a_ledger_was_made_or_taken_over() {
         rows.collect::<rusqlite::Result<Vec<_>>>()
     };
     let ledger = Ledger::open(&taken.ledger()).unwrap();
-    let former = "DROP TABLE command; DROP TABLE control_floor; DROP TABLE endpoint_state;
-        ALTER TABLE meta DROP COLUMN control_epoch; PRAGMA user_version = 1;";
-    ledger.inspect(move |sql| sql.execute_batch(former)).await.unwrap();
+    ledger.inspect(|sql| sql.execute_batch(TO_VERSION_2)).await.unwrap();
+    ledger.inspect(|sql| sql.execute_batch(TO_VERSION_1)).await.unwrap();
     drop(ledger);
     let taken = Ledger::open(&taken.ledger()).unwrap().inspect(tables).await.unwrap();
     let made = Ledger::open(&made.ledger()).unwrap().inspect(tables).await.unwrap();

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use messaging::{
-    CaseId, DeliveryState, EndpointName, GroupId, MessageId, Partition, SenderName, Sha256,
-    Timestamp,
+    CaseId, ClaimId, DeliveryState, EndpointName, GroupId, MessageId, Partition, SenderName,
+    Sha256, Timestamp,
 };
 
 use super::command::{CommandRow, PauseRow};
@@ -233,6 +233,8 @@ pub struct AdmittedMessage {
     pub sender: SenderName,
     /// The record as one opaque blob.
     pub record: Bytes,
+    /// What the record refers to; pinned before.
+    pub claims: Vec<ClaimId>,
     /// Whom it goes to; nobody = unrouted.
     pub deliveries: Vec<NewDelivery>,
 }
@@ -259,6 +261,9 @@ pub struct VerdictRow {
     pub sha256: Option<Sha256>,
     /// Its bytes, where they are kept nowhere else.
     pub record: Option<Bytes>,
+    /// What it refers to; pinned before. Needed no longer than the record is kept, so not at all
+    /// where it is not.
+    pub claims: Vec<ClaimId>,
 }
 
 /// Why a record made no delivery.

@@ -12,6 +12,7 @@ use crate::names::metric;
 pub struct ConsoleMetrics {
     projected: IntCounterVec,
     lag: Gauge,
+    trimmed: IntCounterVec,
     channels: Label,
 }
 
@@ -29,6 +30,12 @@ impl ConsoleMetrics {
                 &["channel"],
             ),
             lag: register(registry, lag),
+            trimmed: counters(
+                registry,
+                metric::JOURNAL_TRIMMED,
+                "Rows that went by retention",
+                &["kind"],
+            ),
             channels: Label::default(),
         }
     }
@@ -41,5 +48,10 @@ impl ConsoleMetrics {
     /// The newest projected record was this old when it was projected.
     pub fn set_projection_lag(&self, age: Duration) {
         self.lag.set(age.as_secs_f64());
+    }
+
+    /// So many rows of a kind (`application`, `event`, `command`) went by retention.
+    pub fn trimmed(&self, kind: &'static str, rows: u64) {
+        self.trimmed.with_label_values(&[kind]).inc_by(rows);
     }
 }

@@ -21,6 +21,7 @@ pub struct DispatcherMetrics {
     unrouted: IntGauge,
     outbox: IntGauge,
     ledger: HistogramVec,
+    trimmed: IntCounterVec,
     channels: Label,
     endpoints: Label,
 }
@@ -66,6 +67,12 @@ impl DispatcherMetrics {
                 metric::LEDGER_DURATION,
                 "Duration of ledger transactions",
                 &LATENCY_BUCKETS,
+                &["kind"],
+            ),
+            trimmed: counters(
+                registry,
+                metric::LEDGER_TRIMMED,
+                "Rows that went by retention",
                 &["kind"],
             ),
             channels: Label::default(),
@@ -127,5 +134,10 @@ impl DispatcherMetrics {
     /// A ledger transaction of a kind (`batch`, `intent`, …) took this long.
     pub fn ledger_transaction(&self, kind: &'static str, took: Duration) {
         self.ledger.with_label_values(&[kind]).observe(took.as_secs_f64());
+    }
+
+    /// So many rows of a kind (`payload`, `delivery`, …) went by retention; `pin`: were lifted.
+    pub fn trimmed(&self, kind: &'static str, rows: u64) {
+        self.trimmed.with_label_values(&[kind]).inc_by(rows);
     }
 }

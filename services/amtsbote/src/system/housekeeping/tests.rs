@@ -30,7 +30,18 @@ impl World {
             claims: Arc::new(MemoryClaims::default()),
             admitted: Some(Box::new(admitted.clone())),
             channels: vec![kfz()],
-            retention: Retention { channel: day, claims_unused: day, claims_used: day },
+            retention: Retention {
+                channel: day,
+                claims_unused: day,
+                claims_used: day,
+                ledger: stores::ledger::Retention {
+                    payload: day,
+                    payload_of: std::collections::BTreeMap::new(),
+                    history: day,
+                    dedupe_horizon: day,
+                },
+                journal: day,
+            },
             clock,
         };
         Self { keeper, mark: None, admitted, now }

@@ -1,0 +1,306 @@
+//! What of the journal goes by retention, in small transactions on the connection that writes.
+//!
+//! Everything is numbered in the order of projection, so the last number of an application says when
+//! something happened to it last, and a milestone (which number was the last at which age, see
+//! [`crate::Age`]) says whether that is long enough ago. An application goes as a whole, and only if
+//! nothing about it is open.
+
+use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+
+use messaging::{Result, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+
+use super::{Journal, state};
+use crate::age::{self, Age};
+
+/// Applications looked at in one transaction; each has a handful of rows.
+const APPLICATIONS_MAX: i64 = 100;
+/// Other rows looked at in one transaction.
+const ROWS_MAX: i64 = 500;
+
+/// What is looked through in one pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Applications with everything that happened to them.
+    Application,
+    /// What happened to none: gates, refusals without an id. Records nobody can read stay.
+    Event,
+    /// Commands that were answered.
+    Command,
+}
+
+impl Kind {
+    /// In the order in which they are looked through.
+    pub const ALL: [Self; 3] = [Self::Application, Self::Event, Self::Command];
+
+    /// The word in metrics and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::Event => "event",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// What one step removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trimmed {
+    /// Applications, events or commands.
+    pub rows: u64,
+    /// Where the next step begins; `None`: all was looked through.
+    pub next: Option<i64>,
+}
+
+impl Journal {
+    /// Lets the journal grow older by at most `step_max`, and says how old it is. Its first call
+    /// begins the count. With no step it only looks.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Defect`.
+    pub async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {
+        self.0.writer.call(move |connection| grow_older(connection, now, step_max)).await
+    }
+
+    /// Removes what is older than `keep`, of one kind, from `after` on: a bounded number of rows in
+    /// one transaction, durable on return.
+    ///
+    /// Cancel safe: a dropped step is carried out or not, and the next round looks again.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Defect`.
+    pub async fn trim(&self, kind: Kind, keep: Duration, after: i64) -> Result<Trimmed> {
+        let trimmed_through = self.0.trimmed_through.clone();
+        let outcome = self.0.writer.call(move |connection| {
+            let (trimmed, through) = trim(connection, kind, keep, after)?;
+            // Told from here, so that a dropped call cannot keep it a secret.
+            trimmed_through.fetch_max(through, Ordering::SeqCst);
+            Ok(trimmed)
+        });
+        outcome.await
+    }
+
+    /// The highest sequence number that went by retention: whoever has read no further than below it
+    /// would miss a step, and begins anew. 0 if none went.
+    #[must_use]
+    pub fn trimmed_through(&self) -> i64 {
+        self.0.trimmed_through.load(Ordering::SeqCst)
+    }
+}
+
+pub(super) fn trimmed_through(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.query_row("SELECT trimmed_through FROM meta", [], |row| row.get(0))
+}
+
+fn grow_older(
+    connection: &mut Connection,
+    now: Timestamp,
+    step_max: Duration,
+) -> rusqlite::Result<Age> {
+    let sql = connection.transaction()?;
+    let (until, age) = age::grow(&sql, now, step_max)?;
+    sql.prepare_cached(
+        "INSERT OR REPLACE INTO milestone
+         SELECT ?1, sequence, coalesce((SELECT max(number) FROM command), 0) FROM meta",
+    )?
+    .execute([until.0])?;
+    sql.commit()?;
+    Ok(age)
+}
+
+/// Gives the highest sequence number that is gone, too.
+fn trim(
+    connection: &mut Connection,
+    kind: Kind,
+    keep: Duration,
+    after: i64,
+) -> rusqlite::Result<(Trimmed, i64)> {
+    let sql = connection.transaction()?;
+    let mut step = Step { old: old(&sql, keep)?, sql: &sql, after, gone: 0, tally: HashMap::new() };
+    let trimmed = match kind {
+        Kind::Application => step.applications()?,
+        Kind::Event => step.events()?,
+        Kind::Command => step.commands()?,
+    };
+    let gone = step.finish()?;
+    sql.commit()?;
+    Ok((trimmed, gone))
+}
+
+/// The last numbers that are old.
+#[derive(Clone, Copy, Default)]
+struct Old {
+    sequence: i64,
+    command: i64,
+}
+
+fn old(sql: &Transaction<'_>, keep: Duration) -> rusqlite::Result<Old> {
+    let age = age::read(sql)?;
+    if age == Timestamp(0) {
+        return Ok(Old::default());
+    }
+    let until = age::before(age, keep);
+    let newest = "SELECT at, sequence, command FROM milestone WHERE at <= ?1
+                  ORDER BY at DESC LIMIT 1";
+    let found = sql.prepare_cached(newest)?.query_row([until.0], |row| {
+        Ok((row.get::<_, i64>(0)?, Old { sequence: row.get(1)?, command: row.get(2)? }))
+    });
+    let Some((at, old)) = found.optional()? else { return Ok(Old::default()) };
+    // Nobody asks for one before it any more.
+    sql.prepare_cached("DELETE FROM milestone WHERE at < ?1")?.execute([at])?;
+    Ok(old)
+}
+
+/// One transaction of a pass.
+struct Step<'a> {
+    sql: &'a Transaction<'a>,
+    old: Old,
+    after: i64,
+    gone: i64,
+    tally: HashMap<(String, String), i64>,
+}
+
+/// An application as far as it is asked whether it goes.
+struct Candidate {
+    id: i64,
+    is_counted: bool,
+    last: i64,
+}
+
+impl Step<'_> {
+    fn applications(&mut self) -> rusqlite::Result<Trimmed> {
+        let mut statement = self.sql.prepare_cached(
+            "SELECT id, has_head AND NOT is_copy,
+                    max(id, coalesce((SELECT max(e.id) FROM event e
+                                      WHERE e.application = application.id), 0))
+             FROM application WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+        )?;
+        let values = params![self.after, self.old.sequence, APPLICATIONS_MAX];
+        let rows = statement.query_map(values, |row| {
+            Ok(Candidate { id: row.get(0)?, is_counted: row.get(1)?, last: row.get(2)? })
+        })?;
+        let rows: Vec<Candidate> = rows.collect::<rusqlite::Result<_>>()?;
+        let next = next(&rows, APPLICATIONS_MAX, |row| row.id);
+        let mut trimmed = Trimmed { rows: 0, next };
+        for candidate in rows {
+            if candidate.last <= self.old.sequence && self.is_final(candidate.id)? {
+                self.remove(&candidate)?;
+                trimmed.rows += 1;
+            }
+        }
+        Ok(trimmed)
+    }
+
+    /// Whether nothing more is to be expected: it has deliveries, and all of them are final, or none
+    /// at all, and it was refused, or is a copy of one that was there before.
+    fn is_final(&self, application: i64) -> rusqlite::Result<bool> {
+        self.sql
+            .prepare_cached(
+                "SELECT CASE
+                    WHEN EXISTS (SELECT 1 FROM delivery d WHERE d.application = a.id)
+                    THEN NOT EXISTS (SELECT 1 FROM delivery d WHERE d.application = a.id
+                        AND d.state NOT IN ('delivered', 'rejected', 'discarded'))
+                    ELSE a.state IN (?2, ?3) OR a.state <> ?4 AND EXISTS (
+                        SELECT 1 FROM event e WHERE e.application = a.id AND e.kind = 'duplicate')
+                 END FROM application a WHERE a.id = ?1",
+            )?
+            .query_row(
+                params![application, state::REFUSED, state::CONFLICT, state::UNROUTED],
+                |row| row.get(0),
+            )
+    }
+
+    fn remove(&mut self, candidate: &Candidate) -> rusqlite::Result<()> {
+        let id = candidate.id;
+        let mut deliveries = self.sql.prepare_cached(
+            "SELECT endpoint, state, count(*) FROM delivery WHERE application = ?1
+             GROUP BY endpoint, state",
+        )?;
+        let rows =
+            deliveries.query_map([id], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?;
+        let rows: Vec<((String, String), i64)> = rows.collect::<rusqlite::Result<_>>()?;
+        for (of, count) in rows {
+            *self.tally.entry(of).or_default() -= count;
+        }
+        let of_all = |what: &str| (String::new(), what.to_owned());
+        let refused: i64 = self
+            .sql
+            .prepare_cached(
+                "SELECT count(*) FROM event WHERE application = ?1 AND kind = 'refused'",
+            )?
+            .query_row([id], |row| row.get(0))?;
+        *self.tally.entry(of_all("refused")).or_default() -= refused;
+        *self.tally.entry(of_all("applications")).or_default() -= i64::from(candidate.is_counted);
+        for table in [
+            "DELETE FROM reply WHERE application = ?1",
+            "DELETE FROM event WHERE application = ?1",
+            "DELETE FROM delivery WHERE application = ?1",
+            "DELETE FROM application WHERE id = ?1",
+        ] {
+            self.sql.prepare_cached(table)?.execute([id])?;
+        }
+        self.gone = self.gone.max(candidate.last);
+        Ok(())
+    }
+
+    fn events(&mut self) -> rusqlite::Result<Trimmed> {
+        // What belongs to an application that stays is passed over.
+        let mut statement = self.sql.prepare_cached(
+            "SELECT id, application = 0 AND kind <> 'undecodable', kind = 'refused'
+             FROM event NOT INDEXED WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+        )?;
+        let values = params![self.after, self.old.sequence, ROWS_MAX];
+        let rows =
+            statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let rows: Vec<(i64, bool, bool)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut trimmed = Trimmed { rows: 0, next: next(&rows, ROWS_MAX, |row| row.0) };
+        for (event, _, is_refused) in rows.into_iter().filter(|row| row.1) {
+            self.sql.prepare_cached("DELETE FROM event WHERE id = ?1")?.execute([event])?;
+            let refused = (String::new(), "refused".to_owned());
+            *self.tally.entry(refused).or_default() -= i64::from(is_refused);
+            trimmed.rows += 1;
+        }
+        Ok(trimmed)
+    }
+
+    /// The newest stays always: the next number follows it.
+    fn commands(&self) -> rusqlite::Result<Trimmed> {
+        let mut statement = self.sql.prepare_cached(
+            "SELECT number, answered_at IS NOT NULL FROM command
+             WHERE number > ?1 AND number <= ?2 AND number < (SELECT max(number) FROM command)
+             ORDER BY number LIMIT ?3",
+        )?;
+        let values = params![self.after, self.old.command, ROWS_MAX];
+        let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows: Vec<(i64, bool)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut trimmed = Trimmed { rows: 0, next: next(&rows, ROWS_MAX, |row| row.0) };
+        for (number, _) in rows.into_iter().filter(|row| row.1) {
+            self.sql.prepare_cached("DELETE FROM command WHERE number = ?1")?.execute([number])?;
+            trimmed.rows += 1;
+        }
+        Ok(trimmed)
+    }
+
+    /// What is gone is not counted any more, and cursors below it are not followed any more.
+    fn finish(self) -> rusqlite::Result<i64> {
+        let changed = self.tally.iter().filter(|(_, change)| **change != 0);
+        for ((endpoint, state), change) in changed {
+            let sql = "UPDATE tally SET total = max(0, total + ?3)
+                       WHERE endpoint = ?1 AND state = ?2";
+            self.sql.prepare_cached(sql)?.execute(params![endpoint, state, change])?;
+        }
+        let sql = "UPDATE meta SET trimmed_through = ?1 WHERE trimmed_through < ?1";
+        self.sql.prepare_cached(sql)?.execute([self.gone])?;
+        Ok(self.gone)
+    }
+}
+
+/// Where the next step begins, if there may be one.
+fn next<T>(rows: &[T], rows_max: i64, number: impl Fn(&T) -> i64) -> Option<i64> {
+    let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == rows_max);
+    rows.last().map(number).filter(|_| is_full)
+}
+
+#[cfg(test)]
+mod tests;

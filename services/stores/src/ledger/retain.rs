@@ -1,0 +1,379 @@
+//! What goes by retention: payloads first, then what was done with them, then who they were.
+//!
+//! Ages are counted by the ledger itself (see [`crate::Age`]), in small transactions of which each
+//! looks at a bounded number of rows of one kind and says where the next begins; between them, the
+//! ledger serves its dispatcher. Rows are numbered in the order of admission, so a
+//! milestone (which numbers were the newest at which age) says what is old without asking each row,
+//! and what is young is never looked at. The newest row of a table stays always: the next number
+//! follows it.
+//!
+//! A message of which any delivery is not final keeps everything, and so does one nobody wants.
+
+use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
+
+use messaging::{ChannelName, Domain, Result, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Transaction as Sql, params};
+
+use super::{Ledger, pins};
+use crate::age::{self, Age};
+
+/// Rows looked at in one transaction.
+const ROWS_MAX: i64 = 500;
+/// Bytes of records removed in one transaction, and one record more.
+const BYTES_MAX: i64 = 8 << 20;
+
+/// How long what is done stays.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Records of messages since all their deliveries are final, and of conflicts.
+    pub payload: Duration,
+    /// The same for messages of some domains.
+    pub payload_of: BTreeMap<Domain, Duration>,
+    /// Final deliveries with their attempts, verdicts and commands; not shorter than `payload`.
+    pub history: Duration,
+    /// Ids and hashes, by which a repetition is known; not shorter than `history`.
+    pub dedupe_horizon: Duration,
+}
+
+/// What is looked through in one pass. What a later one removes needs the earlier ones' to be gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Records of messages.
+    Payload,
+    /// Records of conflicts.
+    Conflict,
+    /// Final deliveries, with their attempts.
+    Delivery,
+    /// Ids and hashes of messages.
+    Identity,
+    /// Verdicts; records nobody can read stay.
+    Verdict,
+    /// Commands.
+    Command,
+}
+
+impl Kind {
+    /// In the order in which they are looked through.
+    pub const ALL: [Self; 6] = [
+        Self::Payload,
+        Self::Conflict,
+        Self::Delivery,
+        Self::Identity,
+        Self::Verdict,
+        Self::Command,
+    ];
+
+    /// The word in metrics and logs.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Payload => "payload",
+            Self::Conflict => "conflict",
+            Self::Delivery => "delivery",
+            Self::Identity => "identity",
+            Self::Verdict => "verdict",
+            Self::Command => "command",
+        }
+    }
+}
+
+/// What one step removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trimmed {
+    /// Rows removed, or emptied of their record.
+    pub rows: u64,
+    /// Where the next step begins; `None`: all was looked through.
+    pub next: Option<i64>,
+}
+
+impl Ledger {
+    /// Lets the ledger grow older by at most `step_max`, and says how old it is. Its first call
+    /// begins the count. With no step it only looks.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    pub async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {
+        self.database.call(move |connection| grow_older(connection, now, step_max)).await
+    }
+
+    /// Removes what `retention` keeps no longer of one kind, from `after` on: at most 500 rows and
+    /// some 8 MiB, in one transaction, durable on return. Claims that nobody needs any more are
+    /// recorded with it, see [`Ledger::doubtful_pins`].
+    ///
+    /// Cancel safe: a dropped step is carried out or not, and the next round looks again.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    pub async fn trim(&self, kind: Kind, retention: Arc<Retention>, after: i64) -> Result<Trimmed> {
+        self.database.call(move |connection| trim(connection, kind, &retention, after)).await
+    }
+}
+
+fn grow_older(
+    connection: &mut Connection,
+    now: Timestamp,
+    step_max: Duration,
+) -> rusqlite::Result<Age> {
+    let sql = connection.transaction()?;
+    let (until, age) = age::grow(&sql, now, step_max)?;
+    sql.prepare_cached(
+        "INSERT OR REPLACE INTO milestone
+         SELECT ?1, coalesce((SELECT max(id) FROM message), 0),
+                coalesce((SELECT max(id) FROM verdict), 0)",
+    )?
+    .execute([until.0])?;
+    sql.commit()?;
+    Ok(age)
+}
+
+fn trim(
+    connection: &mut Connection,
+    kind: Kind,
+    retention: &Retention,
+    after: i64,
+) -> rusqlite::Result<Trimmed> {
+    let sql = connection.transaction()?;
+    let step = Step { age: age::read(&sql)?, retention, sql: &sql, after };
+    // Before the first count nothing is old.
+    let trimmed = match kind {
+        _ if step.age == Timestamp(0) => Trimmed::default(),
+        Kind::Payload => step.payloads()?,
+        Kind::Conflict => step.conflicts()?,
+        Kind::Delivery => step.deliveries()?,
+        Kind::Identity => step.identities()?,
+        Kind::Verdict => step.verdicts()?,
+        Kind::Command => step.commands()?,
+    };
+    sql.commit()?;
+    Ok(trimmed)
+}
+
+/// The newest rows at some age: what is not above them is as old.
+#[derive(Clone, Copy, Default)]
+struct Milestone {
+    message: i64,
+    verdict: i64,
+}
+
+/// What of one partition is old enough.
+#[derive(Clone, Copy)]
+struct Old {
+    /// Final since then or longer.
+    final_at: Timestamp,
+    /// Admitted until then.
+    through: Milestone,
+}
+
+/// One transaction of a pass.
+struct Step<'a> {
+    sql: &'a Sql<'a>,
+    age: Timestamp,
+    retention: &'a Retention,
+    after: i64,
+}
+
+impl Step<'_> {
+    fn payloads(&self) -> rusqlite::Result<Trimmed> {
+        let old = self.old_by_partition()?;
+        let through = old.values().map(|old| old.through.message).max().unwrap_or(0);
+        let mut statement = self.sql.prepare_cached(
+            "SELECT b.message, m.partition, length(b.record)
+             FROM body b CROSS JOIN message m ON m.id = b.message
+             WHERE b.message > ?1 AND b.message <= ?2 ORDER BY b.message LIMIT ?3",
+        )?;
+        let rows = statement.query_map(params![self.after, through, ROWS_MAX], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+        let rows: Vec<(i64, i64, i64)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut trimmed = Trimmed { rows: 0, next: next(&rows, |row| row.0) };
+        let (mut bytes, unknown) = (0, pins::claims_unknown(self.sql)?);
+        for (message, partition, len) in rows {
+            let Some(old) = old.get(&partition) else { continue };
+            // Of a former version; what it refers to has to be looked up first.
+            let is_known = unknown < message;
+            if !is_known || old.through.message < message || !self.is_final(message, *old)? {
+                continue;
+            }
+            self.sql.prepare_cached("DELETE FROM body WHERE message = ?1")?.execute([message])?;
+            pins::release(self.sql, message)?;
+            trimmed.rows += 1;
+            bytes += len;
+            if BYTES_MAX <= bytes {
+                trimmed.next = Some(message);
+                break;
+            }
+        }
+        Ok(trimmed)
+    }
+
+    /// Whether it has deliveries, and each of them is final for long enough.
+    fn is_final(&self, message: i64, old: Old) -> rusqlite::Result<bool> {
+        self.sql
+            .prepare_cached(
+                "SELECT count(*) <> 0 AND count(*) = count(
+                     CASE WHEN state IN ('delivered', 'rejected', 'discarded')
+                               AND final_at <= ?2 THEN 1 END)
+                 FROM delivery INDEXED BY delivery_by_message WHERE message = ?1",
+            )?
+            .query_row(params![message, old.final_at.0], |row| row.get(0))
+    }
+
+    /// The verdict stays, and who it was about; what came instead goes.
+    fn conflicts(&self) -> rusqlite::Result<Trimmed> {
+        let old = self.old_by_partition()?;
+        let through = old.values().map(|old| old.through.verdict).max().unwrap_or(0);
+        let mut statement = self.sql.prepare_cached(
+            "SELECT id, partition, kind = 'conflict' AND record IS NOT NULL FROM verdict
+             WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
+        )?;
+        let rows = statement.query_map(params![self.after, through, ROWS_MAX], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?;
+        let rows: Vec<(i64, i64, bool)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut trimmed = Trimmed { rows: 0, next: next(&rows, |row| row.0) };
+        for (verdict, partition, _) in rows.into_iter().filter(|row| row.2) {
+            if old.get(&partition).is_some_and(|old| verdict <= old.through.verdict) {
+                let empty = "UPDATE verdict SET record = NULL WHERE id = ?1";
+                self.sql.prepare_cached(empty)?.execute([verdict])?;
+                pins::release(self.sql, pins::holder_of_verdict(verdict))?;
+                trimmed.rows += 1;
+            }
+        }
+        Ok(trimmed)
+    }
+
+    fn deliveries(&self) -> rusqlite::Result<Trimmed> {
+        let old = self.old(self.retention.history)?;
+        let mut statement = self.sql.prepare_cached(
+            "SELECT id, message, state IN ('delivered', 'rejected', 'discarded')
+                        AND final_at <= ?2
+                        AND NOT EXISTS (SELECT 1 FROM body WHERE body.message = delivery.message)
+             FROM delivery
+             WHERE id > ?1 AND id < (SELECT max(id) FROM delivery) ORDER BY id LIMIT ?3",
+        )?;
+        let values = params![self.after, old.final_at.0, ROWS_MAX];
+        let rows =
+            statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        let rows: Vec<(i64, i64, bool)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut trimmed = Trimmed { rows: 0, next: next(&rows, |row| row.0) };
+        for (delivery, message, goes) in rows {
+            // Numbered as they were admitted, or later: behind this one all are young.
+            if old.through.message < message {
+                trimmed.next = None;
+                break;
+            }
+            if goes {
+                for table in [
+                    "DELETE FROM attempt WHERE delivery = ?1",
+                    "DELETE FROM delivery WHERE id = ?1",
+                ] {
+                    self.sql.prepare_cached(table)?.execute([delivery])?;
+                }
+                trimmed.rows += 1;
+            }
+        }
+        Ok(trimmed)
+    }
+
+    fn identities(&self) -> rusqlite::Result<Trimmed> {
+        let old = self.old(self.retention.dedupe_horizon)?;
+        let mut statement = self.sql.prepare_cached(
+            "SELECT m.id, EXISTS (SELECT 1 FROM body b WHERE b.message = m.id)
+                     OR EXISTS (SELECT 1 FROM unrouted u WHERE u.message = m.id)
+                     OR EXISTS (SELECT 1 FROM delivery d INDEXED BY delivery_by_message
+                                WHERE d.message = m.id)
+             FROM message m
+             WHERE m.id > ?1 AND m.id <= ?2 AND m.id < (SELECT max(id) FROM message)
+             ORDER BY m.id LIMIT ?3",
+        )?;
+        let values = params![self.after, old.through.message, ROWS_MAX];
+        let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows: Vec<(i64, bool)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut trimmed = Trimmed { rows: 0, next: next(&rows, |row| row.0) };
+        for (message, _) in rows.into_iter().filter(|row| !row.1) {
+            self.sql.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([message])?;
+            trimmed.rows += 1;
+        }
+        self.forget_milestones(old.final_at)?;
+        Ok(trimmed)
+    }
+
+    /// Nobody asks for one that is older than the longest retention, except for the last of them.
+    fn forget_milestones(&self, until: Timestamp) -> rusqlite::Result<()> {
+        self.sql
+            .prepare_cached(
+                "DELETE FROM milestone
+                 WHERE at < (SELECT max(at) FROM milestone WHERE at <= ?1)",
+            )?
+            .execute([until.0])
+            .map(drop)
+    }
+
+    fn verdicts(&self) -> rusqlite::Result<Trimmed> {
+        let old = self.old(self.retention.history)?;
+        let mut statement = self.sql.prepare_cached(
+            "SELECT id, kind <> 'undecodable' AND record IS NULL FROM verdict
+             WHERE id > ?1 AND id <= ?2 AND id < (SELECT max(id) FROM verdict)
+             ORDER BY id LIMIT ?3",
+        )?;
+        let values = params![self.after, old.through.verdict, ROWS_MAX];
+        let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows: Vec<(i64, bool)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut trimmed = Trimmed { rows: 0, next: next(&rows, |row| row.0) };
+        for (verdict, _) in rows.into_iter().filter(|row| row.1) {
+            self.sql.prepare_cached("DELETE FROM verdict WHERE id = ?1")?.execute([verdict])?;
+            trimmed.rows += 1;
+        }
+        Ok(trimmed)
+    }
+
+    /// The one by which an endpoint is paused stays: it says who did, and why.
+    fn commands(&self) -> rusqlite::Result<Trimmed> {
+        let old = self.old(self.retention.history)?;
+        let removed = self
+            .sql
+            .prepare_cached(
+                "DELETE FROM command WHERE id IN (
+                     SELECT id FROM command WHERE kept_from <= ?1
+                        AND id NOT IN (SELECT command FROM endpoint_state) LIMIT ?2)",
+            )?
+            .execute(params![old.final_at.0, ROWS_MAX])?;
+        let rows = u64::try_from(removed).unwrap_or(u64::MAX);
+        let is_full = i64::try_from(removed).is_ok_and(|removed| removed == ROWS_MAX);
+        Ok(Trimmed { rows, next: is_full.then_some(0) })
+    }
+
+    fn old(&self, keep: Duration) -> rusqlite::Result<Old> {
+        let final_at = age::before(self.age, keep);
+        let mut statement = self.sql.prepare_cached(
+            "SELECT message, verdict FROM milestone WHERE at <= ?1 ORDER BY at DESC LIMIT 1",
+        )?;
+        let through = statement.query_row([final_at.0], |row| {
+            Ok(Milestone { message: row.get(0)?, verdict: row.get(1)? })
+        });
+        Ok(Old { final_at, through: through.optional()?.unwrap_or_default() })
+    }
+
+    /// Payloads of a domain may have a retention of their own; the channel's name says the domain.
+    fn old_by_partition(&self) -> rusqlite::Result<HashMap<i64, Old>> {
+        let mut statement = self.sql.prepare_cached("SELECT id, channel FROM partition")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows: Vec<(i64, String)> = rows.collect::<rusqlite::Result<_>>()?;
+        let mut old = HashMap::with_capacity(rows.len());
+        for (partition, channel) in rows {
+            let domain = ChannelName::new(channel).ok().and_then(|channel| channel.domain());
+            let own = domain.and_then(|domain| self.retention.payload_of.get(&domain));
+            old.insert(partition, self.old(*own.unwrap_or(&self.retention.payload))?);
+        }
+        Ok(old)
+    }
+}
+
+/// Where the next step begins, if there may be one.
+fn next<T>(rows: &[T], number: impl Fn(&T) -> i64) -> Option<i64> {
+    let is_full = i64::try_from(rows.len()).is_ok_and(|rows| rows == ROWS_MAX);
+    rows.last().map(number).filter(|_| is_full)
+}
+
+#[cfg(test)]
+mod tests;
