@@ -173,6 +173,7 @@ async fn a_late_repetition_is_known_after_the_payload_has_gone_and_a_replay_is_r
 }
 
 #[tokio::test(start_paused = true)]
+#[allow(clippy::result_large_err, reason = "the store's own error, once")]
 async fn a_pin_that_was_not_lifted_before_a_crash_is_lifted_later() {
     let claims = Arc::new(Clinging::default());
     let ticket = stored(&claims.claims).await;

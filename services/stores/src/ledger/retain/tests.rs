@@ -225,6 +225,9 @@ async fn what_was_done_outlives_the_payload_and_who_it_was_outlives_that() {
     }
 }
 
+/// A delivery, how it ended, and when.
+type Ended = (i64, DeliveryState, Timestamp);
+
 #[tokio::test]
 async fn a_message_of_which_anything_is_open_keeps_everything() {
     use DeliveryState::*;
@@ -238,7 +241,7 @@ async fn a_message_of_which_anything_is_open_keeps_everything() {
     };
     for _ in 0..4 {
         let mut world = World::new().await;
-        let mut made: Vec<(i64, Vec<(i64, DeliveryState, Timestamp)>)> = Vec::new();
+        let mut made: Vec<(i64, Vec<Ended>)> = Vec::new();
         for _ in 0..60 {
             let deliveries = i64::try_from(throw(4)).unwrap();
             let message = world.admit_one(deliveries).await;
