@@ -108,7 +108,7 @@ impl<'d> Desk<'d> {
         let cell = self.schemas.get(standard)?;
         let schemas = cell.get_or_init(|| self.registry.schemas(standard)).as_ref()?;
         let validator = self.validators.get(standard)?.get_or_init(|| {
-            let lean = ValidationFlags::default() - ValidationFlags::BUILD_PSVI_TYPED_VALUES;
+            let lean = ValidationFlags::empty();
             Some(SchemaValidator::new(schemas, lean))
         });
         Some((schemas, validator.as_ref()?))
@@ -221,15 +221,13 @@ impl<'d> Desk<'d> {
         let head = header::canonical(standard, message, header, tree);
         let mut canonical =
             canonical::Application { header: Some(head), ..Default::default() }.encode_to_vec();
-        match fill::fill(&standard.mapping, &message.name, tree, &self.registry.canonical) {
-            Ok(body) => canonical.extend(body),
-            Err(faults) => {
-                for fault in faults {
-                    let (path, at) = place(fault.node);
-                    case.report.push(unmappable(&fault).at(path, at));
-                }
-                return None;
+        let (mapping, descriptor) = (&standard.mapping, &self.registry.canonical);
+        if let Err(faults) = fill::fill(mapping, &message.name, tree, descriptor, &mut canonical) {
+            for fault in faults {
+                let (path, at) = place(fault.node);
+                case.report.push(unmappable(&fault).at(path, at));
             }
+            return None;
         }
         let attachments = attachments(&canonical);
         Some(Message {

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use crate::{
     CodeListInfo, ComposeError, Composed, Composition, Document, Limits, LoadError, OnDefect,
     OneWay, Options, Severity, StandardInfo, Verdict, Violation, codes, desk::Desk,
-    load::registry::Registry, write,
+    load::registry::Registry, stages::Stages, write,
 };
 
 /// Bytes of a worker's stack: schemas are compiled on it.
@@ -288,6 +288,15 @@ impl Standards {
     }
 }
 
+impl Standards {
+    /// Lays a desk on the caller's own thread for as long as `work` takes, which checks documents
+    /// there one after the other without the queue. Schemas are compiled anew for it.
+    pub fn at_a_desk<T>(&self, work: impl FnOnce(&Stages<'_>) -> T) -> T {
+        let shared = &self.0.shared;
+        at_a_desk(&shared.registry(), &shared.limits, |desk| work(&Stages { desk }))
+    }
+}
+
 impl Drop for Engine {
     fn drop(&mut self) {
         self.shared.lock().is_closed = true;
@@ -385,35 +394,34 @@ fn serve(shared: &Shared) -> bool {
     // Read before the registry: a change in between lays the desk once more, and is never missed.
     let generation = shared.generation.load(Ordering::Acquire);
     let registry = shared.registry();
+    at_a_desk(&registry, &shared.limits, |desk| {
+        loop {
+            let job = match shared.next(generation) {
+                Next::Job(job) => job,
+                Next::Changed => return true,
+                Next::End => return false,
+            };
+            let is_large = job.is_large();
+            let done = (job.act)(&desk, shared.on_defect.as_ref());
+            if is_large {
+                shared.end_large();
+            }
+            // The answer is the caller's code: its panic must not take the worker with it either.
+            drop(catch_unwind(AssertUnwindSafe(done.answer)));
+            if done.has_panicked || desk.is_worn() {
+                return true;
+            }
+        }
+    })
+}
+
+/// Lays a desk for `work`. Validators borrow their schemas, so the schemas are made first and go last.
+fn at_a_desk<T>(registry: &Registry, limits: &Limits, work: impl FnOnce(Desk<'_>) -> T) -> T {
     let count = registry.standards.len();
-    // Validators borrow their schemas, so the schemas are made first and go last.
     let schemas: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
     let validators: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
     let json: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
-    let desk = Desk {
-        registry: &registry,
-        limits: &shared.limits,
-        schemas: &schemas,
-        validators: &validators,
-        json: &json,
-    };
-    loop {
-        let job = match shared.next(generation) {
-            Next::Job(job) => job,
-            Next::Changed => return true,
-            Next::End => return false,
-        };
-        let is_large = job.is_large();
-        let done = (job.act)(&desk, shared.on_defect.as_ref());
-        if is_large {
-            shared.end_large();
-        }
-        // The answer is the caller's code: its panic must not take the worker with it either.
-        drop(catch_unwind(AssertUnwindSafe(done.answer)));
-        if done.has_panicked || desk.is_worn() {
-            return true;
-        }
-    }
+    work(Desk { registry, limits, schemas: &schemas, validators: &validators, json: &json })
 }
 
 /// What `act` makes of `bytes`; `None` after a panic, and `on_defect` has got them.

@@ -24,14 +24,15 @@ pub(crate) struct Unmappable {
     pub(crate) expected: (&'static str, &'static str),
 }
 
-/// Maps `tree`, of a document of `message_type`: everything but the header, encoded.
+/// Maps `tree`, of a document of `message_type`, and adds it to `encoded`: everything but the header.
 pub(crate) fn fill(
     mapping: &Mapping,
     message_type: &str,
     tree: &Tree,
     canonical: &MessageDescriptor,
-) -> Result<Vec<u8>, Vec<Unmappable>> {
-    let Some(root) = tree.root() else { return Ok(Vec::new()) };
+    encoded: &mut Vec<u8>,
+) -> Result<(), Vec<Unmappable>> {
+    let Some(root) = tree.root() else { return Ok(()) };
     let mut faults = Vec::new();
     let mut message = DynamicMessage::new(canonical.clone());
     for rule in mapping.rules(message_type) {
@@ -40,18 +41,15 @@ pub(crate) fn fill(
     if !faults.is_empty() {
         return Err(faults);
     }
-    let mut encoded = message.encode_to_vec();
+    message.encode(encoded).expect("a vector takes everything");
     // Generic fields have the highest number, so that appending them is encoding them in order.
-    let mut fields = Vec::new();
+    let mut generic = Generic::default();
     for path in &mapping.generic {
         for node in path.nodes(tree, root) {
-            generic(tree, node, &mut fields);
+            generic.encode(tree, node, encoded);
         }
     }
-    canonical::Application { fields, ..Default::default() }
-        .encode(&mut encoded)
-        .expect("a vector takes everything");
-    Ok(encoded)
+    Ok(())
 }
 
 fn apply(
@@ -261,23 +259,60 @@ fn cents(value: &str) -> Option<u64> {
     euros.parse::<u64>().ok()?.checked_mul(100)?.checked_add(cents)
 }
 
-/// Every leaf at and below `node`, and every attribute, with a value.
-fn generic(tree: &Tree, node: Node, fields: &mut Vec<canonical::Field>) {
-    let mut open = vec![node];
-    while let Some(node) = open.pop() {
-        let value = tree.text(node).trim();
-        if tree.is_leaf(node) && !value.is_empty() {
-            let (name, value) = (tree.field_name(node), value.to_owned());
-            fields.push(canonical::Field { name, value });
+/// Encodes generic fields one by one: there can be millions of them, and all at once they would be
+/// far more than the document.
+struct Generic {
+    /// With one field, used again for each.
+    one: canonical::Application,
+    name: String,
+    open: Vec<Node>,
+}
+
+impl Default for Generic {
+    fn default() -> Self {
+        let one = canonical::Application {
+            fields: vec![canonical::Field::default()],
+            ..Default::default()
+        };
+        Self { one, name: String::new(), open: Vec::new() }
+    }
+}
+
+impl Generic {
+    /// Every leaf at and below `node`, and every attribute, with a value.
+    fn encode(&mut self, tree: &Tree, node: Node, encoded: &mut Vec<u8>) {
+        self.open.push(node);
+        while let Some(node) = self.open.pop() {
+            self.name.clear();
+            let value = tree.text(node).trim();
+            if tree.is_leaf(node) && !value.is_empty() {
+                tree.push_field_name(node, &mut self.name);
+                self.field(value, encoded);
+            }
+            let mut end = self.name.len();
+            for (attribute, value) in tree.attributes(node).filter(|(_, value)| !value.is_empty()) {
+                if end == 0 {
+                    tree.push_field_name(node, &mut self.name);
+                    end = self.name.len();
+                }
+                self.name.truncate(end);
+                self.name.push_str(if end == 0 { "@" } else { "/@" });
+                self.name.push_str(attribute);
+                self.field(value, encoded);
+            }
+            let begin = self.open.len();
+            self.open.extend(tree.children(node));
+            self.open.get_mut(begin..).unwrap_or_default().reverse();
         }
-        for (attribute, value) in tree.attributes(node).filter(|(_, value)| !value.is_empty()) {
-            let name = tree.field_name(node);
-            let slash = if name.is_empty() { "" } else { "/" };
-            let name = format!("{name}{slash}@{attribute}");
-            fields.push(canonical::Field { name, value: value.to_owned() });
+    }
+
+    fn field(&mut self, value: &str, encoded: &mut Vec<u8>) {
+        for field in &mut self.one.fields {
+            field.name.clone_from(&self.name);
+            value.clone_into(&mut field.value);
         }
-        let children: Vec<Node> = tree.children(node).collect();
-        open.extend(children.into_iter().rev());
+        // Repeated fields that are encoded one behind the other are those of one message.
+        self.one.encode(encoded).expect("a vector takes everything");
     }
 }
 

@@ -39,6 +39,7 @@ mod name;
 pub mod options;
 mod report;
 mod rules;
+pub mod stages;
 mod store;
 mod tree;
 pub mod verdict;
@@ -49,6 +50,7 @@ pub use codelist::CodeListInfo;
 pub use engine::{Busy, Reloaded, Standards};
 pub use load::{LoadError, LoadFault, MessageTypeInfo, StandardInfo};
 pub use options::{Limits, OnDefect, Options};
+pub use stages::Stages;
 pub use verdict::{
     AttachmentNeed, Document, Header, Message, MessageKind, Recognised, Severity, Verdict,
     Violation,

@@ -1,10 +1,12 @@
 //! A document as a tree of names and texts with positions: small, flat, the same for XML and JSON.
 
 mod locate;
+mod names;
 
 use std::{cell::OnceCell, collections::HashMap, fmt::Write as _, num::NonZeroU32, ops::Range};
 
 pub(crate) use locate::{Step, locate};
+use names::Names;
 
 /// Children of one node that are numbered by looking at each other; more of them by a table.
 const LOOKED_AT_MAX: usize = 16;
@@ -29,10 +31,8 @@ impl Node {
 pub(crate) struct Tree {
     nodes: Vec<Element>,
     attributes: Vec<Attribute>,
-    names: Vec<Name>,
-    known: HashMap<Box<str>, u32>,
+    names: Names,
     text: String,
-    scratch: String,
     is_json: bool,
     /// For each node its number among its siblings of the same name; 0 where there is no other.
     numbers: OnceCell<Vec<u32>>,
@@ -55,12 +55,6 @@ struct Element {
 struct Attribute {
     name: u32,
     value: Range<u32>,
-}
-
-struct Name {
-    qualified: Box<str>,
-    local: usize,
-    namespace: Box<str>,
 }
 
 /// A document can hold personal data.
@@ -101,7 +95,7 @@ impl Tree {
         offset: usize,
     ) -> Node {
         let node = Node::of(self.nodes.len());
-        let name = self.name(prefix, local, namespace);
+        let name = self.names.number(prefix, local, namespace);
         if let Some(parent) = parent {
             self.adopt(parent, node);
         }
@@ -136,7 +130,7 @@ impl Tree {
 
     /// Adds an attribute to `node`, the one pushed last.
     pub(crate) fn push_attribute(&mut self, node: Node, prefix: &str, local: &str, value: &str) {
-        let name = self.name(prefix, local, "");
+        let name = self.names.number(prefix, local, "");
         let start = cut(self.text.len());
         self.text.push_str(value);
         let value = start..cut(self.text.len());
@@ -199,19 +193,17 @@ impl Tree {
 
     /// Its name without prefix.
     pub(crate) fn local_name(&self, node: Node) -> &str {
-        self.local(self.element(node).name)
+        self.names.local(self.element(node).name)
     }
 
     /// Its name as written.
     pub(crate) fn qualified_name(&self, node: Node) -> &str {
-        let name = self.names.get(self.element(node).name as usize);
-        name.map_or("", |name| &name.qualified)
+        self.names.qualified(self.element(node).name)
     }
 
     /// The namespace of its name.
     pub(crate) fn namespace(&self, node: Node) -> &str {
-        let name = self.names.get(self.element(node).name as usize);
-        name.map_or("", |name| &name.namespace)
+        self.names.namespace(self.element(node).name)
     }
 
     /// Whether any text or attribute has `character` in it.
@@ -230,7 +222,7 @@ impl Tree {
         let next = self.nodes.get(node.index() + 1);
         let end = next.map_or(self.attributes.len(), |next| next.attributes as usize);
         let attributes = self.attributes.get(begin..end).unwrap_or_default().iter();
-        attributes.map(|attribute| (self.local(attribute.name), self.slice(&attribute.value)))
+        attributes.map(|attribute| (self.names.local(attribute.name), self.slice(&attribute.value)))
     }
 
     /// The value of its attribute called `local`; in JSON, of its member.
@@ -259,17 +251,16 @@ impl Tree {
         path
     }
 
-    /// The path below the root by local names, for generic fields.
-    pub(crate) fn field_name(&self, node: Node) -> String {
-        let mut path = String::new();
+    /// Adds the path below the root by local names, for generic fields.
+    pub(crate) fn push_field_name(&self, node: Node, path: &mut String) {
+        let begin = path.len();
         for step in self.line(node).into_iter().skip(1) {
-            if !path.is_empty() {
+            if path.len() > begin {
                 path.push('/');
             }
             path.push_str(self.local_name(step));
-            self.push_number(step, &mut path);
+            self.push_number(step, path);
         }
-        path
     }
 
     fn line(&self, node: Node) -> Vec<Node> {
@@ -326,35 +317,6 @@ impl Tree {
         numbers
     }
 
-    fn name(&mut self, prefix: &str, local: &str, namespace: &str) -> u32 {
-        let mut key = std::mem::take(&mut self.scratch);
-        key.clear();
-        for part in [prefix, ":", local, "\0", namespace] {
-            key.push_str(part);
-        }
-        let id = match self.known.get(&*key) {
-            Some(id) => *id,
-            None => self.add_name(&key, prefix, local, namespace),
-        };
-        self.scratch = key;
-        id
-    }
-
-    fn add_name(&mut self, key: &str, prefix: &str, local: &str, namespace: &str) -> u32 {
-        let id = cut(self.names.len());
-        let qualified: Box<str> =
-            if prefix.is_empty() { local.into() } else { format!("{prefix}:{local}").into() };
-        let local = qualified.len() - local.len();
-        self.names.push(Name { qualified, local, namespace: namespace.into() });
-        self.known.insert(key.into(), id);
-        id
-    }
-
-    fn local(&self, name: u32) -> &str {
-        let name = self.names.get(name as usize);
-        name.and_then(|name| name.qualified.get(name.local..)).unwrap_or("")
-    }
-
     fn slice(&self, range: &Range<u32>) -> &str {
         self.text.get(range.start as usize..range.end as usize).unwrap_or("")
     }
@@ -388,7 +350,9 @@ mod tests {
         let name = tree.push(Some(second), "", "name", "", 30);
         tree.push_text(name, "zwei");
         assert_eq!(tree.xpath(name), "/k:antrag/anlage[2]/name");
-        assert_eq!(tree.field_name(first), "anlage[1]");
+        let mut field = String::new();
+        tree.push_field_name(first, &mut field);
+        assert_eq!(field, "anlage[1]");
         assert_eq!((tree.text(first), tree.attribute(first, "id")), ("eins", Some("1")));
         assert_eq!(tree.text(second), "");
     }

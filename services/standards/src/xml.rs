@@ -103,8 +103,13 @@ pub(crate) fn pass(
     let driven = drive_quick_xml_with(text.as_bytes(), &mut run, schemas, &mut builder);
     let fatal = match driven {
         Ok(_) => {
-            // What it reports goes to the sink; what it returns is the last of it.
-            drop(run.end_validation());
+            // What it reports goes to the sink; what it returns is the last of it, or tells that it
+            // did not come to a verdict, which must never look like a valid document.
+            if let Err(error) = run.end_validation()
+                && shared.total.get() == 0
+            {
+                Sink(&shared).on_error(error);
+            }
             None
         }
         Err(DriveWithError::NotWellFormed(error)) => Some(Fatal::NotWellFormed(error)),

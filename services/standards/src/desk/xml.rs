@@ -10,7 +10,7 @@ use xsd_schema::{
 use super::{Case, Desk, Sound, transcoded};
 use crate::{
     Document, Severity, Verdict, codes,
-    load::path::Path,
+    load::{path::Path, registry::Found},
     report::Entry,
     tree::{Node, Tree},
     xml::{
@@ -47,6 +47,24 @@ impl<'d> Desk<'d> {
             return self.refuse(entry);
         };
         self.judge(document, decoded, case, schemas, validator)
+    }
+
+    /// Standard and name of the message type of `text`, if there is one.
+    pub(crate) fn recognised_xml(&self, text: &str) -> Option<(usize, &'d str)> {
+        let root = root::find(text).ok()?;
+        let version = |path: &Path| root::value(text, path);
+        match self.registry.find(&root.namespace, &root.local, version) {
+            Found::Message(index, message) => Some((index, &message.name)),
+            _ => None,
+        }
+    }
+
+    /// How many findings the schema has to `text`, if it is of a standard and well-formed.
+    pub(crate) fn validated_xml(&self, text: &str) -> Option<usize> {
+        let (index, _) = self.recognised_xml(text)?;
+        let (schemas, validator) = self.xsd(index)?;
+        let pass = xml::pass(text, schemas, validator, self.limits);
+        pass.fatal.is_none().then_some(pass.findings_total)
     }
 
     fn judge(
