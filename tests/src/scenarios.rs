@@ -205,7 +205,7 @@ pub async fn a_systems_answer_reaches_the_portal(setting: &Setting) {
     })
     .await;
     assert_eq!((reply.endpoint.as_str(), reply.kind.as_str()), ("inbox", "document"));
-    let request = FetchReplyRequest { reply_id: reply.reply_id };
+    let request = FetchReplyRequest { reply_id: reply.reply_id, canonical: false };
     let fetched = portal.status.clone().fetch_reply(request).await;
     let mut parts = fetched.expect("a stream").into_inner();
     let mut body = Vec::new();

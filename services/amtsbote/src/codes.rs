@@ -50,6 +50,10 @@ pub(crate) const PAGE_UNKNOWN: &str = "AB-5024";
 pub(crate) const WAIT_ENDED: &str = "AB-5025";
 /// The server's answer breaks the protocol.
 pub(crate) const ANSWER_BROKEN: &str = "AB-5026";
+/// An answer of a departmental system is of a standard, and not valid.
+pub(crate) const REPLY_INVALID: &str = "AB-5028";
+/// There was no time to read an answer of a departmental system.
+pub(crate) const REPLY_UNREAD: &str = "AB-5029";
 /// Nobody says in whose name, or to whom, an answer is written.
 pub(crate) const PARTY_UNKNOWN: &str = "AB-5027";
 /// Nothing of a message waits for a decision.

@@ -174,11 +174,14 @@ impl fmt::Debug for StatusToken {
 }
 
 /// Who hands over.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dispatcher {
     /// `channels`: what it reads, at least every channel a route names. Default: those. What else
     /// lies on an embedded channel is read too, so that a renamed route strands nothing.
     pub(crate) channels: Option<Vec<ChannelName>>,
+    /// `replies`: `canonical` reads what departmental systems answer in a standard that is installed;
+    /// `as_sent` does not. Default `canonical`; it costs nothing until there is such an answer.
+    pub(crate) has_replies_read: bool,
 }
 
 /// One departmental system of one authority.

@@ -4,6 +4,7 @@
 mod claims;
 mod housekeeping;
 mod open;
+mod replies;
 mod start;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! The journal's rows on the wire.
 
+use messaging::ProcedureName;
 use stores::journal::{Delivery, Entry, ReplyInfo, Step, Whole};
 use wire::status as proto;
 
@@ -78,6 +79,9 @@ pub(crate) fn entry(row: &Entry) -> proto::TimelineEntry {
 }
 
 pub(crate) fn reply(row: &ReplyInfo) -> proto::ReplyInfo {
+    let named = |name: fn(&ProcedureName) -> &String| {
+        row.procedure.as_ref().map(|procedure| name(procedure).clone()).unwrap_or_default()
+    };
     proto::ReplyInfo {
         reply_id: row.reply_id.clone(),
         message_id: row.message_id.to_string(),
@@ -86,6 +90,9 @@ pub(crate) fn reply(row: &ReplyInfo) -> proto::ReplyInfo {
         media_type: row.media_type.clone(),
         size: row.size,
         received_at: Some(time(row.at)),
+        standard: named(|procedure| &procedure.standard),
+        version: named(|procedure| &procedure.version),
+        message_type: named(|procedure| &procedure.message_type),
     }
 }
 

@@ -230,10 +230,12 @@ impl StatusService for StatusServer {
         request: Request<FetchReplyRequest>,
     ) -> Result<Response<Self::FetchReplyStream>, Status> {
         let sender = answer::sender_of(&request)?;
-        let reply = self.journal.reply(&sender, &request.into_inner().reply_id).await;
+        let request = request.into_inner();
+        let reply = self.journal.reply(&sender, &request.reply_id).await;
         let reply = reply.map_err(|failure| answer::failed(&failure))?;
         let reply = reply.ok_or_else(answer::not_found)?;
-        let mut body = reply.body;
+        let body = if request.canonical { reply.canonical } else { Some(reply.body) };
+        let mut body = body.ok_or_else(answer::not_found)?;
         let mut info = Some(convert::reply(&reply.info));
         let pieces = std::iter::from_fn(move || {
             if info.is_none() && body.is_empty() {

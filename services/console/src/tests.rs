@@ -185,6 +185,8 @@ fn decision(head: &ApplicationHead, body: Vec<u8>) -> Record {
             kind: "decision".to_owned(),
             media_type: "application/pdf".to_owned(),
             body: body.into(),
+            read: None,
+            code: None,
         },
         trace: None,
     };

@@ -5,7 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::{
-    CaseId, CommandId, EndpointName, MessageId, Position, SenderName, Timestamp, TraceParent,
+    CaseId, CommandId, EndpointName, MessageId, Position, ProcedureName, SenderName, Timestamp,
+    TraceParent,
 };
 
 /// The states of a delivery.
@@ -239,12 +240,35 @@ impl fmt::Debug for Reason {
 pub struct Reply {
     /// Chosen by the adapter, unique per reply of a delivery; repeating one is harmless.
     pub id: String,
-    /// What it is: `status`, `question`, `decision`, `receipt` or `document`.
+    /// What it is: `status`, `question`, `decision`, `receipt`, `rejection` or `document`.
     pub kind: String,
     /// Media type of the body.
     pub media_type: String,
     /// The document, at most 256 KiB; larger ones go by claim.
     pub body: Bytes,
+    /// What it says, if it is a message of an installed standard. An adapter leaves it empty.
+    pub read: Option<ReadReply>,
+    /// Why it was not read although it seems to be one, "AB-nnnn". An adapter leaves it empty.
+    pub code: Option<String>,
+}
+
+/// A reply that is a message of a standard.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ReadReply {
+    /// Its standard, version and message type.
+    pub procedure: ProcedureName,
+    /// `amtsbote.canonical.v1.Application`, encoded; empty where it is larger than 256 KiB.
+    pub canonical: Bytes,
+}
+
+/// Never the message.
+impl fmt::Debug for ReadReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadReply")
+            .field("procedure", &self.procedure)
+            .field("bytes", &self.canonical.len())
+            .finish()
+    }
 }
 
 /// Never the body.

@@ -27,7 +27,8 @@ pub use claims::{ClaimInfo, ClaimReader, ClaimWriter, Claims, Ticket};
 pub use command::{Command, OperatorName, Order, Seen, Target};
 pub use envelope::{ApplicationHead, Attachment, Envelope, Payload, ProcedureName};
 pub use event::{
-    DeadLetter, DeliveryState, DeliveryVersion, Event, EventKind, Reason, Reply, ReplyEvent,
+    DeadLetter, DeliveryState, DeliveryVersion, Event, EventKind, ReadReply, Reason, Reply,
+    ReplyEvent,
 };
 pub use failure::{Failure, FailureKind, Result};
 pub use names::{

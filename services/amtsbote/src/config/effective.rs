@@ -76,6 +76,8 @@ impl Config {
             let channels = channels.iter().map(|channel| channel.as_str().to_owned());
             table.put("channels", channels.collect::<Vec<_>>());
         }
+        let replies = if self.dispatcher.has_replies_read { "canonical" } else { "as_sent" };
+        table.put("replies", replies);
         table
     }
 

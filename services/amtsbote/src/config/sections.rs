@@ -118,8 +118,13 @@ pub(super) fn standards(root: &Section<'_>) -> Standards {
 pub(super) fn dispatcher(root: &Section<'_>) -> Dispatcher {
     let section = root.section("dispatcher");
     let channels = application_channels(&section);
+    let has_replies_read = section.parsed("replies", |text| match text {
+        "canonical" => Ok(true),
+        "as_sent" => Ok(false),
+        other => Err(format!("`{other}` is neither `canonical` nor `as_sent`")),
+    });
     section.close();
-    Dispatcher { channels }
+    Dispatcher { channels, has_replies_read: has_replies_read.unwrap_or(true) }
 }
 
 /// `None` where nothing was written, or where what was meant is unknown, so that nothing is told of

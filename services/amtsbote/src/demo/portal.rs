@@ -95,7 +95,7 @@ async fn replies(
 
 async fn fetch(client: &Client, reply_id: &str, language: Language) -> Result<Vec<u8>, Stop> {
     let failed = |status: tonic::Status| client::stop(&status, language);
-    let request = FetchReplyRequest { reply_id: reply_id.to_owned() };
+    let request = FetchReplyRequest { reply_id: reply_id.to_owned(), canonical: false };
     let answer = client.status().fetch_reply(client.request(request)).await.map_err(failed)?;
     let (mut parts, mut body) = (answer.into_inner(), Vec::new());
     while let Some(part) = parts.message().await.map_err(failed)? {

@@ -6,7 +6,10 @@ use console::{Forwarded, StatusServer};
 use messaging::{ChannelName, Claims, Failure, FailureKind, StoredPositions};
 use tokio_util::sync::CancellationToken;
 
-use super::{Console, Gateway, System, Working, drain_time, housekeeping};
+use super::{
+    Console, Gateway, System, Working, drain_time, housekeeping,
+    replies::{Library, Reading},
+};
 use crate::{
     codes,
     config::{Config, StatusToken},
@@ -84,7 +87,7 @@ impl System {
             channel: self.channel.clone(),
             claims,
             channels: self.dispatched_channels(),
-            endpoints: self.config.endpoints.iter().map(|e| e.spec.clone()).collect(),
+            endpoints: self.endpoints(),
             clock: self.clock.clone(),
             retention: self.config.retention.ledger.clone(),
             metrics: self.metrics.clone(),
@@ -94,6 +97,22 @@ impl System {
             drain_max: drain_time(self.config.shutdown_time_max),
         };
         working.produce("dispatcher", |end| Box::pin(dispatcher::run(parts, end)));
+    }
+
+    /// As configured, each with its replies read unless they are to go as they were sent.
+    fn endpoints(&self) -> Vec<dispatcher::Endpoint> {
+        let specs = self.config.endpoints.iter().map(|endpoint| endpoint.spec.clone());
+        if !self.config.dispatcher.has_replies_read {
+            return specs.collect();
+        }
+        let standards = self.gateway.as_ref().map(|gateway| gateway.standards.clone());
+        let library = Arc::new(Library::new(standards, self.config.standards.paths.clone()));
+        let reading = |spec: dispatcher::Endpoint| {
+            let (library, clock) = (library.clone(), self.clock.clone());
+            let adapter = Arc::new(Reading { adapter: spec.adapter, library, clock });
+            dispatcher::Endpoint { adapter, ..spec }
+        };
+        specs.map(reading).collect()
     }
 
     /// Claims are swept where they are taken in.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use messaging::{
     ChannelName, DeadLetter, DeliveryState, DeliveryVersion, EndpointName, Event, EventKind,
-    HeaderName, Record, Reply, ReplyEvent,
+    HeaderName, ProcedureName, ReadReply, Record, Reply, ReplyEvent,
 };
 use prost::Message as _;
 use wire::record as proto;
@@ -44,6 +44,10 @@ pub fn encode_reply(reply: &ReplyEvent, source: &str) -> Record {
     headers.add("ce_endpoint", reply.endpoint.as_str());
     headers.add_some("ce_replykind", Some(&reply.reply.kind));
     headers.add_some("traceparent", reply.trace.as_ref());
+    let read = reply.reply.read.as_ref();
+    let named = |name: fn(&ProcedureName) -> &String| {
+        read.map(|read| name(&read.procedure).clone()).unwrap_or_default()
+    };
     let value = proto::Reply {
         event_id: reply.id.clone(),
         at: Some(fields::time_to_proto(reply.at)),
@@ -56,6 +60,11 @@ pub fn encode_reply(reply: &ReplyEvent, source: &str) -> Record {
         media_type: reply.reply.media_type.clone(),
         body: reply.reply.body.clone(),
         traceparent: fields::text_of(reply.trace.as_ref()),
+        standard: named(|procedure| &procedure.standard),
+        version: named(|procedure| &procedure.version),
+        message_type: named(|procedure| &procedure.message_type),
+        canonical: read.map(|read| read.canonical.clone()).unwrap_or_default(),
+        code: reply.reply.code.clone().unwrap_or_default(),
     };
     let key = Record::key_of(reply.case_id);
     let value = value.encode_to_vec().into();
@@ -81,6 +90,15 @@ pub fn decode_reply(record: &Record) -> Result<ReplyEvent> {
             kind: reply.kind,
             media_type: reply.media_type,
             body: reply.body,
+            read: (!reply.standard.is_empty()).then_some(ReadReply {
+                procedure: ProcedureName {
+                    standard: reply.standard,
+                    version: reply.version,
+                    message_type: reply.message_type,
+                },
+                canonical: reply.canonical,
+            }),
+            code: (!reply.code.is_empty()).then_some(reply.code),
         },
         trace: fields::trace(&reply.traceparent),
     })

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use messaging::{
     ApplicationHead, Attachment, Authority, CaseId, ChannelName, ClaimId, CommandId, DeadLetter,
     DeliveryState, DeliveryVersion, Domain, EndpointName, Envelope, Event, EventKind, MessageId,
-    OwnId, Partition, Payload, Position, ProcedureName, Reason, Record, Reply, ReplyEvent,
-    SenderName, Sha256, Timestamp, TraceParent,
+    OwnId, Partition, Payload, Position, ProcedureName, ReadReply, Reason, Record, Reply,
+    ReplyEvent, SenderName, Sha256, Timestamp, TraceParent,
 };
 use uuid::Uuid;
 
@@ -198,9 +198,23 @@ impl Chance {
                 kind: "decision".to_owned(),
                 media_type: "application/pdf".to_owned(),
                 body: self.bytes(),
+                read: self.read_reply(),
+                code: (self.below(2) == 0).then(|| "AB-5028".to_owned()),
             },
             trace: self.trace(),
         }
+    }
+
+    fn read_reply(&mut self) -> Option<ReadReply> {
+        let read = ReadReply {
+            procedure: ProcedureName {
+                standard: "amtsbote-antwort".to_owned(),
+                version: "1.0".to_owned(),
+                message_type: "antwort.bescheid.0904".to_owned(),
+            },
+            canonical: self.bytes(),
+        };
+        (self.below(2) == 0).then_some(read)
     }
 
     fn dead_letter(&mut self) -> DeadLetter {

@@ -111,7 +111,7 @@ async fn a_decision_completes_and_is_fetched_in_pieces() {
     let [reply] = &list.replies[..] else { panic!("one reply") };
     assert_eq!(reply.size, 200_000);
 
-    let fetch = FetchReplyRequest { reply_id: reply.reply_id.clone() };
+    let fetch = FetchReplyRequest { reply_id: reply.reply_id.clone(), canonical: false };
     let denied = console.status.fetch_reply(from("other", fetch.clone())).await;
     assert_eq!(denied.err().map(|status| status.code()), Some(Code::NotFound));
     let stream = console.status.fetch_reply(from("portal", fetch)).await.unwrap().into_inner();

@@ -395,7 +395,7 @@ mod tests {
         let file = rusqlite::Connection::open(place.0.join("journal.sqlite")).unwrap();
         let made = tables(&file);
         file.execute_batch(
-            "DROP TABLE milestone; ALTER TABLE meta DROP COLUMN age;
+            "DROP TABLE reading; DROP TABLE milestone; ALTER TABLE meta DROP COLUMN age;
              ALTER TABLE meta DROP COLUMN trimmed_through;
              DROP TABLE command; DROP INDEX delivery_undecided; PRAGMA user_version = 1;",
         )

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use messaging::{ChannelName, DeliveryState, Partition, Timestamp};
+use messaging::{ChannelName, DeliveryState, Partition, ProcedureName, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
@@ -21,7 +21,12 @@ const APPLICATION: &str = "id, message_id, has_head, state, is_test, case_id, se
     case_reference, authority, standard, version, message_type, sha256, received_at, trace, is_fresh";
 
 const REPLY: &str = "reply.id, reply.fingerprint, application.message_id, reply.endpoint,
-    reply.kind, reply.media_type, reply.size, reply.at";
+    reply.kind, reply.media_type, reply.size, reply.at, reading.standard, reading.version,
+    reading.message_type";
+
+/// Where it is selected from.
+const REPLY_FROM: &str = "reply JOIN application ON application.id = reply.application
+    LEFT JOIN reading ON reading.reply = reply.id";
 
 /// All segments from the newest, each asked in the index that begins with it.
 const SEGMENTS: &str = "WITH RECURSIVE part (n) AS
@@ -187,7 +192,7 @@ pub(super) fn replies(
     rows_max: u32,
 ) -> Rows<ReplyInfo> {
     let sql = format!(
-        "SELECT {REPLY} FROM reply JOIN application ON application.id = reply.application
+        "SELECT {REPLY} FROM {REPLY_FROM}
          WHERE reply.application = ?1 AND reply.id > ?2 ORDER BY reply.id LIMIT ?3"
     );
     connection.prepare_cached(&sql)?.query_map(params![of, after, rows_max], reply)?.collect()
@@ -206,13 +211,15 @@ pub(super) fn reply_body(
     fingerprint: i64,
 ) -> rusqlite::Result<Option<ReplyBody>> {
     let sql = format!(
-        "SELECT {REPLY}, reply.body FROM reply JOIN application
-         ON application.id = reply.application
+        "SELECT {REPLY}, reply.body, reading.canonical FROM {REPLY_FROM}
          WHERE reply.application = ?1 AND reply.fingerprint = ?2"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_row(params![of, fingerprint], |row| {
-        Ok(ReplyBody { info: reply(row)?, body: row.get::<_, Vec<u8>>(8)?.into() })
+        let canonical =
+            row.get::<_, Option<Vec<u8>>>(12)?.filter(|canonical| !canonical.is_empty());
+        let body = row.get::<_, Vec<u8>>(11)?.into();
+        Ok(ReplyBody { info: reply(row)?, body, canonical: canonical.map(Into::into) })
     });
     found.optional()
 }
@@ -332,5 +339,11 @@ fn reply(row: &Row<'_>) -> rusqlite::Result<ReplyInfo> {
         media_type: row.get(5)?,
         size: u64::try_from(row.get::<_, i64>(6)?).unwrap_or(0),
         at: Timestamp(row.get(7)?),
+        procedure: match row.get::<_, Option<String>>(8)? {
+            Some(standard) => {
+                Some(ProcedureName { standard, version: row.get(9)?, message_type: row.get(10)? })
+            }
+            None => None,
+        },
     })
 }

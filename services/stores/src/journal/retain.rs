@@ -233,6 +233,7 @@ impl Step<'_> {
         *self.tally.entry(of_all("refused")).or_default() -= refused;
         *self.tally.entry(of_all("applications")).or_default() -= i64::from(candidate.is_counted);
         for table in [
+            "DELETE FROM reading WHERE reply IN (SELECT id FROM reply WHERE application = ?1)",
             "DELETE FROM reply WHERE application = ?1",
             "DELETE FROM event WHERE application = ?1",
             "DELETE FROM delivery WHERE application = ?1",

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use messaging::{
-    ApplicationHead, Command, DeliveryState, Event, Partition, Reason, ReplyEvent, Timestamp,
+    ApplicationHead, Command, DeliveryState, Event, Partition, ProcedureName, Reason, ReplyEvent,
+    Timestamp,
 };
 use uuid::Uuid;
 
@@ -174,6 +175,8 @@ pub struct ReplyInfo {
     pub size: u64,
     /// When the departmental system gave it.
     pub at: Timestamp,
+    /// What it is a message of, if it is one of an installed standard: standard, version, type.
+    pub procedure: Option<ProcedureName>,
 }
 
 /// A reply with its body.
@@ -183,6 +186,8 @@ pub struct ReplyBody {
     pub info: ReplyInfo,
     /// The document.
     pub body: bytes::Bytes,
+    /// The canonical message, if it is one of a standard and not too large.
+    pub canonical: Option<bytes::Bytes>,
 }
 
 /// Never the body.

@@ -7,10 +7,10 @@ pub(super) const SCHEMA: Schema = Schema {
     what: "journal",
     // "AMBJ".
     application_id: 0x414d_424a,
-    version: 3,
+    version: 4,
     page_bytes: 4_096,
     sql: SQL,
-    migrations: &[COMMANDS, RETENTION],
+    migrations: &[COMMANDS, RETENTION, READINGS],
     synchronous: "FULL",
     codes: codes::JOURNAL,
 };
@@ -160,6 +160,14 @@ CREATE TABLE milestone (
     sequence INTEGER NOT NULL,
     command INTEGER NOT NULL
 ) STRICT;
+
+CREATE TABLE reading (
+    reply INTEGER PRIMARY KEY,
+    standard TEXT NOT NULL,
+    version TEXT NOT NULL,
+    message_type TEXT NOT NULL,
+    canonical BLOB NOT NULL
+) STRICT;
 ";
 
 /// Version 2 brought commands.
@@ -194,4 +202,15 @@ CREATE TABLE milestone (
 UPDATE meta SET age = coalesce(projected_at, 0);
 INSERT INTO milestone
     SELECT age, sequence, coalesce((SELECT max(number) FROM command), 0) FROM meta WHERE age <> 0;
+";
+
+/// Version 4 brought what replies of a standard say.
+const READINGS: &str = "
+CREATE TABLE reading (
+    reply INTEGER PRIMARY KEY,
+    standard TEXT NOT NULL,
+    version TEXT NOT NULL,
+    message_type TEXT NOT NULL,
+    canonical BLOB NOT NULL
+) STRICT;
 ";

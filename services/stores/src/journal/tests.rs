@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use messaging::{
     ApplicationHead, Authority, ChannelName, DeliveryState, DeliveryVersion, Domain, EndpointName,
-    Event, EventKind, OwnId, ProcedureName, Reply, ReplyEvent, Sha256,
+    Event, EventKind, OwnId, ProcedureName, ReadReply, Reply, ReplyEvent, Sha256,
 };
 
 use super::*;
@@ -106,8 +106,21 @@ pub(super) fn reply(of: &ApplicationHead, kind: &str, body: &'static [u8]) -> Re
             kind: kind.to_owned(),
             media_type: "application/xml".to_owned(),
             body: Bytes::from_static(body),
+            read: (kind == "decision").then(|| ReadReply {
+                procedure: bescheid(),
+                canonical: Bytes::from_static(b"canonical"),
+            }),
+            code: None,
         },
         trace: None,
+    }
+}
+
+fn bescheid() -> ProcedureName {
+    ProcedureName {
+        standard: "amtsbote-antwort".to_owned(),
+        version: "1.0".to_owned(),
+        message_type: "antwort.bescheid.0904".to_owned(),
     }
 }
 
@@ -311,6 +324,27 @@ async fn another_senders_message_is_not_there() {
     assert_eq!(journal.message(&other, head.message_id).await.unwrap(), None);
     assert!(journal.case(&other, head.case_id).await.unwrap().is_empty());
     assert_eq!(journal.reply(&other, reply_id).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_reply_of_a_standard_is_kept_with_what_it_says_and_another_as_it_is() {
+    let place = Place::new();
+    let journal = Journal::open(&place.file()).unwrap();
+    let head = head("portal", "a", None);
+    let answer = |kind| Projected::Reply(Box::new(reply(&head, kind, b"<x/>")));
+    // Told twice, as a relay may: kept once.
+    let told = vec![accepted(&head), answer("document"), answer("decision"), answer("decision")];
+    project(&journal, "application.kfz", told).await;
+    let whole = journal.message(&head.sender, head.message_id).await.unwrap().unwrap();
+    let procedures: Vec<_> = whole.replies.iter().map(|reply| reply.procedure.clone()).collect();
+    assert_eq!(procedures, [None, Some(bescheid())]);
+    let mut canonical = Vec::new();
+    for reply in &whole.replies {
+        let body = journal.reply(&head.sender, &reply.reply_id).await.unwrap().unwrap();
+        assert_eq!(body.body, &b"<x/>"[..]);
+        canonical.push(body.canonical);
+    }
+    assert_eq!(canonical, [None, Some(Bytes::from_static(b"canonical"))]);
 }
 
 #[tokio::test]

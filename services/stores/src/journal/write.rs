@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use messaging::{ApplicationHead, Event, EventKind, Partition, Position, ReplyEvent, Timestamp};
+use messaging::{
+    ApplicationHead, Event, EventKind, Partition, Position, ReadReply, ReplyEvent, Timestamp,
+};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use uuid::Uuid;
 
@@ -263,6 +265,7 @@ impl Writing<'_> {
             endpoint: Some(endpoint),
             trace: reply.trace.as_ref().map(|trace| trace.as_str()),
             reply_kind: Some(&reply.reply.kind),
+            code: reply.reply.code.as_deref(),
             ..Row::new(known.id, fingerprint, reply.at, "reply")
         };
         if !self.insert_event(&row)? {
@@ -272,7 +275,7 @@ impl Writing<'_> {
                    media_type, size, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
         let (reply, body) = (&reply.reply, &reply.reply.body);
         let size = int(body.len() as u64);
-        self.transaction.prepare_cached(sql)?.execute(params![
+        let inserted = self.transaction.prepare_cached(sql)?.execute(params![
             known.id,
             fingerprint,
             row.at,
@@ -281,6 +284,19 @@ impl Writing<'_> {
             reply.media_type,
             size,
             body.as_ref(),
+        ])?;
+        let Some(ReadReply { procedure, canonical }) = reply.read.as_ref().filter(|_| inserted > 0)
+        else {
+            return Ok(());
+        };
+        let sql = "INSERT INTO reading (reply, standard, version, message_type, canonical)
+                   VALUES (?1, ?2, ?3, ?4, ?5)";
+        self.transaction.prepare_cached(sql)?.execute(params![
+            self.transaction.last_insert_rowid(),
+            procedure.standard,
+            procedure.version,
+            procedure.message_type,
+            canonical.as_ref(),
         ])?;
         Ok(())
     }

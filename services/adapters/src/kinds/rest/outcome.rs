@@ -172,6 +172,8 @@ fn accepted(rules: &Rules, answer: &Answer) -> Result<Accepted> {
         kind: "document".to_owned(),
         media_type: media_type.to_owned(),
         body: answer.body.clone(),
+        read: None,
+        code: None,
     };
     Ok(Accepted { receipt, replies: vec![reply] })
 }
