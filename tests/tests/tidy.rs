@@ -267,6 +267,21 @@ fn every_call_of_the_protocols_is_explained() {
     assert!(silent.is_empty(), "no comment above:\n{}", silent.join("\n"));
 }
 
+#[test]
+fn every_suite_is_run() {
+    let runner = std::fs::read_to_string(source::root().join("tests/run")).expect("it is there");
+    let line = runner.lines().find(|line| line.starts_with("LONG_SUITES=")).expect("the list");
+    let listed: BTreeSet<&str> =
+        line.trim_start_matches("LONG_SUITES=(").trim_end_matches(')').split(' ').collect();
+    for entry in std::fs::read_dir(source::root().join("tests/tests")).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        let suite = path.file_stem().and_then(|name| name.to_str()).expect("UTF-8");
+        // These two need no machine to themselves and run at once with the checks of the source.
+        let is_quick = matches!(suite, "tidy" | "oracle");
+        assert!(is_quick || listed.contains(suite), "tests/run does not run {suite}");
+    }
+}
+
 fn layer_of(name: &str) -> u8 {
     let found = LAYERS.iter().find(|(known, _)| *known == name);
     found.unwrap_or_else(|| panic!("{name} is on no layer")).1

@@ -5,9 +5,13 @@ use jsonschema::{
     JsonType, ValidationError,
     error::{TypeKind, ValidationErrorKind as Kind},
 };
+use serde_json::Value;
 
 /// Choices within choices that are looked into.
 const DEPTH_MAX: usize = 4;
+
+/// Allowed values that are told at most.
+const VALUES_MAX: usize = 10;
 
 /// The same sentence twice.
 pub(crate) type Sentences = (String, String);
@@ -63,14 +67,20 @@ fn describe(kind: &Kind) -> Sentences {
                 format!("Not allowed here: {}.", quoted("`", "`")),
             )
         }
-        Kind::Enum { options } => said(
-            format!("Der Wert ist nicht erlaubt; erlaubt sind {options}."),
-            format!("The value is not allowed; allowed are {options}."),
-        ),
-        Kind::Constant { expected_value } => said(
-            format!("Der Wert ist nicht erlaubt; vorgeschrieben ist {expected_value}."),
-            format!("The value is not allowed; {expected_value} is prescribed."),
-        ),
+        Kind::Enum { options } => {
+            let values = listed(options);
+            said(
+                format!("Der Wert ist nicht erlaubt; erlaubt sind {values}."),
+                format!("The value is not allowed; allowed are {values}."),
+            )
+        }
+        Kind::Constant { expected_value } => {
+            let value = plain(expected_value);
+            said(
+                format!("Der Wert ist nicht erlaubt; vorgeschrieben ist „{value}“."),
+                format!("The value is not allowed; `{value}` is prescribed."),
+            )
+        }
         Kind::Type { kind } => of_type(kind),
         Kind::Format { format } => of_format(format),
         Kind::Pattern { .. } => said(
@@ -79,6 +89,20 @@ fn describe(kind: &Kind) -> Sentences {
         ),
         kind => of_limit(kind),
     }
+}
+
+/// The values of an enumeration, the first few.
+fn listed(options: &Value) -> String {
+    let values = options.as_array().map_or(&[][..], Vec::as_slice);
+    let shown: Vec<String> = values.iter().take(VALUES_MAX).map(plain).collect();
+    let more = values.len().saturating_sub(VALUES_MAX);
+    let shown = shown.join(", ");
+    if more == 0 { shown } else { format!("{shown}, … (+{more})") }
+}
+
+/// A value as a person writes it: a text without quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn of_limit(kind: &Kind) -> Sentences {
@@ -184,7 +208,7 @@ fn said(german: impl Into<String>, english: impl Into<String>) -> Sentences {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -208,6 +232,8 @@ mod tests {
                 "„a“",
             ),
             (json!({"required": ["b"]}), json!({}), "„b“ fehlt"),
+            (json!({"enum": ["portal", "post"]}), json!("fax"), "erlaubt sind portal, post."),
+            (json!({"const": "1"}), json!("2"), "„1“"),
         ];
         for (schema, value, expected) in rows {
             let found = german(&schema, &value);
