@@ -4,22 +4,17 @@
 use std::time::Duration;
 
 use messaging::{Clock, Result};
-use stores::journal::{Journal, Kind};
+use stores::{
+    journal::{Journal, Kind},
+    pass::{AGE_STEP_MAX, ROUND_EVERY, pass},
+};
 use telemetry::{Metrics, names::field};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// Between two rounds, and before the first: a process that starts again and again ages nothing.
-const ROUND_EVERY: Duration = Duration::from_secs(600);
-/// How much older the journal grows in one round at most, as the ledger does.
-const AGE_STEP_MAX: Duration = Duration::from_secs(3_600);
 /// Steps of one kind in one round; the next goes on there.
 const STEPS_MAX: usize = 1_000;
-/// After each step the writer is left alone for so many times as long as the step took…
-const LEAVE_ALONE: u32 = 9;
-/// …and no shorter than this.
-const PAUSE_MIN: Duration = Duration::from_millis(20);
 
 /// Keeps the journal from growing for ever.
 #[derive(Debug)]
@@ -71,20 +66,10 @@ impl Keeper {
     }
 
     async fn trim(&self, kind: Kind, after: &mut i64) -> Result<()> {
-        let mut rows = 0;
-        for _ in 0..STEPS_MAX {
-            let began = Instant::now();
-            let step = self.journal.trim(kind, self.keep, *after).await;
-            let trimmed = step.inspect_err(|_| self.count(kind, rows))?;
-            rows += trimmed.rows;
-            *after = trimmed.next.unwrap_or(0);
-            if trimmed.next.is_none() {
-                break;
-            }
-            tokio::time::sleep(PAUSE_MIN.max(began.elapsed() * LEAVE_ALONE)).await;
-        }
+        let step = |after| self.journal.trim(kind, self.keep, after);
+        let (rows, outcome) = pass(STEPS_MAX, after, step).await;
         self.count(kind, rows);
-        Ok(())
+        outcome
     }
 
     fn count(&self, kind: Kind, rows: u64) {

@@ -8,6 +8,7 @@ use messaging::{ClaimId, Claims, Clock, FailureKind, Result};
 use stores::{
     Age,
     ledger::{DoubtfulPin, Kind, Ledger, MessageRow, Retention},
+    pass::{AGE_STEP_MAX, PAUSE_MIN, ROUND_EVERY, pass},
 };
 use telemetry::{Metrics, names::field};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -16,17 +17,8 @@ use tracing::{error, info, warn};
 
 use crate::codes;
 
-/// Between two rounds, and before the first: a process that starts again and again ages nothing.
-const ROUND_EVERY: Duration = Duration::from_secs(600);
-/// How much older the ledger grows in one round at most: six times as fast as time, so that it
-/// catches up after a standstill, and a clock that is wrong for an hour erases six hours too early.
-const AGE_STEP_MAX: Duration = Duration::from_secs(3_600);
 /// Steps of one kind in one round: some 200,000 rows are looked at. The next round goes on there.
 const STEPS_MAX: usize = 400;
-/// After each step the ledger is left alone for so many times as long as the step took…
-const LEAVE_ALONE: u32 = 9;
-/// …and no shorter than this.
-const PAUSE_MIN: Duration = Duration::from_millis(20);
 /// Claims and records worked on at once.
 const BATCH_MAX: u32 = 200;
 /// Batches of claims or of records of a former version in one round.
@@ -94,20 +86,10 @@ impl Keeper {
     }
 
     async fn trim(&self, kind: Kind, after: &mut i64) -> Result<()> {
-        let mut rows = 0;
-        for _ in 0..STEPS_MAX {
-            let began = Instant::now();
-            let step = self.ledger.trim(kind, Arc::clone(&self.retention), *after).await;
-            let trimmed = step.inspect_err(|_| self.count(kind.name(), rows))?;
-            rows += trimmed.rows;
-            *after = trimmed.next.unwrap_or(0);
-            if trimmed.next.is_none() {
-                break;
-            }
-            tokio::time::sleep(PAUSE_MIN.max(began.elapsed() * LEAVE_ALONE)).await;
-        }
+        let step = |after| self.ledger.trim(kind, Arc::clone(&self.retention), after);
+        let (rows, outcome) = pass(STEPS_MAX, after, step).await;
         self.count(kind.name(), rows);
-        Ok(())
+        outcome
     }
 
     fn count(&self, kind: &'static str, rows: u64) {

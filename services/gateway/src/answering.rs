@@ -239,10 +239,10 @@ fn message(
 
 fn progress(application: &ApplicationStatus, kind: Kind, said: Answer) -> Answer {
     let (code, name) = match application.citizen_status() {
-        CitizenStatus::Unspecified | CitizenStatus::Initiated | CitizenStatus::Submitted => {
-            ("01", "Eingegangen")
-        }
-        CitizenStatus::Received => ("01", "Eingegangen"),
+        CitizenStatus::Unspecified
+        | CitizenStatus::Initiated
+        | CitizenStatus::Submitted
+        | CitizenStatus::Received => ("01", "Eingegangen"),
         CitizenStatus::Processing => ("02", "In Bearbeitung"),
         CitizenStatus::ActionRequired => ("03", "Angaben oder Unterlagen fehlen"),
         CitizenStatus::Completed => ("06", "Abgeschlossen"),

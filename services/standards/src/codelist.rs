@@ -16,7 +16,7 @@ pub use diff::{Difference, Renamed, difference};
 pub use genericode::{CodeListFault, Head};
 pub use list::CodeList;
 
-use crate::{LoadError, load::LoadFault, store};
+use crate::{LoadError, codes, load::LoadFault, store};
 
 /// One installed version of one list, for lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -183,7 +183,8 @@ impl Installed {
             match list {
                 Ok(list) => Some(Arc::new(list)),
                 Err(cause) => {
-                    tracing::error!(file = %self.location, cause, "a code list cannot be read any more");
+                    let code = codes::LOAD;
+                    tracing::error!(code, file = %self.location, cause, "a code list cannot be read any more");
                     None
                 }
             }

@@ -220,8 +220,11 @@ impl Standards {
             let mut place = shared.registry.write().unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *place, registry)
         };
+        // Under the lock, so that no worker looks before and waits after: idle ones let go of what
+        // they hold, too.
+        let queue = shared.lock();
         shared.generation.fetch_add(1, Ordering::Release);
-        // Idle workers let go of what they hold, too.
+        drop(queue);
         shared.filled.notify_all();
         let old = names(&old);
         Ok(Reloaded {

@@ -41,7 +41,7 @@ mod write;
 
 pub use command::{Answer, CommandRow, Issued, Undecided, UndecidedCursor, UndecidedOf};
 pub use read::TIMELINE_MAX;
-pub use retain::{Kind, Trimmed};
+pub use retain::Kind;
 pub use rows::{
     Application, Delivery, EndpointOverview, Entry, Overview, Progress, Projected, Projection,
     ReplyBody, ReplyInfo, Step, Whole,

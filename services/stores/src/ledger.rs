@@ -23,7 +23,7 @@ use rusqlite::Connection;
 
 pub use command::{CommandRow, CommandState, PauseRow};
 pub use pins::DoubtfulPin;
-pub use retain::{Kind, Retention, Trimmed};
+pub use retain::{Kind, Retention};
 pub use types::{
     Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, EndpointSpec, IntentRow,
     LastAdmitted, LedgerIdentity, Loaded, MessageIdentity, MessageRow, NewDelivery, OpenDelivery,

@@ -8,6 +8,7 @@ pub mod claims;
 mod codes;
 pub mod journal;
 pub mod ledger;
+pub mod pass;
 mod sqlite;
 
 pub use age::Age;

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use quick_xml::{Reader, events::Event};
+use quick_xml::{Reader, escape::resolve_xml_entity, events::Event};
 
 use super::CodeList;
 
@@ -230,14 +230,8 @@ fn attributes(
 
 /// What `&…;` stands for.
 fn character(reference: &quick_xml::events::BytesRef<'_>) -> Option<char> {
-    match &**reference {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => reference.resolve_char_ref().ok().flatten(),
-    }
+    let predefined = resolve_xml_entity(reference).and_then(|text| text.chars().next());
+    predefined.or_else(|| reference.resolve_char_ref().ok().flatten())
 }
 
 #[cfg(test)]

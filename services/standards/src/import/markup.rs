@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use quick_xml::{
     Reader, XmlVersion,
+    escape::resolve_xml_entity,
     events::{BytesStart, Event},
 };
 
@@ -86,7 +87,10 @@ pub(crate) fn parse(
             }
             Event::Text(text) => append(&mut open, &text.into_inner()),
             Event::CData(text) => append(&mut open, &text.into_inner()),
-            Event::GeneralRef(reference) => append(&mut open, predefined(&reference.into_inner())),
+            // An annotation is for people: what only its document type could explain is a blank.
+            Event::GeneralRef(reference) => {
+                append(&mut open, resolve_xml_entity(&reference).unwrap_or(" "));
+            }
             Event::Eof => break,
             _ => {}
         }
@@ -103,17 +107,6 @@ fn append(open: &mut [Node], text: &str) {
         && node.text.len() < TEXT_MAX
     {
         node.text.push_str(text);
-    }
-}
-
-fn predefined(name: &str) -> &'static str {
-    match name {
-        "amp" => "&",
-        "lt" => "<",
-        "gt" => ">",
-        "quot" => "\"",
-        "apos" => "'",
-        _ => " ",
     }
 }
 

@@ -11,7 +11,10 @@ use messaging::{Result, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
 use super::{Journal, state};
-use crate::age::{self, Age};
+use crate::{
+    age::{self, Age},
+    pass::Trimmed,
+};
 
 /// Applications looked at in one transaction; each has a handful of rows.
 const APPLICATIONS_MAX: i64 = 100;
@@ -42,15 +45,6 @@ impl Kind {
             Self::Command => "command",
         }
     }
-}
-
-/// What one step removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Trimmed {
-    /// Applications, events or commands.
-    pub rows: u64,
-    /// Where the next step begins; `None`: all was looked through.
-    pub next: Option<i64>,
 }
 
 impl Journal {

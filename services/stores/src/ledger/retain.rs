@@ -15,7 +15,10 @@ use messaging::{ChannelName, Domain, Result, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction as Sql, params};
 
 use super::{Ledger, pins};
-use crate::age::{self, Age};
+use crate::{
+    age::{self, Age},
+    pass::Trimmed,
+};
 
 /// Rows looked at in one transaction.
 const ROWS_MAX: i64 = 500;
@@ -75,15 +78,6 @@ impl Kind {
             Self::Command => "command",
         }
     }
-}
-
-/// What one step removed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Trimmed {
-    /// Rows removed, or emptied of their record.
-    pub rows: u64,
-    /// Where the next step begins; `None`: all was looked through.
-    pub next: Option<i64>,
 }
 
 impl Ledger {
