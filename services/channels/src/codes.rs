@@ -44,3 +44,5 @@ pub const KAFKA_TLS: &str = "AB-2107";
 pub const KAFKA_INSECURE_BUILD: &str = "AB-2108";
 /// A topic keeps its records otherwise than configured.
 pub const KAFKA_TOPIC_DIFFERS: &str = "AB-2109";
+/// This computer's clock and the broker's are far apart.
+pub const KAFKA_CLOCK: &str = "AB-2110";

@@ -11,7 +11,7 @@ mod topics;
 
 use std::{
     sync::{Arc, atomic::AtomicI64},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use channels::kafka::{KafkaChannel, Settings};
@@ -27,8 +27,13 @@ use rdkafka::{
 use tests::kafka::Broker;
 use tokio::time::Instant;
 
-/// A time of these days: Kafka's retention reads the records' own.
-const NOW: i64 = 1_795_000_000_000_000;
+/// The time, to the millisecond as Kafka knows it. The broker removes records by the time they carry,
+/// so that any other would be too old one day.
+#[allow(clippy::disallowed_methods, reason = "it is compared with the broker's")]
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX) * 1_000
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_is_a_channel() {
@@ -131,7 +136,7 @@ async fn append_at_last(channel: &dyn Channel, records: Vec<Record>) {
 }
 
 fn site(address: &str, partitions: u32) -> Site {
-    let now = Arc::new(AtomicI64::new(NOW));
+    let now = Arc::new(AtomicI64::new(now()));
     let settings = settings(address, partitions);
     let clock = Site::clock(&now);
     let open = move || -> std::pin::Pin<Box<dyn Future<Output = Arc<dyn Channel>> + Send>> {
@@ -158,7 +163,7 @@ fn unique_prefix() -> String {
 }
 
 fn open(settings: &Settings) -> Arc<KafkaChannel> {
-    KafkaChannel::open(settings.clone(), Clock::fixed(Timestamp(NOW))).expect("open")
+    KafkaChannel::open(settings.clone(), Clock::fixed(Timestamp(now()))).expect("open")
 }
 
 fn group(name: &str) -> GroupId {

@@ -92,7 +92,7 @@ impl Channel for Premade {
 }
 
 fn site_on(cluster: &Arc<Mock>, partitions: u32) -> Site {
-    let now = Arc::new(AtomicI64::new(NOW));
+    let now = Arc::new(AtomicI64::new(now()));
     let settings = Settings { looks_at_topics: false, ..settings(&cluster.address, partitions) };
     let (clock, cluster) = (Site::clock(&now), Arc::clone(cluster));
     let open = move || -> std::pin::Pin<Box<dyn Future<Output = Arc<dyn Channel>> + Send>> {

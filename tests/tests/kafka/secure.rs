@@ -91,7 +91,7 @@ async fn who_is_not_known_is_told(broker: &Broker) {
     let nonsense = broker.folder().join("nonsense.pem");
     fs::write(&nonsense, "no certificate").expect("a folder of ours");
     let settings = with(broker, &nonsense, "amtsbote", "geheim");
-    let failure = KafkaChannel::open(settings, Clock::fixed(Timestamp(NOW))).expect_err("no PEM");
+    let failure = KafkaChannel::open(settings, Clock::fixed(Timestamp(now()))).expect_err("no PEM");
     assert_eq!((failure.kind(), failure.code()), (FailureKind::Defect, "AB-2105"));
 }
 

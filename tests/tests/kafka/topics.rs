@@ -35,16 +35,34 @@ async fn a_record_is_old_when_half_of_its_topics_retention_is_over() {
     let settings = settings(broker.address(), 1);
     let topic = format!("{}status", settings.topic_prefix);
     // The topic's own time counts, not the configured one.
-    make(broker.address(), &topic, 1, &[("retention.ms", "7200000")]).await;
-    let now = Arc::new(AtomicI64::new(NOW));
+    make(broker.address(), &topic, 1, &[("retention.ms", "3600000")]).await;
+    let start = now();
+    let now = Arc::new(AtomicI64::new(start));
     let channel = KafkaChannel::open(settings, Site::clock(&now)).expect("open");
     channel.append((0..3).map(record).collect()).await.expect("append");
-    for (minutes, expected) in [(0, 0), (59, 0), (61, 3)] {
-        now.store(NOW + minutes * 60_000_000, Ordering::SeqCst);
+    for (minutes, expected) in [(0, 0), (29, 0), (31, 3)] {
+        now.store(start + minutes * 60_000_000, Ordering::SeqCst);
         assert_eq!(expiring(&channel).await, [expected], "after {minutes} minutes");
     }
     channel.append(vec![record(3)]).await.expect("append");
     assert_eq!(expiring(&channel).await, [3], "the new one is young");
+}
+
+/// Else a receipt could be given for a record that the broker removes at its next look.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_stamped_by_a_wrong_clock_is_refused() {
+    let Some(broker) = Broker::shared("Kafka and a wrong clock") else { return };
+    let settings = settings(broker.address(), 1);
+    let start = now();
+    let now = Arc::new(AtomicI64::new(start));
+    let channel = KafkaChannel::open(settings, Site::clock(&now)).expect("open");
+    for minutes in [-61, 62, -10 * 24 * 60] {
+        now.store(start + minutes * 60_000_000, Ordering::SeqCst);
+        let failure = channel.append(vec![record(1)]).await.expect_err("a wrong clock");
+        assert_eq!((failure.kind(), failure.code()), (FailureKind::Unavailable, "AB-2110"));
+    }
+    now.store(start, Ordering::SeqCst);
+    channel.append(vec![record(2)]).await.expect("the clock is right again");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -97,6 +97,8 @@ pub(super) fn code_failure(code: Option<Code>, cause: String) -> Failure {
             | Code::GroupAuthorizationFailed
             | Code::ClusterAuthorizationFailed,
         ) => FailureKind::Unavailable.because(codes::KAFKA_REFUSED, cause),
+        // The clock can be put right while this runs.
+        Some(Code::InvalidTimestamp) => FailureKind::Unavailable.because(codes::KAFKA_CLOCK, cause),
         Some(Code::InvalidTopic | Code::PolicyViolation) => {
             FailureKind::Defect.because(codes::KAFKA_REFUSED, cause)
         }

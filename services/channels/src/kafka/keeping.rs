@@ -16,7 +16,9 @@ use tracing::{debug, warn};
 use super::{
     Settings,
     client::{ANSWER_TIME_MAX, MESSAGE_BYTES_MAX, Quiet, code_failure, failure},
-    topics::{COPIES_FOR_TWO_IN_SYNC, LOOK_PAUSE, LOOKS_MAX, Topics, blocking, number},
+    topics::{
+        CLOCK_ERROR_MAX, COPIES_FOR_TWO_IN_SYNC, LOOK_PAUSE, LOOKS_MAX, Topics, blocking, number,
+    },
 };
 use crate::codes;
 
@@ -36,6 +38,8 @@ struct Found {
     message_bytes_max: Option<u64>,
     in_sync_min: Option<u16>,
     cleanup_policy: Option<String>,
+    /// Milliseconds a record's time may lie behind; nothing where the broker's own time counts.
+    behind_max: Option<u64>,
 }
 
 impl Topics {
@@ -150,6 +154,9 @@ impl Found {
             message_bytes_max: text("max.message.bytes").and_then(|value| value.parse().ok()),
             in_sync_min: text("min.insync.replicas").and_then(|value| value.parse().ok()),
             cleanup_policy: text("cleanup.policy"),
+            behind_max: text("message.timestamp.before.max.ms")
+                .filter(|_| text("message.timestamp.type").as_deref() != Some("LogAppendTime"))
+                .and_then(|value| value.parse().ok()),
         }
     }
 
@@ -180,6 +187,14 @@ impl Found {
         {
             told.push(format!("min.insync.replicas is {found} of {copies} copies, wanted are 2"));
         }
+        let kept = self.kept(settings).map_or(u128::MAX, |kept| (kept / OLD_AFTER).as_millis());
+        if let Some(found) = self.behind_max.filter(|found| kept < u128::from(*found)) {
+            told.push(format!(
+                "message.timestamp.before.max.ms is {found}: records stamped by a clock that is \
+                 behind would be removed unread, wanted are {}",
+                CLOCK_ERROR_MAX.as_millis()
+            ));
+        }
         told
     }
 }
@@ -201,11 +216,16 @@ mod tests {
             message_bytes_max: u64::try_from(MESSAGE_BYTES_MAX).ok(),
             in_sync_min: Some(2),
             cleanup_policy: Some("delete".to_owned()),
+            behind_max: Some(3_500),
         };
         for (found, expected) in [
             (same(), ""),
             (Found { retention: Some(6_999), ..same() }, "retention.ms is 6999, configured"),
             (Found { retention: Some(-1), ..same() }, "retention.ms is -1, configured"),
+            (
+                Found { behind_max: Some(u64::MAX), ..same() },
+                "message.timestamp.before.max.ms is 18446744073709551615",
+            ),
             (Found { retention_bytes: Some(1), ..same() }, "retention.bytes is 1"),
             (
                 Found { message_bytes_max: Some(1_048_588), ..same() },

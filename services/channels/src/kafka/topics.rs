@@ -30,6 +30,9 @@ use crate::{CHANNELS_MAX, codes};
 /// How often a topic just made is looked for, and how long in between.
 pub(super) const LOOKS_MAX: usize = 100;
 pub(super) const LOOK_PAUSE: Duration = Duration::from_millis(50);
+/// How far a record's time may be from the broker's. Kafka removes records by their own time: one
+/// stamped by a clock that is a week behind would be gone before anybody has read it.
+pub(super) const CLOCK_ERROR_MAX: Duration = Duration::from_secs(3600);
 /// With as many copies, two must have a record before it is acknowledged.
 pub(super) const COPIES_FOR_TWO_IN_SYNC: u16 = 3;
 
@@ -250,12 +253,15 @@ impl Topics {
         let Settings { partitions, replication, retention, .. } = &self.settings;
         let (retention, message) =
             (retention.as_millis().to_string(), MESSAGE_BYTES_MAX.to_string());
+        let clock_error = CLOCK_ERROR_MAX.as_millis().to_string();
         let copies = replication.map_or(-1, i32::from);
         let partitions = i32::try_from(*partitions).unwrap_or(i32::MAX);
         let mut new = NewTopic::new(topic, partitions, TopicReplication::Fixed(copies))
             .set("cleanup.policy", "delete")
             .set("retention.ms", &retention)
-            .set("max.message.bytes", &message);
+            .set("max.message.bytes", &message)
+            .set("message.timestamp.before.max.ms", &clock_error)
+            .set("message.timestamp.after.max.ms", &clock_error);
         if replication.is_some_and(|copies| COPIES_FOR_TWO_IN_SYNC <= copies) {
             new = new.set("min.insync.replicas", "2");
         }

@@ -21,7 +21,7 @@ use crate::{
 
 /// Longer than any answer takes, also where a group of readers waits for one that is gone and the
 /// machine has other work, so that a broken channel fails instead of hanging.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Long enough for a channel to say wrongly that there is something.
 const MOMENT: Duration = Duration::from_millis(20);
 
