@@ -46,7 +46,7 @@ pub(crate) struct System {
     claims: Option<Arc<ObjectClaims>>,
     gateway: Option<Gateway>,
     /// The dispatcher's.
-    ledger: Option<Ledger>,
+    ledger: Option<Arc<dyn Ledger>>,
     console: Option<Console>,
     /// Where health is told in a process without console.
     operations: Option<TcpListener>,
@@ -68,7 +68,7 @@ struct Gateway {
 #[derive(Debug)]
 struct Console {
     listener: TcpListener,
-    journal: Journal,
+    journal: Arc<dyn Journal>,
 }
 
 /// Where it listens, with the ports it really got.

@@ -25,7 +25,7 @@ const FOUND_MAX: u32 = 50;
 
 #[derive(Debug)]
 pub(crate) struct ControlServer {
-    pub(crate) journal: Journal,
+    pub(crate) journal: Arc<dyn Journal>,
     /// Where commands go.
     pub(crate) channel: Arc<dyn Channel>,
     pub(crate) clock: Clock,

@@ -40,7 +40,7 @@ pub struct Parts {
     /// Where pages, operations and `ControlService` are served.
     pub listener: TcpListener,
     /// What is projected into and read from; the same one as [`StatusServer`]'s.
-    pub journal: Journal,
+    pub journal: Arc<dyn Journal>,
     /// What is projected.
     pub channel: Arc<dyn Channel>,
     /// Every channel that carries applications.

@@ -39,7 +39,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Projector {
-    pub(crate) journal: Journal,
+    pub(crate) journal: Arc<dyn Journal>,
     pub(crate) channel: Arc<dyn Channel>,
     pub(crate) application_channels: Vec<ChannelName>,
     pub(crate) clock: Clock,

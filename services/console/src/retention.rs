@@ -1,7 +1,7 @@
 //! Lets the journal grow older and removes what it keeps no longer, in small steps between which the
 //! projector has the writing connection to itself.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use messaging::{Clock, Result};
 use stores::{
@@ -19,7 +19,7 @@ const STEPS_MAX: usize = 1_000;
 /// Keeps the journal from growing for ever.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    pub(crate) journal: Journal,
+    pub(crate) journal: Arc<dyn Journal>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     pub(crate) keep: Duration,

@@ -36,7 +36,7 @@ const CHUNK_BYTES_MAX: usize = 64 * 1024;
 /// Serves `StatusService` from the journal. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct StatusServer {
-    journal: Journal,
+    journal: Arc<dyn Journal>,
     channel: Arc<dyn Channel>,
     application_channels: Arc<[ChannelName]>,
     watches: Arc<watch::Watches>,
@@ -55,7 +55,7 @@ impl StatusServer {
     /// told so far depends on the clock.
     #[must_use]
     pub fn new(
-        journal: Journal,
+        journal: Arc<dyn Journal>,
         channel: Arc<dyn Channel>,
         application_channels: Vec<ChannelName>,
         _clock: Clock,

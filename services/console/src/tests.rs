@@ -8,7 +8,7 @@ use messaging::{
     Domain, EndpointName, Envelope, Event, EventKind, OwnId, Payload, Position, ProcedureName,
     Record, Reply, ReplyEvent, SenderName, Timestamp,
 };
-use stores::journal::Journal;
+use stores::journal::{Journal, SqliteJournal};
 use telemetry::{Metrics, Readiness};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
 /// A console with everything real but the channel.
 struct Console {
     directory: PathBuf,
-    journal: Journal,
+    journal: Arc<dyn Journal>,
     channel: Arc<dyn Channel>,
     status: StatusServer,
     ready: Readiness,
@@ -44,7 +44,8 @@ impl Console {
     fn new() -> Self {
         let directory = std::env::temp_dir().join(format!("amtsbote-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&directory).unwrap();
-        let journal = Journal::open(&directory.join("journal.sqlite")).unwrap();
+        let journal: Arc<dyn Journal> =
+            Arc::new(SqliteJournal::open(&directory.join("journal.sqlite")).unwrap());
         let clock = Clock::fixed(NOW);
         let channel: Arc<dyn Channel> = Arc::new(MemoryChannel::new(clock.clone()));
         let status = StatusServer::new(journal.clone(), channel.clone(), vec![kfz()], clock);

@@ -1,5 +1,7 @@
 //! What people see: one file per page, and what machines ask for.
 
+use std::sync::Arc;
+
 use axum::{
     Router,
     http::{StatusCode, header},
@@ -22,7 +24,7 @@ const STYLE: &str = include_str!("../templates/style.css");
 /// What pages are made from.
 #[derive(Clone, Debug)]
 struct Site {
-    journal: Journal,
+    journal: Arc<dyn Journal>,
 }
 
 /// What machines are told.
@@ -32,7 +34,7 @@ struct Machine {
     ready: Readiness,
 }
 
-pub(crate) fn router(journal: Journal, metrics: Metrics, ready: Readiness) -> Router {
+pub(crate) fn router(journal: Arc<dyn Journal>, metrics: Metrics, ready: Readiness) -> Router {
     Router::new()
         .route("/", get(applications::page))
         .route("/applications/{message_id}", get(application::page))

@@ -23,7 +23,7 @@ const READER: &str = "dispatcher";
 #[derive(Debug)]
 pub(crate) struct Backlog {
     pub(crate) channel: Arc<dyn Channel>,
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) channels: Vec<ChannelName>,
     pub(crate) metrics: Metrics,
     pub(crate) ready: Check,
@@ -124,6 +124,8 @@ mod tests {
     };
     use telemetry::Readiness;
 
+    use stores::ledger::SqliteLedger;
+
     use super::*;
 
     /// A channel that removes what is below an offset sooner or later, as Kafka does.
@@ -184,7 +186,7 @@ mod tests {
         let (metrics, readiness) = (Metrics::new(), Readiness::new());
         let backlog = Backlog {
             channel: Arc::clone(&channel) as Arc<dyn Channel>,
-            ledger: Ledger::open_inline(&folder.0.join("ledger.sqlite")).unwrap(),
+            ledger: Arc::new(SqliteLedger::open_inline(&folder.0.join("ledger.sqlite")).unwrap()),
             channels: vec![name],
             metrics: metrics.clone(),
             ready: readiness.add("dispatcher.backlog"),

@@ -65,7 +65,7 @@ pub(crate) enum Content {
 #[derive(Debug)]
 pub(crate) struct ControlReader {
     pub(crate) channel: Arc<dyn Channel>,
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) ready: Check,
     pub(crate) handed: Handed,
 }

@@ -58,7 +58,7 @@ const COMMIT_PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(crate) struct Engine {
-    ledger: Ledger,
+    ledger: Arc<dyn Ledger>,
     /// What messages come by, as traces call it.
     system: &'static str,
     claims: Arc<dyn Claims>,

@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 #[derive(Debug)]
 pub struct Parts {
     /// The truth about deliveries; this process is its only writer.
-    pub ledger: Ledger,
+    pub ledger: Arc<dyn Ledger>,
     /// Where applications come from and events go.
     pub channel: Arc<dyn Channel>,
     /// Bodies and attachments.

@@ -59,7 +59,7 @@ pub(crate) enum Content {
 pub(crate) struct Reader {
     pub(crate) channel: Arc<dyn Channel>,
     pub(crate) claims: Arc<dyn Claims>,
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) channels: Vec<ChannelName>,
     pub(crate) ready: Check,
     pub(crate) handed: Handed,
@@ -83,7 +83,7 @@ impl Handed {
 
 #[derive(Debug)]
 pub(crate) struct Positions {
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) handed: Handed,
 }
 

@@ -33,7 +33,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Relay {
     pub(crate) channel: Arc<dyn Channel>,
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) ready: Check,
     pub(crate) fresh: Fresh,
 }

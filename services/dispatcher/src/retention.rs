@@ -29,7 +29,7 @@ const DIFFERENCE_MAX: Duration = Duration::from_secs(24 * 3_600);
 /// Keeps the ledger from growing for ever.
 #[derive(Debug)]
 pub(crate) struct Keeper {
-    pub(crate) ledger: Ledger,
+    pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) claims: Arc<dyn Claims>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,

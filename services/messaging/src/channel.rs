@@ -95,6 +95,22 @@ pub trait StoredPositions: fmt::Debug + Send + Sync + 'static {
     }
 }
 
+/// A shared store's positions are the store's.
+#[async_trait]
+impl<T: StoredPositions + ?Sized> StoredPositions for Arc<T> {
+    async fn next_offset(&self, partition: &Partition) -> Result<Option<u64>> {
+        self.as_ref().next_offset(partition).await
+    }
+
+    async fn last_offset(&self, partition: &Partition) -> Result<Option<u64>> {
+        self.as_ref().last_offset(partition).await
+    }
+
+    async fn is_known(&self, position: &Position, record: &Record) -> Result<bool> {
+        self.as_ref().is_known(position, record).await
+    }
+}
+
 /// One reader of a group.
 #[async_trait]
 pub trait Subscription: fmt::Debug + Send + 'static {

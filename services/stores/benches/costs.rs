@@ -17,10 +17,11 @@ use messaging::{
     Timestamp,
 };
 use stores::{
-    journal::{Journal, Projected, Projection},
+    journal::{Journal as _, Projected, Projection, SqliteJournal},
     ledger::{
         Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, EndpointSpec, IntentRow,
-        Ledger, MessageRow, NewDelivery, OutboxEntry, PartitionBatch, Settlement, Transaction,
+        Ledger as _, MessageRow, NewDelivery, OutboxEntry, PartitionBatch, Settlement,
+        SqliteLedger, Transaction,
     },
 };
 use tokio::time::Instant;
@@ -70,7 +71,7 @@ fn partition() -> Partition {
 }
 
 async fn ledger(path: &std::path::Path, rows: i64) {
-    let ledger = Ledger::open(path).expect("a new ledger");
+    let ledger = SqliteLedger::open(path).expect("a new ledger");
     let spec = |number| EndpointSpec {
         name: EndpointName::new(format!("system-{number}")).expect("a name"),
         interests: "all".to_owned(),
@@ -166,7 +167,7 @@ fn delivered(row: i64) -> Settlement {
 }
 
 async fn journal(path: &std::path::Path, rows: i64) {
-    let journal = Journal::open(path).expect("a new journal");
+    let journal = SqliteJournal::open(path).expect("a new journal");
     let mut turn = 0;
     for _ in 0..rows / TURN {
         journal.apply(journal_turn(turn), Timestamp(turn)).await.expect("a turn");

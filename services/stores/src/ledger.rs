@@ -1,74 +1,46 @@
 //! The truth about deliveries: what was admitted, what became of it, what is still to be told.
 //!
-//! Plain functions over a connection do the work; in production one thread per file calls them, a
-//! simulation calls them inline. One [`Transaction`] holds everything that must be true together:
-//! endings, admissions with the channel's position, the intent of what starts next, and events for
-//! the outbox. The schedule lives in the dispatcher's memory and is rebuilt by [`Ledger::load`].
+//! One [`Transaction`] holds everything that must be true together: endings, admissions with the
+//! channel's position, the intent of what starts next, and events for the outbox. The schedule lives
+//! in the dispatcher's memory and is rebuilt by [`Ledger::load`]. Where it is kept is behind the
+//! trait: [`SqliteLedger`] in a file of this process.
 
-mod command;
-mod commit;
-mod load;
-mod pins;
-mod read;
-mod retain;
-mod schema;
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
+mod orders;
+mod retention;
+mod sqlite;
 mod types;
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use messaging::{GroupId, Partition, Position, Result, StoredPositions};
-use rusqlite::Connection;
+use messaging::{
+    ClaimId, CommandId, GroupId, Partition, Position, Result, StoredPositions, Timestamp,
+};
 
-pub use command::{CommandRow, CommandState, PauseRow};
-pub use pins::DoubtfulPin;
-pub use retain::{Kind, Retention};
+pub use orders::{CommandRow, CommandState, PauseRow};
+pub use retention::{DoubtfulPin, Kind, Retention};
+pub use sqlite::SqliteLedger;
 pub use types::{
     Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, EndpointSpec, IntentRow,
     LastAdmitted, LedgerIdentity, Loaded, MessageIdentity, MessageRow, NewDelivery, OpenDelivery,
     OutboxEntry, PartitionBatch, Settlement, Transaction, UnroutedMessage, VerdictKind, VerdictRow,
 };
 
-use crate::sqlite::Database;
+use crate::{age::Age, pass::Trimmed};
 
-/// One ledger; cheap to clone.
-#[derive(Clone)]
-pub struct Ledger {
-    database: Database,
-    identity: Arc<LedgerIdentity>,
-}
-
-impl Ledger {
-    /// Opens the ledger in `path`, or makes one, and begins a new start of it.
-    ///
-    /// # Errors
-    /// `Unavailable` (AB-2301) if the file cannot be opened; `Defect` if it is no ledger (AB-2302),
-    /// of a newer version (AB-2303) or damaged (AB-2304).
-    pub fn open(path: &Path) -> Result<Self> {
-        let mut connection = crate::sqlite::open(path, &schema::SCHEMA)?;
-        let identity = load::begin_start(&mut connection).map_err(schema::SCHEMA.failure())?;
-        Ok(Self {
-            database: Database::threaded("ledger", connection, &schema::SCHEMA)?,
-            identity: Arc::new(identity),
-        })
-    }
-
-    /// A ledger whose functions run inline on the caller's thread: for simulation on paused time.
-    ///
-    /// # Errors
-    /// As [`Ledger::open`].
-    pub fn open_inline(path: &Path) -> Result<Self> {
-        let mut connection = crate::sqlite::open(path, &schema::SCHEMA)?;
-        let identity = load::begin_start(&mut connection).map_err(schema::SCHEMA.failure())?;
-        let database = Database::inline(connection, &schema::SCHEMA);
-        Ok(Self { database, identity: Arc::new(identity) })
-    }
-
+/// A ledger. Every call may answer `Unavailable` (AB-2305), and then nothing of it happened, or
+/// `Defect` (AB-2304) where the ledger contradicts itself.
+#[async_trait]
+pub trait Ledger: StoredPositions {
     /// Which ledger, which epoch, which start.
-    #[must_use]
-    pub fn identity(&self) -> &LedgerIdentity {
-        &self.identity
+    fn identity(&self) -> &LedgerIdentity;
+
+    /// The ledger's id as a reader of channels.
+    fn group(&self) -> &GroupId {
+        &self.identity().id
     }
 
     /// Registers `endpoints` and reads everything the schedule is made of.
@@ -77,9 +49,7 @@ impl Ledger {
     ///
     /// # Errors
     /// `Unavailable` (AB-2305), `Defect` (AB-2304).
-    pub async fn load(&self, endpoints: Vec<EndpointSpec>) -> Result<Loaded> {
-        self.database.call(move |connection| load::load(connection, &endpoints)).await
-    }
+    async fn load(&self, endpoints: Vec<EndpointSpec>) -> Result<Loaded>;
 
     /// Commits `transaction` as one; durable on return.
     ///
@@ -88,98 +58,121 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` (AB-2305): nothing of it happened, commit the same again. `Defect` (AB-2307):
     /// another dispatcher moved a position or changed the subscriptions; nothing of it happened.
-    pub async fn commit(&self, transaction: Arc<Transaction>) -> Result<()> {
-        let database = &self.database;
-        let moved =
-            database.call(move |connection| commit::commit(connection, &transaction)).await?;
-        match moved {
-            commit::Guarded::Done => Ok(()),
-            commit::Guarded::Superseded(what) => {
-                Err(messaging::FailureKind::Defect.because(crate::codes::SUPERSEDED, what))
-            }
-        }
-    }
+    async fn commit(&self, transaction: Arc<Transaction>) -> Result<()>;
 
     /// The records of `messages` that are still kept.
     ///
     /// # Errors
     /// As [`Ledger::load`].
-    pub async fn records(&self, messages: Vec<MessageRow>) -> Result<Vec<(MessageRow, Bytes)>> {
-        self.database.call(move |connection| read::records(connection, &messages)).await
-    }
+    async fn records(&self, messages: Vec<MessageRow>) -> Result<Vec<(MessageRow, Bytes)>>;
 
     /// Where `message` lay, and its record, if it is still kept.
     ///
     /// # Errors
     /// As [`Ledger::load`].
-    pub async fn kept(&self, message: MessageRow) -> Result<Option<(Position, Bytes)>> {
-        self.database.call(move |connection| read::kept(connection, message)).await
-    }
+    async fn kept(&self, message: MessageRow) -> Result<Option<(Position, Bytes)>>;
 
     /// Who `messages` are.
     ///
     /// # Errors
     /// As [`Ledger::load`].
-    pub async fn identities(&self, messages: Vec<MessageRow>) -> Result<Vec<MessageIdentity>> {
-        self.database.call(move |connection| read::identities(connection, &messages)).await
-    }
+    async fn identities(&self, messages: Vec<MessageRow>) -> Result<Vec<MessageIdentity>>;
 
     /// Messages nobody subscribed to, after `after`, at most `limit`, with their records.
     ///
     /// # Errors
     /// As [`Ledger::load`].
-    pub async fn unrouted(&self, after: MessageRow, limit: u32) -> Result<Vec<UnroutedMessage>> {
-        self.database.call(move |connection| read::unrouted(connection, after, limit)).await
-    }
+    async fn unrouted(&self, after: MessageRow, limit: u32) -> Result<Vec<UnroutedMessage>>;
 
     /// Events not yet told, after `after`, at most `limit`, oldest first.
     ///
     /// # Errors
     /// As [`Ledger::load`].
-    pub async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxEntry>> {
-        self.database.call(move |connection| read::outbox(connection, after, limit)).await
-    }
+    async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxEntry>>;
 
     /// The last message admitted from `partition`; `None` before the first.
     ///
     /// # Errors
     /// As [`Ledger::load`].
-    pub async fn last_admitted(&self, partition: &Partition) -> Result<Option<LastAdmitted>> {
-        let partition = partition.clone();
-        self.database.call(move |connection| read::last_admitted(connection, &partition)).await
-    }
+    async fn last_admitted(&self, partition: &Partition) -> Result<Option<LastAdmitted>>;
 
-    /// The ledger's id as a reader of channels.
-    #[must_use]
-    pub fn group(&self) -> &GroupId {
-        &self.identity.id
-    }
-
-    /// Runs `work` on the ledger's connection: for tests that look inside.
+    /// Which of `commands` were admitted already, and their records.
     ///
     /// # Errors
     /// As [`Ledger::load`].
-    pub async fn inspect<T: Send + 'static>(
+    async fn commands_known(&self, commands: Vec<CommandId>) -> Result<HashMap<CommandId, Bytes>>;
+
+    /// Per partition of `control`, below which offset commands are recorded and not executed: they
+    /// were issued before this ledger, or this epoch of it, began. `None` until
+    /// [`Ledger::set_control_floors`] has said so for this epoch.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn control_floors(&self) -> Result<Option<HashMap<u32, u64>>>;
+
+    /// Remembers that `control` ended at `ends` when this epoch began. Durable on return.
+    ///
+    /// Cancel safe: until it is done, it is asked for again.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn set_control_floors(&self, ends: Vec<Position>) -> Result<()>;
+
+    /// The delivery of `message` to `endpoint` that is not final, whether it holds its case or not.
+    /// If it is said which it must be, only that one is looked at; else all open deliveries are
+    /// looked through: only for what an operator asks.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn open_delivery(
         &self,
-        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T> {
-        self.database.call(work).await
-    }
-}
+        endpoint: EndpointRow,
+        message: MessageRow,
+        named: Option<DeliveryId>,
+    ) -> Result<Option<OpenDelivery>>;
 
-#[async_trait]
-impl StoredPositions for Ledger {
-    async fn next_offset(&self, partition: &Partition) -> Result<Option<u64>> {
-        let partition = partition.clone();
-        self.database.call(move |connection| read::next_offset(connection, &partition)).await
-    }
-}
+    /// Lets the ledger grow older by at most `step_max`, and says how old it is. Its first call
+    /// begins the count. With no step it only looks.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age>;
 
-impl fmt::Debug for Ledger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger").field("identity", &self.identity).finish_non_exhaustive()
-    }
-}
+    /// Removes what `retention` keeps no longer of one kind, from `after` on: at most 500 rows and
+    /// some 8 MiB, in one transaction, durable on return. Claims that nobody needs any more are
+    /// recorded with it, see [`Ledger::doubtful_pins`].
+    ///
+    /// Cancel safe: a dropped step is carried out or not, and the next round looks again.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn trim(&self, kind: Kind, retention: Arc<Retention>, after: i64) -> Result<Trimmed>;
 
-#[cfg(test)]
-mod tests;
+    /// Claims whose pin may have to be lifted, or set again, at most `limit`; of those whose pin was
+    /// lifted before, or of the others. None as long as it is not known what the records of a former
+    /// version refer to, see [`Ledger::without_claims`].
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn doubtful_pins(&self, is_lifted: bool, limit: u32) -> Result<Vec<DoubtfulPin>>;
+
+    /// Records what was done: the pins of `lifted` are, and nothing is left to do about `done`.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn settle_pins(&self, lifted: Vec<ClaimId>, done: Vec<DoubtfulPin>) -> Result<()>;
+
+    /// Records of a former version of which it is not known which claims they refer to, the newest
+    /// first, at most `limit`.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn without_claims(&self, limit: u32) -> Result<Vec<(MessageRow, Bytes)>>;
+
+    /// Records which claims such messages refer to: `found` is all that
+    /// [`Ledger::without_claims`] gave, in its order.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn note_claims(&self, found: Vec<(MessageRow, Vec<ClaimId>)>) -> Result<()>;
+}

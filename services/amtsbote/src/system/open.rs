@@ -14,7 +14,11 @@ use channels::{
 };
 use messaging::{Channel, ChannelName, Clock, Domain, Failure};
 use standards::Standards;
-use stores::{claims::ObjectClaims, journal::Journal, ledger::Ledger};
+use stores::{
+    claims::ObjectClaims,
+    journal::{Journal, SqliteJournal},
+    ledger::{Ledger, SqliteLedger},
+};
 use telemetry::{Metrics, Readiness};
 use tokio::net::TcpListener;
 
@@ -43,8 +47,8 @@ struct Stores {
     found: Vec<ChannelName>,
     lock: Option<DirectoryLock>,
     claims: Option<Arc<ObjectClaims>>,
-    ledger: Option<Ledger>,
-    journal: Option<Journal>,
+    ledger: Option<Arc<dyn Ledger>>,
+    journal: Option<Arc<dyn Journal>>,
 }
 
 impl System {
@@ -184,8 +188,12 @@ impl Backends {
             }
         };
         let claims = || claims::open(&self.claims);
-        let ledger = || Ledger::open(&self.store.join(LEDGER_FILE));
-        let journal = || Journal::open(&self.store.join(JOURNAL_FILE));
+        let ledger = || -> Result<Arc<dyn Ledger>, Failure> {
+            Ok(Arc::new(SqliteLedger::open(&self.store.join(LEDGER_FILE))?))
+        };
+        let journal = || -> Result<Arc<dyn Journal>, Failure> {
+            Ok(Arc::new(SqliteJournal::open(&self.store.join(JOURNAL_FILE))?))
+        };
         Ok(Stores {
             channel,
             found,

@@ -31,7 +31,7 @@ const IDS_MAX: usize = 1_000;
 
 /// One open stream. Dropping it loses nothing: the last answer's cursor resumes.
 pub(super) struct Watch {
-    journal: Journal,
+    journal: Arc<dyn Journal>,
     progress: Receiver<Progress>,
     sender: SenderName,
     messages: HashSet<Uuid>,

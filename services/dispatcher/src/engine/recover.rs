@@ -191,12 +191,12 @@ async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<bool> {
         }
         if !transaction.routed.is_empty() {
             is_routed = true;
-            commit(&parts.ledger, transaction).await?;
+            commit(&*parts.ledger, transaction).await?;
         }
     }
 }
 
-async fn commit(ledger: &Ledger, transaction: Transaction) -> Result<()> {
+async fn commit(ledger: &dyn Ledger, transaction: Transaction) -> Result<()> {
     ledger.commit(Arc::new(transaction)).await
 }
 

@@ -21,7 +21,7 @@ use messaging::{
 };
 use stores::{
     claims::MemoryClaims,
-    ledger::{Ledger, Retention},
+    ledger::{Retention, SqliteLedger},
 };
 use telemetry::{Metrics, Readiness};
 use tokio_util::sync::CancellationToken;
@@ -204,8 +204,8 @@ impl World {
         });
     }
 
-    pub(super) fn ledger(&self) -> Ledger {
-        Ledger::open_inline(&self.folder.join("ledger.sqlite")).unwrap()
+    pub(super) fn ledger(&self) -> SqliteLedger {
+        SqliteLedger::open_inline(&self.folder.join("ledger.sqlite")).unwrap()
     }
 
     /// As somebody who deletes the log and makes it again.
@@ -216,7 +216,7 @@ impl World {
     /// A dispatcher that works until it is dropped or told to stop.
     pub(super) async fn dispatch(&self, endpoints: Vec<Endpoint>, stop: CancellationToken) {
         let parts = Parts {
-            ledger: self.ledger(),
+            ledger: Arc::new(self.ledger()),
             channel: Arc::new(self.channel.clone()),
             claims: Arc::clone(&self.claims),
             channels: vec![channel()],

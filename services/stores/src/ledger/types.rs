@@ -8,7 +8,7 @@ use messaging::{
     Sha256, Timestamp,
 };
 
-use super::command::{CommandRow, PauseRow};
+use super::orders::{CommandRow, PauseRow};
 
 /// Declares a row number.
 macro_rules! row {

@@ -4,116 +4,14 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use messaging::{CommandId, EndpointName, Position, Result, Sha256, Timestamp};
+use messaging::{CommandId, Position, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction as Sql, params};
 use uuid::Uuid;
 
 use super::{
-    Ledger,
+    orders::{CommandRow, PauseRow},
     types::{DeliveryId, EndpointRow, MessageRow, OpenDelivery},
 };
-
-/// A command and what was made of it; becomes true together with its effect.
-#[derive(Clone, Debug)]
-pub struct CommandRow {
-    /// Which; admitted once.
-    pub id: CommandId,
-    /// Where it lay on `control`.
-    pub offset: u64,
-    /// Of the record's value, to recognise it there again.
-    pub sha256: Sha256,
-    /// About which endpoint.
-    pub endpoint: EndpointName,
-    /// The word of what was ordered.
-    pub name: String,
-    /// When it was issued.
-    pub issued_at: Timestamp,
-    /// What was made of it.
-    pub state: CommandState,
-    /// Why it was refused.
-    pub code: Option<&'static str>,
-    /// The record as one opaque blob; who ordered it and why are nowhere else.
-    pub record: Bytes,
-}
-
-/// What was made of a command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CommandState {
-    /// Done.
-    Accepted,
-    /// Not done, for good.
-    Refused,
-}
-
-impl CommandState {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Refused => "refused",
-        }
-    }
-}
-
-/// Since when an endpoint is paused, and by which command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PauseRow {
-    /// Since when.
-    pub at: Timestamp,
-    /// By which command.
-    pub command: CommandId,
-}
-
-impl Ledger {
-    /// Which of `commands` were admitted already, and their records.
-    ///
-    /// # Errors
-    /// As [`Ledger::load`].
-    pub async fn commands_known(
-        &self,
-        commands: Vec<CommandId>,
-    ) -> Result<HashMap<CommandId, Bytes>> {
-        self.database.call(move |connection| known(connection, &commands)).await
-    }
-
-    /// Per partition of `control`, below which offset commands are recorded and not executed: they
-    /// were issued before this ledger, or this epoch of it, began. `None` until
-    /// [`Ledger::set_control_floors`] has said so for this epoch.
-    ///
-    /// # Errors
-    /// As [`Ledger::load`].
-    pub async fn control_floors(&self) -> Result<Option<HashMap<u32, u64>>> {
-        let epoch = self.identity.epoch;
-        self.database.call(move |connection| floors(connection, epoch)).await
-    }
-
-    /// Remembers that `control` ended at `ends` when this epoch began. Durable on return.
-    ///
-    /// Cancel safe: until it is done, it is asked for again.
-    ///
-    /// # Errors
-    /// As [`Ledger::load`].
-    pub async fn set_control_floors(&self, ends: Vec<Position>) -> Result<()> {
-        let epoch = self.identity.epoch;
-        self.database.call(move |connection| set_floors(connection, epoch, &ends)).await
-    }
-
-    /// The delivery of `message` to `endpoint` that is not final, whether it holds its case or not.
-    /// If it is said which it must be, only that one is looked at; else all open deliveries are
-    /// looked through: only for what an operator asks.
-    ///
-    /// # Errors
-    /// As [`Ledger::load`].
-    pub async fn open_delivery(
-        &self,
-        endpoint: EndpointRow,
-        message: MessageRow,
-        named: Option<DeliveryId>,
-    ) -> Result<Option<OpenDelivery>> {
-        let find =
-            move |connection: &mut Connection| open_delivery(connection, endpoint, message, named);
-        self.database.call(find).await
-    }
-}
 
 pub(super) fn insert(
     sql: &Sql<'_>,
@@ -168,7 +66,7 @@ pub(super) fn paused(sql: &Sql<'_>) -> rusqlite::Result<HashMap<EndpointRow, Pau
     rows.collect()
 }
 
-fn known(
+pub(super) fn known(
     connection: &mut Connection,
     commands: &[CommandId],
 ) -> rusqlite::Result<HashMap<CommandId, Bytes>> {
@@ -183,7 +81,10 @@ fn known(
     Ok(found)
 }
 
-fn floors(connection: &mut Connection, epoch: u32) -> rusqlite::Result<Option<HashMap<u32, u64>>> {
+pub(super) fn floors(
+    connection: &mut Connection,
+    epoch: u32,
+) -> rusqlite::Result<Option<HashMap<u32, u64>>> {
     let of: u32 = connection.query_row("SELECT control_epoch FROM meta", [], |row| row.get(0))?;
     if of != epoch {
         return Ok(None);
@@ -194,7 +95,11 @@ fn floors(connection: &mut Connection, epoch: u32) -> rusqlite::Result<Option<Ha
     rows.collect::<rusqlite::Result<_>>().map(Some)
 }
 
-fn set_floors(connection: &mut Connection, epoch: u32, ends: &[Position]) -> rusqlite::Result<()> {
+pub(super) fn set_floors(
+    connection: &mut Connection,
+    epoch: u32,
+    ends: &[Position],
+) -> rusqlite::Result<()> {
     let sql = connection.transaction()?;
     for end in ends {
         sql.execute(
@@ -206,7 +111,7 @@ fn set_floors(connection: &mut Connection, epoch: u32, ends: &[Position]) -> rus
     sql.commit()
 }
 
-fn open_delivery(
+pub(super) fn open_delivery(
     connection: &mut Connection,
     endpoint: EndpointRow,
     message: MessageRow,

@@ -7,15 +7,13 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use uuid::Uuid;
 
 use super::{
+    TIMELINE_MAX,
     keys::{of_uuid, reasons_of_column, segment},
     rows::{
         Application, Delivery, EndpointOverview, Entry, Overview, Progress, ReplyBody, ReplyInfo,
         Whole,
     },
 };
-
-/// Entries of a timeline that are shown: the newest.
-pub const TIMELINE_MAX: u32 = 1_000;
 
 const APPLICATION: &str = "id, message_id, has_head, state, is_test, case_id, sender, own_id,
     case_reference, authority, standard, version, message_type, sha256, received_at, trace, is_fresh";

@@ -5,12 +5,12 @@
 //! [`crate::Age`]) says whether that is long enough ago. An application goes as a whole, and only if
 //! nothing about it is open.
 
-use std::{collections::HashMap, sync::atomic::Ordering, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
-use messaging::{Result, Timestamp};
+use messaging::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 
-use super::{Journal, state};
+use super::{Kind, state};
 use crate::{
     age::{self, Age},
     pass::Trimmed,
@@ -21,73 +21,11 @@ const APPLICATIONS_MAX: i64 = 100;
 /// Other rows looked at in one transaction.
 const ROWS_MAX: i64 = 500;
 
-/// What is looked through in one pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Applications with everything that happened to them.
-    Application,
-    /// What happened to none: gates, refusals without an id. Records nobody can read stay.
-    Event,
-    /// Commands that were answered.
-    Command,
-}
-
-impl Kind {
-    /// In the order in which they are looked through.
-    pub const ALL: [Self; 3] = [Self::Application, Self::Event, Self::Command];
-
-    /// The word in metrics and logs.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Application => "application",
-            Self::Event => "event",
-            Self::Command => "command",
-        }
-    }
-}
-
-impl Journal {
-    /// Lets the journal grow older by at most `step_max`, and says how old it is. Its first call
-    /// begins the count. With no step it only looks.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Defect`.
-    pub async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {
-        self.0.writer.call(move |connection| grow_older(connection, now, step_max)).await
-    }
-
-    /// Removes what is older than `keep`, of one kind, from `after` on: a bounded number of rows in
-    /// one transaction, durable on return.
-    ///
-    /// Cancel safe: a dropped step is carried out or not, and the next round looks again.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Defect`.
-    pub async fn trim(&self, kind: Kind, keep: Duration, after: i64) -> Result<Trimmed> {
-        let trimmed_through = self.0.trimmed_through.clone();
-        let outcome = self.0.writer.call(move |connection| {
-            let (trimmed, through) = trim(connection, kind, keep, after)?;
-            // Told from here, so that a dropped call cannot keep it a secret.
-            trimmed_through.fetch_max(through, Ordering::SeqCst);
-            Ok(trimmed)
-        });
-        outcome.await
-    }
-
-    /// The highest sequence number that went by retention: whoever has read no further than below it
-    /// would miss a step, and begins anew. 0 if none went.
-    #[must_use]
-    pub fn trimmed_through(&self) -> i64 {
-        self.0.trimmed_through.load(Ordering::SeqCst)
-    }
-}
-
 pub(super) fn trimmed_through(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("SELECT trimmed_through FROM meta", [], |row| row.get(0))
 }
 
-fn grow_older(
+pub(super) fn grow_older(
     connection: &mut Connection,
     now: Timestamp,
     step_max: Duration,
@@ -104,7 +42,7 @@ fn grow_older(
 }
 
 /// Gives the highest sequence number that is gone, too.
-fn trim(
+pub(super) fn trim(
     connection: &mut Connection,
     kind: Kind,
     keep: Duration,

@@ -9,12 +9,15 @@
 //!
 //! A message of which any delivery is not final keeps everything, and so does one nobody wants.
 
-use std::{collections::BTreeMap, collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
-use messaging::{ChannelName, Domain, Result, Timestamp};
+use messaging::{ChannelName, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction as Sql, params};
 
-use super::{Ledger, pins};
+use super::{
+    pins,
+    retention::{Kind, Retention},
+};
 use crate::{
     age::{self, Age},
     pass::Trimmed,
@@ -25,85 +28,7 @@ const ROWS_MAX: i64 = 500;
 /// Bytes of records removed in one transaction, and one record more.
 const BYTES_MAX: i64 = 8 << 20;
 
-/// How long what is done stays.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retention {
-    /// Records of messages since all their deliveries are final, and of conflicts.
-    pub payload: Duration,
-    /// The same for messages of some domains.
-    pub payload_of: BTreeMap<Domain, Duration>,
-    /// Final deliveries with their attempts, verdicts and commands; not shorter than `payload`.
-    pub history: Duration,
-    /// Ids and hashes, by which a repetition is known; not shorter than `history`.
-    pub dedupe_horizon: Duration,
-}
-
-/// What is looked through in one pass. What a later one removes needs the earlier ones' to be gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Records of messages.
-    Payload,
-    /// Records of conflicts.
-    Conflict,
-    /// Final deliveries, with their attempts.
-    Delivery,
-    /// Ids and hashes of messages.
-    Identity,
-    /// Verdicts; records nobody can read stay.
-    Verdict,
-    /// Commands.
-    Command,
-}
-
-impl Kind {
-    /// In the order in which they are looked through.
-    pub const ALL: [Self; 6] = [
-        Self::Payload,
-        Self::Conflict,
-        Self::Delivery,
-        Self::Identity,
-        Self::Verdict,
-        Self::Command,
-    ];
-
-    /// The word in metrics and logs.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Payload => "payload",
-            Self::Conflict => "conflict",
-            Self::Delivery => "delivery",
-            Self::Identity => "identity",
-            Self::Verdict => "verdict",
-            Self::Command => "command",
-        }
-    }
-}
-
-impl Ledger {
-    /// Lets the ledger grow older by at most `step_max`, and says how old it is. Its first call
-    /// begins the count. With no step it only looks.
-    ///
-    /// # Errors
-    /// As [`Ledger::load`].
-    pub async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {
-        self.database.call(move |connection| grow_older(connection, now, step_max)).await
-    }
-
-    /// Removes what `retention` keeps no longer of one kind, from `after` on: at most 500 rows and
-    /// some 8 MiB, in one transaction, durable on return. Claims that nobody needs any more are
-    /// recorded with it, see [`Ledger::doubtful_pins`].
-    ///
-    /// Cancel safe: a dropped step is carried out or not, and the next round looks again.
-    ///
-    /// # Errors
-    /// As [`Ledger::load`].
-    pub async fn trim(&self, kind: Kind, retention: Arc<Retention>, after: i64) -> Result<Trimmed> {
-        self.database.call(move |connection| trim(connection, kind, &retention, after)).await
-    }
-}
-
-fn grow_older(
+pub(super) fn grow_older(
     connection: &mut Connection,
     now: Timestamp,
     step_max: Duration,
@@ -120,7 +45,7 @@ fn grow_older(
     Ok(age)
 }
 
-fn trim(
+pub(super) fn trim(
     connection: &mut Connection,
     kind: Kind,
     retention: &Retention,

@@ -1,15 +1,18 @@
 //! What goes, what stays, and when exactly.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use bytes::Bytes;
 use messaging::{CaseId, ClaimId, CommandId, DeliveryState, Domain, MessageId, SenderName, Sha256};
 use uuid::Uuid;
 
-use super::super::{
-    Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, IntentRow, MessageRow,
-    NewDelivery, PartitionBatch, PauseRow, Settlement, Transaction, VerdictKind, VerdictRow,
-    tests::{Folder, TO_VERSION_2, commit, control, order, partition, spec},
-};
+use super::super::tests::{Folder, TO_VERSION_2, commit, control, order, partition, spec};
 use super::*;
+use crate::ledger::{
+    Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, IntentRow, Ledger as _,
+    MessageRow, NewDelivery, PartitionBatch, PauseRow, Settlement, SqliteLedger, Transaction,
+    VerdictKind, VerdictRow,
+};
 
 const START: Timestamp = Timestamp(1_800_000_000_000_000);
 const PAYLOAD: Duration = Duration::from_secs(10);
@@ -20,7 +23,7 @@ const MICRO: Duration = Duration::from_micros(1);
 /// A ledger, how old it is, and what was put into it last.
 struct World {
     folder: Folder,
-    ledger: Ledger,
+    ledger: SqliteLedger,
     endpoint: EndpointRow,
     now: Timestamp,
     messages: i64,
@@ -31,7 +34,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let folder = Folder::new();
-        let ledger = Ledger::open_inline(&folder.ledger()).unwrap();
+        let ledger = SqliteLedger::open_inline(&folder.ledger()).unwrap();
         let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
         ledger.grow_older(START, Duration::ZERO).await.unwrap();
         let endpoint = loaded.endpoints[0];
@@ -393,7 +396,7 @@ async fn a_number_is_never_given_twice() {
     assert_eq!(world.trim().await, [3, 0, 2, 2, 0, 0]);
     let path = world.folder.ledger();
     drop(world.ledger);
-    let ledger = Ledger::open_inline(&path).unwrap();
+    let ledger = SqliteLedger::open_inline(&path).unwrap();
     let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.unwrap();
     assert_eq!((loaded.delivery_last.0, loaded.message_last.0), (3, 3));
     assert_eq!(loaded.interrupted, [], "what an old intent names is gone, and was settled");
@@ -456,7 +459,7 @@ async fn what_a_former_version_left_ages_from_its_last_sign_of_life_and_keeps_it
     world.admit_one(1).await;
     let last = world.now;
     world.ledger.inspect(|sql| sql.execute_batch(TO_VERSION_2)).await.unwrap();
-    world.ledger = Ledger::open_inline(&world.folder.ledger()).unwrap();
+    world.ledger = SqliteLedger::open_inline(&world.folder.ledger()).unwrap();
     let age = world.ledger.grow_older(Timestamp(0), Duration::ZERO).await.unwrap();
     assert_eq!(age.at, last);
 
@@ -479,7 +482,7 @@ async fn what_a_former_version_left_ages_from_its_last_sign_of_life_and_keeps_it
 #[tokio::test]
 async fn before_the_first_count_nothing_is_old() {
     let folder = Folder::new();
-    let ledger = Ledger::open_inline(&folder.ledger()).unwrap();
+    let ledger = SqliteLedger::open_inline(&folder.ledger()).unwrap();
     for kind in Kind::ALL {
         let trimmed = ledger.trim(kind, Arc::new(retention()), 0).await.unwrap();
         assert_eq!(trimmed, Trimmed::default(), "{kind:?}");

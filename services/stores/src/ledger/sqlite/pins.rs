@@ -8,63 +8,14 @@
 //! may take a claim that was used so lately.
 
 use bytes::Bytes;
-use messaging::{ClaimId, Result};
+use messaging::ClaimId;
 use rusqlite::{Connection, Transaction as Sql, params};
 use uuid::Uuid;
 
 use super::{
-    Ledger,
+    retention::DoubtfulPin,
     types::{MessageRow, VerdictKind, VerdictRow},
 };
-
-/// A claim that no kept record needed when it was recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DoubtfulPin {
-    /// Which.
-    pub claim: ClaimId,
-    /// Whether its pin was lifted in an earlier round.
-    pub is_lifted: bool,
-    /// Whether a kept record needs it now.
-    pub is_needed: bool,
-}
-
-impl Ledger {
-    /// Claims whose pin may have to be lifted, or set again, behind `after`, at most `limit`; of
-    /// those whose pin was lifted before, or of the others. None as long as it is not known what the
-    /// records of a former version refer to, see [`Ledger::without_claims`].
-    ///
-    /// # Errors
-    /// As [`Ledger::load`].
-    pub async fn doubtful_pins(&self, is_lifted: bool, limit: u32) -> Result<Vec<DoubtfulPin>> {
-        self.database.call(move |connection| doubtful(connection, is_lifted, limit)).await
-    }
-
-    /// Records what was done: the pins of `lifted` are, and nothing is left to do about `done`.
-    ///
-    /// # Errors
-    /// As [`Ledger::load`].
-    pub async fn settle_pins(&self, lifted: Vec<ClaimId>, done: Vec<DoubtfulPin>) -> Result<()> {
-        self.database.call(move |connection| settle(connection, &lifted, &done)).await
-    }
-
-    /// Records of a former version of which it is not known which claims they refer to, the newest
-    /// first, at most `limit`.
-    ///
-    /// # Errors
-    /// As [`Ledger::load`].
-    pub async fn without_claims(&self, limit: u32) -> Result<Vec<(MessageRow, Bytes)>> {
-        self.database.call(move |connection| without_claims(connection, limit)).await
-    }
-
-    /// Records which claims such messages refer to: `found` is all that
-    /// [`Ledger::without_claims`] gave, in its order.
-    ///
-    /// # Errors
-    /// As [`Ledger::load`].
-    pub async fn note_claims(&self, found: Vec<(MessageRow, Vec<ClaimId>)>) -> Result<()> {
-        self.database.call(move |connection| note_claims(connection, &found)).await
-    }
-}
 
 /// Verdicts and messages are numbered apart.
 pub(super) fn holder_of_verdict(verdict: i64) -> i64 {
@@ -109,7 +60,7 @@ pub(super) fn claims_unknown(sql: &Connection) -> rusqlite::Result<i64> {
     sql.prepare_cached("SELECT claims_unknown FROM meta")?.query_row([], |row| row.get(0))
 }
 
-fn doubtful(
+pub(super) fn doubtful(
     connection: &mut Connection,
     is_lifted: bool,
     limit: u32,
@@ -128,7 +79,7 @@ fn doubtful(
     rows.collect()
 }
 
-fn settle(
+pub(super) fn settle(
     connection: &mut Connection,
     lifted: &[ClaimId],
     done: &[DoubtfulPin],
@@ -146,7 +97,7 @@ fn settle(
     sql.commit()
 }
 
-fn without_claims(
+pub(super) fn without_claims(
     connection: &mut Connection,
     limit: u32,
 ) -> rusqlite::Result<Vec<(MessageRow, Bytes)>> {
@@ -169,7 +120,7 @@ fn without_claims(
     Ok(rows)
 }
 
-fn note_claims(
+pub(super) fn note_claims(
     connection: &mut Connection,
     found: &[(MessageRow, Vec<ClaimId>)],
 ) -> rusqlite::Result<()> {

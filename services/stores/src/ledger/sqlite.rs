@@ -1,0 +1,185 @@
+//! A ledger in a file of this process. Plain functions over a connection do the work; in production
+//! one thread calls them, a simulation calls them inline.
+
+mod command;
+mod commit;
+mod load;
+mod pins;
+mod read;
+mod retain;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use messaging::{ClaimId, CommandId, Partition, Position, Result, StoredPositions, Timestamp};
+use rusqlite::Connection;
+
+use super::{
+    DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, Kind, LastAdmitted, Ledger, LedgerIdentity,
+    Loaded, MessageIdentity, MessageRow, OpenDelivery, OutboxEntry, Retention, Transaction,
+    UnroutedMessage, orders, retention, types,
+};
+use crate::{age::Age, pass::Trimmed, sqlite::Database};
+
+/// A ledger in one file; cheap to clone.
+#[derive(Clone)]
+pub struct SqliteLedger {
+    database: Database,
+    identity: Arc<LedgerIdentity>,
+}
+
+impl SqliteLedger {
+    /// Opens the ledger in `path`, or makes one, and begins a new start of it.
+    ///
+    /// # Errors
+    /// `Unavailable` (AB-2301) if the file cannot be opened; `Defect` if it is no ledger (AB-2302),
+    /// of a newer version (AB-2303) or damaged (AB-2304).
+    pub fn open(path: &Path) -> Result<Self> {
+        let mut connection = crate::sqlite::open(path, &schema::SCHEMA)?;
+        let identity = load::begin_start(&mut connection).map_err(schema::SCHEMA.failure())?;
+        Ok(Self {
+            database: Database::threaded("ledger", connection, &schema::SCHEMA)?,
+            identity: Arc::new(identity),
+        })
+    }
+
+    /// A ledger whose functions run inline on the caller's thread: for simulation on paused time.
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::open`].
+    pub fn open_inline(path: &Path) -> Result<Self> {
+        let mut connection = crate::sqlite::open(path, &schema::SCHEMA)?;
+        let identity = load::begin_start(&mut connection).map_err(schema::SCHEMA.failure())?;
+        let database = Database::inline(connection, &schema::SCHEMA);
+        Ok(Self { database, identity: Arc::new(identity) })
+    }
+
+    /// Runs `work` on the ledger's connection: for tests that look inside.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    pub async fn inspect<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.database.call(work).await
+    }
+}
+
+#[async_trait]
+impl Ledger for SqliteLedger {
+    fn identity(&self) -> &LedgerIdentity {
+        &self.identity
+    }
+
+    async fn load(&self, endpoints: Vec<EndpointSpec>) -> Result<Loaded> {
+        self.database.call(move |connection| load::load(connection, &endpoints)).await
+    }
+
+    async fn commit(&self, transaction: Arc<Transaction>) -> Result<()> {
+        let database = &self.database;
+        let moved =
+            database.call(move |connection| commit::commit(connection, &transaction)).await?;
+        match moved {
+            commit::Guarded::Done => Ok(()),
+            commit::Guarded::Superseded(what) => {
+                Err(messaging::FailureKind::Defect.because(crate::codes::SUPERSEDED, what))
+            }
+        }
+    }
+
+    async fn records(&self, messages: Vec<MessageRow>) -> Result<Vec<(MessageRow, Bytes)>> {
+        self.database.call(move |connection| read::records(connection, &messages)).await
+    }
+
+    async fn kept(&self, message: MessageRow) -> Result<Option<(Position, Bytes)>> {
+        self.database.call(move |connection| read::kept(connection, message)).await
+    }
+
+    async fn identities(&self, messages: Vec<MessageRow>) -> Result<Vec<MessageIdentity>> {
+        self.database.call(move |connection| read::identities(connection, &messages)).await
+    }
+
+    async fn unrouted(&self, after: MessageRow, limit: u32) -> Result<Vec<UnroutedMessage>> {
+        self.database.call(move |connection| read::unrouted(connection, after, limit)).await
+    }
+
+    async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxEntry>> {
+        self.database.call(move |connection| read::outbox(connection, after, limit)).await
+    }
+
+    async fn last_admitted(&self, partition: &Partition) -> Result<Option<LastAdmitted>> {
+        let partition = partition.clone();
+        self.database.call(move |connection| read::last_admitted(connection, &partition)).await
+    }
+
+    async fn commands_known(&self, commands: Vec<CommandId>) -> Result<HashMap<CommandId, Bytes>> {
+        self.database.call(move |connection| command::known(connection, &commands)).await
+    }
+
+    async fn control_floors(&self) -> Result<Option<HashMap<u32, u64>>> {
+        let epoch = self.identity.epoch;
+        self.database.call(move |connection| command::floors(connection, epoch)).await
+    }
+
+    async fn set_control_floors(&self, ends: Vec<Position>) -> Result<()> {
+        let epoch = self.identity.epoch;
+        self.database.call(move |connection| command::set_floors(connection, epoch, &ends)).await
+    }
+
+    async fn open_delivery(
+        &self,
+        endpoint: EndpointRow,
+        message: MessageRow,
+        named: Option<DeliveryId>,
+    ) -> Result<Option<OpenDelivery>> {
+        let find = move |connection: &mut Connection| {
+            command::open_delivery(connection, endpoint, message, named)
+        };
+        self.database.call(find).await
+    }
+
+    async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {
+        self.database.call(move |connection| retain::grow_older(connection, now, step_max)).await
+    }
+
+    async fn trim(&self, kind: Kind, retention: Arc<Retention>, after: i64) -> Result<Trimmed> {
+        let step =
+            move |connection: &mut Connection| retain::trim(connection, kind, &retention, after);
+        self.database.call(step).await
+    }
+
+    async fn doubtful_pins(&self, is_lifted: bool, limit: u32) -> Result<Vec<DoubtfulPin>> {
+        self.database.call(move |connection| pins::doubtful(connection, is_lifted, limit)).await
+    }
+
+    async fn settle_pins(&self, lifted: Vec<ClaimId>, done: Vec<DoubtfulPin>) -> Result<()> {
+        self.database.call(move |connection| pins::settle(connection, &lifted, &done)).await
+    }
+
+    async fn without_claims(&self, limit: u32) -> Result<Vec<(MessageRow, Bytes)>> {
+        self.database.call(move |connection| pins::without_claims(connection, limit)).await
+    }
+
+    async fn note_claims(&self, found: Vec<(MessageRow, Vec<ClaimId>)>) -> Result<()> {
+        self.database.call(move |connection| pins::note_claims(connection, &found)).await
+    }
+}
+
+#[async_trait]
+impl StoredPositions for SqliteLedger {
+    async fn next_offset(&self, partition: &Partition) -> Result<Option<u64>> {
+        let partition = partition.clone();
+        self.database.call(move |connection| read::next_offset(connection, &partition)).await
+    }
+}
+
+impl fmt::Debug for SqliteLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteLedger").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
