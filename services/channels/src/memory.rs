@@ -27,13 +27,14 @@ struct Inner {
     clock: Clock,
     partitions: u32,
     state: Mutex<State>,
-    appended: watch::Sender<u64>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     channels: BTreeMap<ChannelName, Vec<Entry>>,
     progress: HashMap<(GroupId, Partition), u64>,
+    /// One for each reader, woken in the order in which they came: a run can be had again.
+    readers: Vec<watch::Sender<u64>>,
 }
 
 /// One partition's records.
@@ -55,8 +56,7 @@ impl MemoryChannel {
     #[must_use]
     pub fn with_partitions(clock: Clock, partitions: u32) -> Self {
         let state = Mutex::default();
-        let appended = watch::Sender::new(0);
-        Self(Arc::new(Inner { clock, partitions: partitions.max(1), state, appended }))
+        Self(Arc::new(Inner { clock, partitions: partitions.max(1), state }))
     }
 }
 
@@ -132,8 +132,8 @@ impl Channel for MemoryChannel {
                 entry.records.push_back((now, Arc::new(record)));
             }
         }
-        drop(state);
-        self.0.appended.send_modify(|count| *count += 1);
+        state.readers.retain(|reader| !reader.is_closed());
+        state.readers.iter().for_each(|reader| reader.send_modify(|count| *count += 1));
         Ok(positions)
     }
 
@@ -157,7 +157,8 @@ impl Channel for MemoryChannel {
                 partitions.push(partition);
             }
         }
-        let appended = self.0.appended.subscribe();
+        let (reader, appended) = watch::channel(0);
+        self.0.lock().readers.push(reader);
         let log = Arc::clone(&self.0);
         Ok(Box::new(Reader::new(log, group.clone(), partitions, positions, appended)))
     }

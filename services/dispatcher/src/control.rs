@@ -4,7 +4,7 @@
 //! and executed by the engine, in the transaction that moves the position.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
     time::Duration,
 };
@@ -81,6 +81,7 @@ impl ControlReader {
                 warn!(code, cause, "commands cannot be read now");
                 self.ready.not_ready(cause);
                 tokio::select! {
+                    biased;
                     () = orders.closed() => return,
                     () = tokio::time::sleep(pause) => {}
                 }
@@ -107,11 +108,12 @@ impl ControlReader {
         let mut subscription =
             self.channel.subscribe(group, &channels, Box::new(positions)).await?;
         // How far was handed over and not yet told to the channel as admitted.
-        let mut untold: HashMap<Partition, u64> = HashMap::new();
+        let mut untold: BTreeMap<Partition, u64> = BTreeMap::new();
         let mut contradictions = BTreeSet::new();
         self.ready.ready();
         while !orders.is_closed() {
             let received = tokio::select! {
+                biased;
                 () = orders.closed() => return Ok(()),
                 received = subscription.receive(RECORDS_MAX, RECEIVE_WAIT) => received,
             };
@@ -155,7 +157,7 @@ impl ControlReader {
     async fn report(
         &self,
         subscription: &mut dyn Subscription,
-        untold: &mut HashMap<Partition, u64>,
+        untold: &mut BTreeMap<Partition, u64>,
     ) -> Result<()> {
         let mut told = Vec::new();
         for (partition, handed) in untold.iter() {

@@ -131,6 +131,7 @@ impl Reader {
                     );
                     self.ready.not_ready(failure.report());
                     tokio::select! {
+                        biased;
                         () = batches.closed() => return,
                         () = tokio::time::sleep(pause) => {}
                     }
@@ -162,6 +163,7 @@ impl Reader {
         self.ready.ready();
         while !batches.is_closed() {
             let received = tokio::select! {
+                biased;
                 () = batches.closed() => return Ok(()),
                 received = subscription.receive(RECORDS_MAX, RECEIVE_WAIT) => received,
             };

@@ -5,5 +5,4 @@ mod commands;
 mod interest;
 mod retention;
 mod rules;
-mod simulation;
 mod world;

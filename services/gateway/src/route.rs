@@ -28,14 +28,18 @@ impl Route {
 
 /// What the table says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Found<'r> {
+pub enum Found<'r> {
+    /// To this channel.
     Channel(&'r ChannelName),
     /// There is a route, but for test messages (or real ones) only.
     OtherKindOnly,
+    /// There is no route.
     Nobody,
 }
 
-pub(crate) fn find<'r>(
+/// Looks for the first row that matches a message.
+#[must_use]
+pub fn find<'r>(
     routes: &'r [Route],
     domain: &Domain,
     authority: &Authority,

@@ -1,0 +1,269 @@
+//! One life: a portal, two counties with their systems, and dispatchers that die one after the
+//! other, until the weather is calm and everything has come to rest.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use channels::memory::MemoryChannel;
+use dispatcher::{AfterDeadLetter, Endpoint, Interest, Parts};
+use messaging::{Clock, EffectContract, EndpointName, FailureKind, Order, RetryPolicy, Timestamp};
+use stores::{
+    claims::MemoryClaims,
+    ledger::{Retention, SqliteLedger},
+};
+use telemetry::{Metrics, Readiness};
+use tokio::{sync::Mutex, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    office::{CONCURRENCY, Office, TIMEOUT, VISIBLE_WITHIN},
+    operator::Operator,
+    oracle,
+    portal::{self, Portal, Submitted},
+    slow_ledger::SlowLedger,
+    storm::Storm,
+    told::Told,
+    weather::Weather,
+};
+
+const CASES: u64 = 6;
+/// Dispatchers that die, before the last one that does not.
+const DISPATCHERS: u64 = 6;
+const DAY: Duration = Duration::from_secs(86_400);
+/// By then everything has come to rest.
+const LIFE_MAX: Duration = Duration::from_secs(6 * 3600);
+
+const POLICY: RetryPolicy = RetryPolicy {
+    initial_interval: Duration::from_secs(1),
+    multiplier: 2.0,
+    randomization_factor: 0.5,
+    max_interval: Duration::from_secs(60),
+    max_elapsed_time: None,
+    attempts_max: 3,
+};
+
+/// What outlives dispatchers.
+pub(crate) struct World {
+    folder: PathBuf,
+    pub(crate) storm: Storm,
+    weather: Weather,
+    pub(crate) offices: Vec<Arc<Office>>,
+    portal: Portal,
+    pub(crate) told: Mutex<Told>,
+    begun: Instant,
+    /// What the wall clock is wrong by, in microseconds.
+    wrong_by: Arc<AtomicI64>,
+}
+
+/// Lives by `seed`: what happened, and every promise that was broken.
+pub(crate) async fn live(seed: u64) -> (Vec<String>, Vec<String>) {
+    let world = World::new(seed).await;
+    tokio::join!(world.portal.submit_all(), world.storms());
+    world.weather.calm();
+    world.wrong_by.store(0, Ordering::SeqCst);
+    let mut broken = Vec::new();
+    tokio::select! {
+        biased;
+        ended = world.dispatch(CancellationToken::new()) => {
+            broken.push(format!("the dispatcher ended in calm weather: {ended:?}"));
+        }
+        unrest = world.until_rest() => broken.extend(unrest),
+    }
+    broken.extend(oracle::judge(&world).await);
+    let diary = world.offices.iter().flat_map(|office| office.diary()).collect();
+    (diary, broken)
+}
+
+impl World {
+    async fn new(seed: u64) -> Self {
+        let weather = Weather::of(seed);
+        // In memory where that is to be had: it is not the disk that is looked at here.
+        let memory = Path::new("/dev/shm");
+        let parent = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let folder = parent.join(format!("simulation-{}", uuid::Uuid::new_v4()));
+        std::fs::create_dir(&folder).expect("a folder for the ledger");
+        let begun = Instant::now();
+        let wrong_by = Arc::new(AtomicI64::new(0));
+        let partitions = u32::try_from(1 + weather.below(3)).unwrap_or(1);
+        let calm = MemoryChannel::with_partitions(clock(begun, &wrong_by), partitions);
+        let storm = Storm { calm, weather: weather.clone() };
+        let contracts = [
+            EffectContract::Deduplicates,
+            EffectContract::CanLookUp { visible_within: VISIBLE_WITHIN },
+            EffectContract::None,
+        ];
+        let office = |name| {
+            let contract = contracts[usize::try_from(weather.below(3)).unwrap_or(0)];
+            Office::new(name, contract, &weather)
+        };
+        let offices = vec![office("nordsachsen"), office("land")];
+        let portal = Portal::new(&storm, &weather, super::MESSAGES, CASES);
+        let told = Mutex::new(Told::of(&storm.calm).await);
+        Self { folder, storm, weather, offices, portal, told, begun, wrong_by }
+    }
+
+    fn operator(&self) -> Operator<'_> {
+        let Self { storm, weather, offices, told, .. } = self;
+        Operator { storm, weather, offices, told }
+    }
+
+    /// What was submitted and is for `office`.
+    pub(crate) fn wanted(&self, office: &str) -> Vec<Submitted> {
+        let [nordsachsen, all] = portal::prefixes();
+        let prefix = if office == "nordsachsen" { nordsachsen } else { all };
+        let mut submitted = self.portal.submitted();
+        submitted.retain(|submitted| submitted.authority.starts_with(prefix));
+        submitted
+    }
+
+    pub(crate) fn ledger(&self) -> SqliteLedger {
+        SqliteLedger::open_inline(&self.folder.join("ledger.sqlite")).expect("a ledger of ours")
+    }
+
+    /// Dispatchers that are killed, or told to end, while operators order and clocks jump.
+    async fn storms(&self) {
+        for _ in 0..DISPATCHERS {
+            let stop = CancellationToken::new();
+            let lifetime = self.weather.within(Duration::from_secs(60));
+            let is_orderly = self.weather.below(3) == 0;
+            let operator = self.operator();
+            let end = async {
+                tokio::time::sleep(lifetime).await;
+                if is_orderly {
+                    stop.cancel();
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                biased;
+                ended = self.dispatch(stop.clone()) => self.has_ended(ended, is_orderly),
+                () = end => {}
+                () = operator.work() => {}
+                () = self.jump_clocks() => {}
+            }
+            self.bury().await;
+        }
+        let operator = self.operator();
+        let stop = CancellationToken::new();
+        let resume = async {
+            for office in &self.offices {
+                operator.order(office.name, Order::Resume).await;
+            }
+        };
+        tokio::pin!(resume);
+        loop {
+            tokio::select! {
+                biased;
+                ended = self.dispatch(stop.clone()) => self.has_ended(ended, false),
+                () = &mut resume => return self.bury().await,
+            }
+            self.bury().await;
+        }
+    }
+
+    /// What a dispatcher that ended had under way is dropped.
+    async fn bury(&self) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.offices.iter().for_each(|office| office.forget_connections());
+    }
+
+    /// A store or a broker that is away may end a dispatcher; nothing else may.
+    fn has_ended(&self, ended: messaging::Result<()>, is_orderly: bool) {
+        match ended {
+            Ok(()) => assert!(is_orderly, "it ended by itself"),
+            Err(failure) => {
+                let kind = failure.kind();
+                assert_eq!(kind, FailureKind::Unavailable, "{}", failure.report());
+            }
+        }
+    }
+
+    async fn jump_clocks(&self) {
+        loop {
+            self.weather.takes(Duration::from_secs(60)).await;
+            let days = i64::try_from(self.weather.below(7)).unwrap_or(0) - 3;
+            let by = days * i64::try_from(DAY.as_micros()).unwrap_or(0);
+            self.wrong_by.store(by, Ordering::SeqCst);
+        }
+    }
+
+    async fn dispatch(&self, stop: CancellationToken) -> messaging::Result<()> {
+        let parts = Parts {
+            ledger: Arc::new(SlowLedger { real: self.ledger(), weather: self.weather.clone() }),
+            channel: Arc::new(self.storm.clone()),
+            claims: Arc::new(MemoryClaims::default()),
+            channels: portal::channels(),
+            endpoints: self.endpoints(),
+            clock: clock(self.begun, &self.wrong_by),
+            retention: Retention {
+                payload: 30 * DAY,
+                payload_of: BTreeMap::new(),
+                history: 400 * DAY,
+                dedupe_horizon: 400 * DAY,
+            },
+            metrics: Metrics::new(),
+            ready: Readiness::new(),
+            source: "simulation".to_owned(),
+            seed: 1 + self.weather.below(1_000_000),
+            drain_max: Duration::from_secs(30),
+        };
+        dispatcher::run(parts, stop).await
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        let endpoint = |(office, prefix): (&Arc<Office>, &str)| Endpoint {
+            name: EndpointName::new(office.name).expect("a name"),
+            adapter: Arc::clone(office) as Arc<dyn messaging::Adapter>,
+            interests: vec![Interest {
+                domain: None,
+                authority_prefix: prefix.to_owned(),
+                message_types: Vec::new(),
+                test: false,
+            }],
+            policy: POLICY,
+            concurrency: CONCURRENCY,
+            timeout: TIMEOUT,
+            after_dead_letter: AfterDeadLetter::Hold,
+        };
+        self.offices.iter().zip(portal::prefixes()).map(endpoint).collect()
+    }
+
+    /// Waits until everything has come to rest, and says what has not in time.
+    async fn until_rest(&self) -> Vec<String> {
+        let mut is_over = false;
+        loop {
+            tokio::time::sleep(Duration::from_secs(120)).await;
+            let unrest = oracle::unrest(self).await;
+            if unrest.is_empty() && is_over {
+                return Vec::new();
+            }
+            // And stays there.
+            is_over = unrest.is_empty();
+            if LIFE_MAX < self.begun.elapsed() {
+                return unrest.into_iter().map(|what| format!("no rest: {what}")).collect();
+            }
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.folder).ok();
+    }
+}
+
+/// Follows paused time, and is wrong when the seed says so.
+fn clock(begun: Instant, wrong_by: &Arc<AtomicI64>) -> Clock {
+    let wrong_by = Arc::clone(wrong_by);
+    Clock::new(move || {
+        let right = Timestamp(1_800_000_000_000_000).after(begun.elapsed());
+        Timestamp(right.0 + wrong_by.load(Ordering::SeqCst))
+    })
+}

@@ -1,0 +1,301 @@
+//! A departmental system that is slow, moody, and processes what it was sent whether or not
+//! somebody still waits for the answer. It watches what it is sent: half of the oracle is here.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use messaging::{
+    Accepted, Adapter, Attempt, DeliveryKey, EffectContract, Envelope, FailureKind, Found, Payload,
+    Result,
+};
+use tokio::{task::JoinSet, time::Instant};
+
+use super::weather::Weather;
+
+/// Longest time of an attempt.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
+/// What was sent takes effect within so long after the attempt ended, and can be seen then.
+pub(crate) const VISIBLE_WITHIN: Duration = Duration::from_secs(3);
+/// Attempts at once.
+pub(crate) const CONCURRENCY: usize = 3;
+/// What was handed out before the system said it is down begins by then, when the ledger is slow.
+const ON_THE_WAY: Duration = Duration::from_secs(5);
+
+/// What took effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Effect {
+    pub(crate) own_id: String,
+    pub(crate) case: String,
+    key: DeliveryKey,
+}
+
+pub(crate) struct Office {
+    pub(crate) name: &'static str,
+    pub(crate) contract: EffectContract,
+    weather: Weather,
+    state: Arc<Mutex<State>>,
+    /// Its own work, which ends for nobody.
+    work: Mutex<JoinSet<()>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    effects: Vec<Effect>,
+    /// Taken in, and will take effect or has.
+    taken_in: HashSet<DeliveryKey>,
+    /// Will take effect yet.
+    on_its_way: HashSet<String>,
+    /// Attempts under way, by case.
+    live: BTreeMap<String, usize>,
+    attempts: usize,
+    probes: usize,
+    down_since: Option<Instant>,
+    is_paused: bool,
+    /// Everything that happened here, to be compared with another run of the same seed.
+    diary: Vec<String>,
+    /// Promises found broken.
+    broken: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mood {
+    Accept,
+    /// Takes effect within the attempt and says nothing.
+    Silent,
+    /// Takes effect when the attempt is over.
+    Late,
+    /// Nothing happens, nothing is said.
+    Hang,
+    Fail(FailureKind),
+}
+
+impl Office {
+    pub(crate) fn new(
+        name: &'static str,
+        contract: EffectContract,
+        weather: &Weather,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            contract,
+            weather: weather.clone(),
+            state: Arc::default(),
+            work: Mutex::default(),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn effects(&self) -> Vec<Effect> {
+        self.state().effects.clone()
+    }
+
+    pub(crate) fn diary(&self) -> Vec<String> {
+        self.state().diary.clone()
+    }
+
+    pub(crate) fn broken(&self) -> Vec<String> {
+        self.state().broken.clone()
+    }
+
+    /// What somebody who looks finds; `None` if it may still come.
+    pub(crate) fn has(&self, own_id: &str) -> Option<bool> {
+        let state = self.state();
+        match state.effects.iter().any(|effect| effect.own_id == own_id) {
+            true => Some(true),
+            false => (!state.on_its_way.contains(own_id)).then_some(false),
+        }
+    }
+
+    /// Nothing may be handed over from now on, or anything again.
+    pub(crate) fn expect_pause(&self, is_paused: bool) {
+        self.state().is_paused = is_paused;
+    }
+
+    /// The former dispatcher is gone with everything it had under way; a new one knows of no gate.
+    pub(crate) fn forget_connections(&self) {
+        let mut state = self.state();
+        state.down_since = None;
+        state.is_paused = false;
+        let rest = (state.attempts, state.probes, state.live.len());
+        if rest != (0, 0, 0) {
+            state.broken.push(format!("connections outlive their process: {rest:?}"));
+        }
+    }
+
+    fn mood(&self, key: DeliveryKey) -> Mood {
+        if self.weather.is_calm() {
+            return Mood::Accept;
+        }
+        let mood = match self.weather.below(16) {
+            0 | 1 => Mood::Fail(FailureKind::Transient),
+            2 => Mood::Fail(FailureKind::Unavailable),
+            3 => Mood::Fail(FailureKind::Rejected),
+            4 => Mood::Fail(FailureKind::Uncertain),
+            5 | 6 => Mood::Silent,
+            7 => Mood::Late,
+            8 => Mood::Hang,
+            _ => Mood::Accept,
+        };
+        // What it took in before it does not refuse now.
+        let is_known = self.state().taken_in.contains(&key);
+        match mood {
+            Mood::Fail(FailureKind::Rejected) if is_known => Mood::Accept,
+            mood => mood,
+        }
+    }
+
+    /// Processes what was sent, after a while, whoever waits.
+    fn take_in(&self, effect: Effect, after: Duration) {
+        {
+            let mut state = self.state();
+            state.taken_in.insert(effect.key);
+            state.on_its_way.insert(effect.own_id.clone());
+        }
+        let (state, contract) = (Arc::clone(&self.state), self.contract);
+        let processing = async move {
+            tokio::time::sleep(after).await;
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.on_its_way.remove(&effect.own_id);
+            let is_known = state.effects.iter().any(|other| other.key == effect.key);
+            if !(is_known && contract == EffectContract::Deduplicates) {
+                state.effects.push(effect);
+            }
+        };
+        self.work.lock().unwrap_or_else(PoisonError::into_inner).spawn(processing);
+    }
+}
+
+/// One attempt under way, however it ends.
+struct Live<'o> {
+    office: &'o Office,
+    case: String,
+}
+
+impl<'o> Live<'o> {
+    fn begin(office: &'o Office, effect: &Effect, attempt: &Attempt) -> Self {
+        let case = effect.case.clone();
+        let mut state = office.state();
+        state.attempts += 1;
+        *state.live.entry(case.clone()).or_default() += 1;
+        let (at, number) = (office.weather.age(), attempt.number);
+        let line = format!("{at:?} {}: {} attempt {number}", office.name, effect.own_id);
+        let is_down = state.down_since.is_some_and(|since| ON_THE_WAY < since.elapsed());
+        let found = [
+            (state.is_paused, "a lease while paused"),
+            (is_down, "a lease while the gate is closed"),
+            (CONCURRENCY < state.attempts, "more attempts at once than configured"),
+            (state.live.get(&case) != Some(&1), "two attempts of one case at once"),
+        ];
+        let broken = found.into_iter().filter(|(is_broken, _)| *is_broken);
+        state.broken.extend(broken.map(|(_, what)| format!("{line}: {what}")));
+        state.diary.push(line);
+        drop(state);
+        Self { office, case }
+    }
+}
+
+impl Drop for Live<'_> {
+    fn drop(&mut self) {
+        let mut state = self.office.state();
+        state.attempts -= 1;
+        state.live.remove(&self.case);
+    }
+}
+
+struct Probing<'o>(&'o Office);
+
+impl Drop for Probing<'_> {
+    fn drop(&mut self) {
+        self.0.state().probes -= 1;
+    }
+}
+
+#[async_trait]
+impl Adapter for Office {
+    fn contract(&self) -> EffectContract {
+        self.contract
+    }
+
+    async fn deliver(&self, envelope: &Envelope, attempt: &Attempt) -> Result<Accepted> {
+        let head = &envelope.head;
+        let effect = Effect {
+            own_id: head.own_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+            case: head.case_reference.clone().unwrap_or_default(),
+            key: attempt.key,
+        };
+        let _live = Live::begin(self, &effect, attempt);
+        if envelope.original != Payload::Inline(super::portal::document(&effect.own_id)) {
+            self.state().broken.push(format!("{}: other bytes than receipted", effect.own_id));
+        }
+        // On its way there; who dies now has sent nothing.
+        self.weather.takes(Duration::from_millis(300)).await;
+        let mood = self.mood(attempt.key);
+        let at = self.weather.age();
+        self.state().diary.push(format!("{at:?} {}: {} {mood:?}", self.name, effect.own_id));
+        let soon = self.weather.within(Duration::from_millis(500));
+        match mood {
+            Mood::Accept | Mood::Silent => self.take_in(effect, soon),
+            Mood::Late => self.take_in(effect, TIMEOUT + self.weather.within(VISIBLE_WITHIN / 2)),
+            Mood::Hang => {}
+            // Said after it took effect, or after it did not.
+            Mood::Fail(FailureKind::Uncertain) if self.weather.below(2) == 0 => {
+                self.take_in(effect, soon);
+            }
+            Mood::Fail(_) => {}
+        }
+        self.weather.takes(Duration::from_millis(500)).await;
+        tokio::time::sleep(soon).await;
+        match mood {
+            Mood::Accept => Ok(Accepted { receipt: Some("file 1".to_owned()), replies: vec![] }),
+            Mood::Silent | Mood::Late | Mood::Hang => std::future::pending().await,
+            Mood::Fail(kind) => {
+                if kind == FailureKind::Unavailable {
+                    self.state().down_since.get_or_insert_with(Instant::now);
+                }
+                Err(kind.because("AB-0000", "as the seed says"))
+            }
+        }
+    }
+
+    async fn find(&self, _: &Envelope, attempt: &Attempt) -> Result<Found> {
+        self.weather.takes(Duration::from_millis(300)).await;
+        self.weather.may_be_away(6, "AB-0000")?;
+        let state = self.state();
+        let is_there = state.effects.iter().any(|effect| effect.key == attempt.key);
+        Ok(if is_there { Found::Yes(Accepted::default()) } else { Found::No })
+    }
+
+    async fn probe(&self) -> Result<()> {
+        let probes = {
+            let mut state = self.state();
+            state.probes += 1;
+            state.probes
+        };
+        let _probing = Probing(self);
+        if probes != 1 {
+            self.state().broken.push("two probes at once".to_owned());
+        }
+        self.weather.takes(Duration::from_millis(300)).await;
+        let answer = self.weather.may_be_away(2, "AB-0000");
+        let at = self.weather.age();
+        let mut state = self.state();
+        state.diary.push(format!("{at:?} {}: probe {}", self.name, answer.is_ok()));
+        answer?;
+        state.down_since = None;
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Office {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Office").field("name", &self.name).finish_non_exhaustive()
+    }
+}

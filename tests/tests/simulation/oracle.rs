@@ -1,0 +1,165 @@
+//! What must be true when everything has come to rest, whatever happened before.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use messaging::{ChannelName, DeliveryState, DeliveryVersion, EffectContract, MessageId};
+
+use super::{
+    life::World,
+    office::Office,
+    told::{Told, records},
+};
+
+type Last = BTreeMap<u64, (MessageId, DeliveryVersion, String)>;
+
+/// What may still happen, in words; nothing once everything submitted is known, and each delivery is
+/// final or waits for a person, itself or the head of its case.
+pub(crate) async fn unrest(world: &World) -> Vec<String> {
+    let mut told = world.told.lock().await;
+    told.catch_up().await;
+    let mut unrest = Vec::new();
+    for office in &world.offices {
+        let name = office.name;
+        let last = told.last(name);
+        let known: HashSet<&str> = last.values().map(|(_, _, own_id)| &**own_id).collect();
+        for submitted in world.wanted(name) {
+            if !known.contains(&*submitted.own_id) {
+                unrest.push(format!("{name}: nothing is known of {}", submitted.own_id));
+            }
+        }
+        for (_, version, own_id) in last.values() {
+            let is_at_rest = match version.state {
+                DeliveryState::Pending => is_held(world, name, &last, own_id),
+                state => rests(state, office.contract),
+            };
+            if !is_at_rest {
+                unrest.push(format!("{name}: {own_id} is {:?}", version.state));
+            }
+        }
+    }
+    unrest
+}
+
+fn rests(state: DeliveryState, contract: EffectContract) -> bool {
+    match state {
+        DeliveryState::Delivered
+        | DeliveryState::Rejected
+        | DeliveryState::Discarded
+        | DeliveryState::Dead => true,
+        DeliveryState::Uncertain => contract == EffectContract::None,
+        _ => false,
+    }
+}
+
+/// Whether one before it in its case waits for a person.
+fn is_held(world: &World, office: &str, last: &Last, own_id: &str) -> bool {
+    let wanted = world.wanted(office);
+    let case_of = |own_id: &str| wanted.iter().find(|s| s.own_id == own_id).map(|s| &s.case);
+    let case = case_of(own_id);
+    last.values().any(|(_, version, before)| {
+        let is_head = matches!(version.state, DeliveryState::Dead | DeliveryState::Uncertain);
+        is_head && **before < *own_id && case_of(before) == case
+    })
+}
+
+/// All that is broken, in words.
+pub(crate) async fn judge(world: &World) -> Vec<String> {
+    let mut told = world.told.lock().await;
+    told.catch_up().await;
+    let mut broken = Vec::new();
+    for id in &told.contradictions {
+        broken.push(format!("event {id} was told twice, differently"));
+    }
+    let dead = dead_letters(world).await;
+    for office in &world.offices {
+        broken.extend(office.broken());
+        judge_office(world, &told, office, &dead, &mut broken);
+    }
+    broken.extend(judge_ledger(world, &told).await);
+    broken
+}
+
+fn judge_office(
+    world: &World,
+    told: &Told,
+    office: &Office,
+    dead: &HashSet<(MessageId, String)>,
+    broken: &mut Vec<String>,
+) {
+    let name = office.name;
+    let last = told.last(name);
+    let effects = office.effects();
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut last_of_case: HashMap<&str, &str> = HashMap::new();
+    for effect in &effects {
+        *counts.entry(&effect.own_id).or_default() += 1;
+        if let Some(before) = last_of_case.insert(&effect.case, &effect.own_id)
+            && effect.own_id.as_str() < before
+        {
+            broken.push(format!("{name}: {} took effect after {before}", effect.own_id));
+        }
+    }
+    for (own_id, count) in &counts {
+        if *count != 1 {
+            let contract = office.contract;
+            broken.push(format!("{name}: {own_id} took effect {count} times ({contract:?})"));
+        }
+    }
+    let wanted = world.wanted(name);
+    for submitted in &wanted {
+        let of_it = last.values().filter(|(_, _, own_id)| *own_id == submitted.own_id);
+        let states: Vec<DeliveryState> = of_it.map(|(_, version, _)| version.state).collect();
+        let own_id = &submitted.own_id;
+        let [state] = &states[..] else {
+            broken.push(format!("{name}: {own_id} has {} deliveries", states.len()));
+            continue;
+        };
+        let is_there = counts.contains_key(own_id.as_str());
+        match state {
+            DeliveryState::Delivered if !is_there => {
+                broken.push(format!("{name}: {own_id} is delivered and took no effect"));
+            }
+            DeliveryState::Rejected if is_there => {
+                broken.push(format!("{name}: {own_id} is rejected and took effect"));
+            }
+            _ => {}
+        }
+    }
+    for (message, version, own_id) in last.values() {
+        if version.state == DeliveryState::Dead && !dead.contains(&(*message, name.to_owned())) {
+            broken.push(format!("{name}: {own_id} is dead and there is no dead letter"));
+        }
+        if !wanted.iter().any(|submitted| submitted.own_id == *own_id) {
+            broken.push(format!("{name}: {own_id} was never its own"));
+        }
+    }
+}
+
+async fn dead_letters(world: &World) -> HashSet<(MessageId, String)> {
+    let letters = records(&world.storm.calm, ChannelName::dead()).await;
+    let read = letters.iter().filter_map(|record| {
+        let letter = channels::codec::decode_dead_letter(record).expect("a letter of ours");
+        Some((letter.event.message_id?, letter.event.delivery?.endpoint.to_string()))
+    });
+    read.collect()
+}
+
+/// What the ledger says is what was told.
+async fn judge_ledger(world: &World, told: &Told) -> Vec<String> {
+    use stores::ledger::Ledger as _;
+    let loaded = world.ledger().load(Vec::new()).await.expect("a ledger that can be read");
+    let open: BTreeMap<u64, DeliveryState> =
+        loaded.open.iter().map(|open| (open.delivery.0.unsigned_abs(), open.state)).collect();
+    let mut said = BTreeMap::new();
+    for office in &world.offices {
+        for (delivery, (_, version, _)) in told.last(office.name) {
+            if !version.state.is_final() {
+                said.insert(delivery, version.state);
+            }
+        }
+    }
+    match open == said {
+        true => Vec::new(),
+        false => vec![format!("the ledger says {open:?}, told was {said:?}")],
+    }
+}

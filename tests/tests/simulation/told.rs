@@ -1,0 +1,108 @@
+//! What the world was told: the records of `status` and `dead`, as the console would read them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use channels::{codec, memory::MemoryChannel};
+use messaging::{
+    Channel as _, ChannelName, CommandId, DeliveryVersion, Event, EventKind, GroupId, MessageId,
+    OwnId, Record, SenderName, Subscription, conformance::channel::Positions, identity,
+};
+
+/// Every event once, in the order in which it was told first.
+#[derive(Debug)]
+pub(crate) struct Told {
+    reader: Box<dyn Subscription>,
+    by_id: HashMap<String, usize>,
+    pub(crate) events: Vec<Event>,
+    /// Events told twice under one id and not the same.
+    pub(crate) contradictions: Vec<String>,
+}
+
+impl Told {
+    pub(crate) async fn of(channel: &MemoryChannel) -> Self {
+        let reader = read(channel, ChannelName::status()).await;
+        Self { reader, by_id: HashMap::new(), events: Vec::new(), contradictions: Vec::new() }
+    }
+
+    /// Reads what was told since.
+    pub(crate) async fn catch_up(&mut self) {
+        for record in rest_of(&mut *self.reader).await {
+            let event = codec::decode_event(&record).expect("an event of ours");
+            match self.by_id.get(&event.id).and_then(|at| self.events.get(*at)) {
+                None => {
+                    self.by_id.insert(event.id.clone(), self.events.len());
+                    self.events.push(event);
+                }
+                // One that was not told yet when its process ended is told at its own time.
+                Some(known) if known.kind == event.kind && known.delivery == event.delivery => {}
+                Some(_) => self.contradictions.push(event.id),
+            }
+        }
+    }
+
+    /// What was answered to an order, if it was: the code if it was refused.
+    pub(crate) fn answer(&self, id: CommandId) -> Option<Option<String>> {
+        let answer = self.events.iter().rev().find(|event| match &event.kind {
+            EventKind::CommandAccepted { command, .. }
+            | EventKind::CommandRefused { command, .. } => *command == id,
+            _ => false,
+        });
+        answer.map(|answer| answer.code.clone())
+    }
+
+    /// What was told last of each delivery to `endpoint`: message, version, the message's own id.
+    pub(crate) fn last(
+        &self,
+        endpoint: &str,
+    ) -> BTreeMap<u64, (MessageId, DeliveryVersion, String)> {
+        let names: HashMap<MessageId, String> = own_ids().collect();
+        let mut last: BTreeMap<u64, (MessageId, DeliveryVersion, String)> = BTreeMap::new();
+        for event in &self.events {
+            let (Some(message), Some(version)) = (event.message_id, &event.delivery) else {
+                continue;
+            };
+            let is_newer =
+                |(_, known, _): &(_, DeliveryVersion, _)| known.version < version.version;
+            if version.endpoint.as_str() == endpoint
+                && last.get(&version.delivery).is_none_or(is_newer)
+            {
+                let own_id = names.get(&message).cloned().unwrap_or_default();
+                last.insert(version.delivery, (message, version.clone(), own_id));
+            }
+        }
+        last
+    }
+}
+
+/// Everything on `name` so far.
+pub(crate) async fn records(channel: &MemoryChannel, name: ChannelName) -> Vec<Arc<Record>> {
+    rest_of(&mut *read(channel, name).await).await
+}
+
+async fn read(channel: &MemoryChannel, name: ChannelName) -> Box<dyn Subscription> {
+    let group = GroupId::new("reader").expect("a name");
+    let positions = Box::new(Positions::default());
+    channel.subscribe(&group, &[name], positions).await.expect("in memory")
+}
+
+async fn rest_of(reader: &mut dyn Subscription) -> Vec<Arc<Record>> {
+    let mut records = Vec::new();
+    while let Some(batch) = reader.receive(10_000, Duration::ZERO).await.expect("in memory") {
+        records.extend(batch.records.into_iter().map(|(_, _, record)| record));
+    }
+    records
+}
+
+fn own_ids() -> impl Iterator<Item = (MessageId, String)> {
+    let sender = SenderName::new("portal").expect("a sender");
+    (0..super::MESSAGES).map(move |number| {
+        let own_id = format!("m{number:03}");
+        let name = OwnId::new(&own_id).expect("an id");
+        let sha256 = identity::sha256(&super::portal::document(&own_id), &[]);
+        (identity::message_id(&sender, Some(&name), &sha256), own_id)
+    })
+}
