@@ -15,6 +15,7 @@ pub mod conformance;
 pub mod envelope;
 pub mod event;
 pub mod failure;
+pub mod fault;
 pub mod identity;
 pub mod names;
 pub mod record;
