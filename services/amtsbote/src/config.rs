@@ -3,6 +3,7 @@
 //! `docs/configuration.md` is this page for operators; a test holds both together.
 
 mod broker;
+mod calendar;
 mod claims;
 mod effective;
 mod endpoints;
@@ -199,7 +200,13 @@ pub(crate) struct Endpoint {
     ///
     /// `retry`: when to try again; see [`messaging::RetryPolicy`] for its keys and defaults.
     ///
-    /// `concurrency`: deliveries at the same time, 1 to 1,000. Default 4.
+    /// `concurrency`: deliveries at the same time, 1 to 1,000. Default 4. After an outage, a pause, a
+    /// closing time or a start it begins with one and grows with each success.
+    ///
+    /// `rate`: what it is handed in a time at most, e.g. `10/s`, `600/min` or `50/h`. Default: no
+    /// bound. `burst`: so many at once after a lull, 1 to 10,000. Default 1.
+    ///
+    /// `calendar`: when it may be handed anything; see [`dispatcher::Calendar`]. Default: always.
     ///
     /// `timeout`: how long one try may take, `100ms` to `1h`. Default `30s`.
     ///

@@ -1,5 +1,7 @@
 //! `amtsbote endpoint`: departmental systems as they are served.
 
+mod report;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -81,6 +83,9 @@ async fn show(
         return Ok(Exit::Done);
     }
     output.line(format_args!("{name}  {}", line(of, language)));
+    for line in of.report.iter().flat_map(|report| report::lines(report, language)) {
+        output.line(format_args!("  {line}"));
+    }
     for command in &commands {
         output.line(past(command, language));
     }
@@ -136,6 +141,7 @@ fn json(of: &EndpointOverview) -> Value {
         "gate_closed_at": status::time(of.gate_closed_at.as_ref()),
         "gate_code": of.gate_code,
         "deliveries": deliveries(of),
+        "report": of.report.as_ref().map(report::json),
     })
 }
 

@@ -8,7 +8,8 @@ use uuid::Uuid;
 use wire::{
     intake::Receipt,
     status::{
-        ApplicationStatus, CitizenStatus, GetStatusRequest, TimelineEntry, get_status_request::By,
+        ApplicationStatus, CitizenStatus, DeliveryStatus, GetStatusRequest, TimelineEntry,
+        get_status_request::By,
     },
 };
 
@@ -96,6 +97,9 @@ pub(crate) fn json(application: &ApplicationStatus) -> Value {
             "next_at": time(delivery.next_at.as_ref()),
             "receipt": delivery.receipt,
             "code": delivery.code,
+            "waits_for": delivery.waits_for,
+            "ahead": delivery.ahead,
+            "behind": delivery.behind,
             "reasons": delivery.reasons.iter().map(reason).collect::<Vec<_>>(),
         })
     });
@@ -195,6 +199,11 @@ pub(crate) fn print(application: &ApplicationStatus, language: Language, output:
             output.line(format_args!("  {name}: {value}"));
         }
     }
+    for delivery in &application.deliveries {
+        for text in chain(delivery, language) {
+            output.line(format_args!("  {}: {text}", delivery.endpoint));
+        }
+    }
     for entry in &application.timeline {
         output.line(line(entry, language));
     }
@@ -203,6 +212,21 @@ pub(crate) fn print(application: &ApplicationStatus, language: Language, output:
         let (id, kind, size) = (&reply.reply_id, &reply.kind, reply.size);
         output.line(format_args!("  {name} {id}: {kind}, {} ({size} B)", reply.media_type));
     }
+}
+
+/// Who waits for whom within the case.
+fn chain(of: &DeliveryStatus, language: Language) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !of.waits_for.is_empty() {
+        let (word, before) =
+            (language.of("wartet auf", "waits for"), language.of("davor", "before it"));
+        lines.push(format!("{word} {} ({before} {})", of.waits_for, of.ahead));
+    }
+    if of.behind != 0 {
+        let word = language.of("dahinter warten", "waiting behind it");
+        lines.push(format!("{word} {}", of.behind));
+    }
+    lines
 }
 
 fn line(entry: &TimelineEntry, language: Language) -> String {

@@ -13,7 +13,7 @@ use wire::control::{
     control_service_server::ControlService,
 };
 
-use crate::{answer, convert, status::page_rows};
+use crate::{answer, chain, convert, status::page_rows};
 
 mod command;
 
@@ -77,6 +77,15 @@ impl ControlService for ControlServer {
             return Err(answer::not_found());
         }
         let mut applications: Vec<_> = found.iter().map(convert::application).collect();
+        for (application, whole) in applications.iter_mut().zip(&found) {
+            let places = chain::of(&*self.journal, whole).await;
+            let mut places = places.map_err(|failure| answer::failed(&failure))?;
+            for delivery in &mut application.deliveries {
+                let place = places.remove(&delivery.endpoint).unwrap_or_default();
+                delivery.waits_for = place.waits_for.map(|id| id.to_string()).unwrap_or_default();
+                (delivery.ahead, delivery.behind) = (place.ahead, place.behind);
+            }
+        }
         // What a departmental system says about a person is between it and the portal.
         for delivery in applications.iter_mut().flat_map(|it| it.deliveries.iter_mut()) {
             delivery.reasons.iter_mut().for_each(|reason| reason.text.clear());
@@ -96,7 +105,8 @@ impl ControlService for ControlServer {
                 None => (None, String::new()),
             };
             let deliveries = of.deliveries.into_iter().collect();
-            EndpointOverview { endpoint, deliveries, gate_closed_at, gate_code }
+            let report = of.report.map(|(at, report)| convert::report(at, report));
+            EndpointOverview { endpoint, deliveries, gate_closed_at, gate_code, report }
         });
         Ok(Response::new(GetOverviewResponse {
             endpoints: endpoints.collect(),

@@ -1,8 +1,8 @@
 //! The journal's rows on the wire.
 
-use messaging::ProcedureName;
+use messaging::{EndpointReport, ProcedureName, Timestamp};
 use stores::journal::{Delivery, Entry, ReplyInfo, Step, Whole};
-use wire::status as proto;
+use wire::{control, status as proto};
 
 use crate::{answer::time, citizen, sentences};
 
@@ -62,6 +62,25 @@ pub(crate) fn delivery(row: &Delivery) -> proto::DeliveryStatus {
                 text: reason.text.clone(),
             })
             .collect(),
+        ..proto::DeliveryStatus::default()
+    }
+}
+
+pub(crate) fn report(at: Timestamp, report: EndpointReport) -> control::EndpointReport {
+    control::EndpointReport {
+        at: Some(time(at)),
+        open: report.open,
+        waiting: report.waiting,
+        held: report.held,
+        in_flight: report.in_flight,
+        limit: report.limit,
+        concurrency: report.concurrency,
+        per_hour: report.per_hour,
+        calendar_at: report.calendar_at.map(time),
+        drained: report.drained.name().to_owned(),
+        drained_at: report.drained.at().map(time),
+        contract: report.contract,
+        is_held_by_dead: report.is_held_by_dead,
     }
 }
 

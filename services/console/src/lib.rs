@@ -12,6 +12,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 mod answer;
+mod chain;
 mod citizen;
 mod codes;
 mod control;

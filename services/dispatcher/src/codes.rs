@@ -48,6 +48,8 @@ pub(crate) const ORDER_FORMER: &str = "AB-3228";
 pub(crate) const ORDER_REUSED: &str = "AB-3229";
 /// What is ordered about was erased by retention.
 pub(crate) const ORDER_ERASED: &str = "AB-3230";
+/// The endpoint's calendar is closed.
+pub(crate) const CALENDAR: &str = "AB-3231";
 /// The adapter panicked.
 pub(crate) const ADAPTER_PANICKED: &str = "AB-9201";
 /// The reader or the relay is gone.

@@ -10,6 +10,7 @@ mod draft;
 mod gates;
 mod linger;
 mod recover;
+mod report;
 mod settle;
 mod start;
 
@@ -19,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-use messaging::{CaseId, Claims, Clock, EndpointName, FailureKind, Partition, Result};
+use messaging::{CaseId, Claims, Clock, EndpointName, FailureKind, Partition, Result, Timestamp};
 use stores::ledger::{DeliveryId, EndpointRow, IntentRow, Ledger, MessageRow, PauseRow};
 use telemetry::{Check, Metrics};
 use tokio::{
@@ -30,14 +31,14 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use self::{draft::Draft, start::Envelopes};
+use self::{draft::Draft, report::Reported, start::Envelopes};
 use crate::{
     Endpoint, Parts,
     attempt::{self, Ended},
     backlog::Backlog,
     codes,
     control::{ControlReader, Orders},
-    gate::Gate,
+    gate::{Gate, calendar::Hours, forecast::Pace, ramp::Ramp, rate::Bucket},
     known::Known,
     reader::{Handed, Prepared, Reader},
     relay::{Fresh, Relay},
@@ -63,6 +64,7 @@ pub(crate) struct Engine {
     system: &'static str,
     claims: Arc<dyn Claims>,
     clock: Clock,
+    steady: Steady,
     metrics: Metrics,
     ready: Check,
     teller: Teller,
@@ -108,6 +110,12 @@ struct Served {
     closed: Why,
     /// By an operator, until an operator resumes it; apart from the gate.
     paused: Option<PauseRow>,
+    /// What its calendar says.
+    hours: Hours,
+    bucket: Option<Bucket>,
+    ramp: Ramp,
+    pace: Pace,
+    reported: Reported,
     /// Attempts of a former process that may take effect until then.
     doubtful: HashMap<DeliveryId, Instant>,
     in_flight: usize,
@@ -135,7 +143,39 @@ struct Announcement {
 impl Served {
     /// Whether leases are granted.
     fn is_open(&self) -> bool {
-        self.paused.is_none() && self.gate.is_open()
+        self.is_wanted() && self.gate.is_open()
+    }
+
+    /// Whether neither an operator nor the calendar keeps it closed.
+    fn is_wanted(&self) -> bool {
+        self.paused.is_none() && self.hours.closed().is_none()
+    }
+
+    /// When something may start by itself, as far as that is in sight.
+    fn starts_at(&self) -> Option<Instant> {
+        if !self.is_open() || self.ramp.limit() <= self.in_flight {
+            return None;
+        }
+        let token = self.bucket.as_ref().map(Bucket::next_at);
+        match (self.schedule.due_len(), token) {
+            // What is due waits for a token, and what is not due waits for its time first.
+            (0, _) | (_, None) => self.schedule.wakes_at(),
+            (_, token) => token,
+        }
+    }
+}
+
+/// Counts on from what the clock said at the start, whatever the clock says since: what is measured
+/// by it does not jump.
+#[derive(Clone, Copy, Debug)]
+struct Steady {
+    at: Timestamp,
+    since: Instant,
+}
+
+impl Steady {
+    fn now(self) -> Timestamp {
+        self.at.after(self.since.elapsed())
     }
 }
 
@@ -274,25 +314,34 @@ impl Engine {
 
     fn wakes_at(&self) -> Instant {
         let tidy = Instant::now() + TIDY_AFTER;
-        let open = self.served.iter().filter(|served| served.is_open());
-        let waits = open.filter_map(|served| served.schedule.wakes_at());
-        let probed = self.served.iter().filter(|served| served.paused.is_none());
+        let waits = self.served.iter().filter_map(Served::starts_at);
+        let probed = self.served.iter().filter(|served| served.is_wanted());
         let gates = probed.filter_map(|served| served.gate.wakes_at());
         let told = self.announcements.front().map(|announcement| announcement.due);
-        waits.chain(gates).chain(told).fold(tidy, Instant::min)
+        let at = self.clock.now();
+        let changes = self.served.iter().filter_map(|served| served.hours.changes_at());
+        let hours = changes.map(|change| Instant::now() + change.since(at).min(TIDY_AFTER));
+        waits.chain(gates).chain(hours).chain(told).fold(tidy, Instant::min)
     }
 
     /// Settles, admits, chooses, records; then acts.
     async fn turn(&mut self, wake: Wake) -> Result<()> {
-        let mut draft = Draft::new(self.clock.now(), self.subscriptions_version);
+        let mut draft = self.draft();
         let is_tick = matches!(wake, Wake::Time);
+        self.look_at_calendars(&mut draft);
         self.take_in(wake, &mut draft).await?;
         self.take_in_the_rest(&mut draft).await?;
         self.announce(&mut draft).await?;
         self.begin_probes(draft.now);
         self.choose(&mut draft).await?;
+        self.report(&mut draft);
         self.tidy_outbox(&mut draft, is_tick);
         self.commit(draft).await
+    }
+
+    fn draft(&self) -> Draft {
+        let (at, steady) = (self.clock.now(), self.steady.now());
+        Draft::new(at, steady, self.subscriptions_version)
     }
 
     async fn take_in(&mut self, wake: Wake, draft: &mut Draft) -> Result<()> {
@@ -372,7 +421,7 @@ impl Engine {
         while let Ok(Some(ended)) =
             tokio::time::timeout_at(deadline, self.attempts.join_next()).await
         {
-            let mut draft = Draft::new(self.clock.now(), self.subscriptions_version);
+            let mut draft = self.draft();
             self.take_in(ended_of(ended), &mut draft).await?;
             self.take_in_the_rest_of_endings(&mut draft).await?;
             self.commit(draft).await?;

@@ -1,4 +1,15 @@
-//! The gate of an endpoint: while it is closed, nothing is handed to it.
+//! The gate of an endpoint: while it is closed, nothing is handed to it; while it is open, no more
+//! and no faster than the endpoint can bear.
+//!
+//! This file is the circuit breaker. Beside it: the [`calendar`], the [`rate`], the [`ramp`] after an
+//! outage, and the [`forecast`].
+
+pub(crate) mod calendar;
+pub(crate) mod forecast;
+pub(crate) mod holidays;
+pub(crate) mod ramp;
+pub(crate) mod rate;
+pub(crate) mod window;
 
 use std::time::Duration;
 

@@ -24,6 +24,13 @@ mod teller;
 
 use std::{sync::Arc, time::Duration};
 
+pub use gate::{
+    calendar::Calendar,
+    holidays::{Holiday, State},
+    rate::Rate,
+    window::{Maintenance, Weekly},
+};
+
 use messaging::{
     Adapter, ApplicationHead, Channel, ChannelName, Claims, Clock, Domain, EndpointName, Result,
     RetryPolicy,
@@ -72,8 +79,14 @@ pub struct Endpoint {
     pub interests: Vec<Interest>,
     /// When to give up.
     pub policy: RetryPolicy,
-    /// Attempts at once, at least 1.
+    /// Attempts at once, at least 1; after whatever kept it closed it begins with one.
     pub concurrency: usize,
+    /// What it is handed in a time, if that is bounded.
+    pub rate: Option<Rate>,
+    /// Attempts that may begin at once after a lull, where there is a rate; at least 1.
+    pub burst: u32,
+    /// When it may be handed anything; `None`: always.
+    pub calendar: Option<Calendar>,
     /// Longest time of one attempt.
     pub timeout: Duration,
     /// Whether a dead letter holds back its case.

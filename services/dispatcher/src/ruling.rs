@@ -24,6 +24,17 @@ pub(crate) struct Terms {
     pub(crate) after_dead_letter: AfterDeadLetter,
 }
 
+impl Terms {
+    /// Nothing waits longer by itself.
+    pub(crate) fn wait_max(&self) -> Duration {
+        let visible_within = match self.contract {
+            EffectContract::CanLookUp { visible_within } => visible_within,
+            _ => Duration::ZERO,
+        };
+        self.policy.wait_max().saturating_add(visible_within)
+    }
+}
+
 /// How an attempt or a look-up ended.
 #[derive(Debug)]
 pub(crate) enum Ending {
@@ -194,9 +205,8 @@ fn not_found_out(entry: &Entry, failure: &Failure, terms: &Terms, chance: f64) -
     }
 }
 
-/// What the remote side asked for, else what the policy says.
 fn wait_of(failure: &Failure, terms: &Terms, attempt: u32, chance: f64) -> Duration {
-    failure.wait_requested().unwrap_or_else(|| terms.policy.wait(attempt, chance))
+    terms.policy.wait_after(failure, attempt, chance)
 }
 
 fn uncertain(entry: &Entry, contract: EffectContract, wait: Duration) -> Ruling {

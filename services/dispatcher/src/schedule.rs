@@ -4,7 +4,10 @@
 //! its own case and no other. Nothing here is scanned: a due case is in `due`, a waiting one in
 //! `waiting`, a held one in neither.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    time::Duration,
+};
 
 use messaging::{CaseId, DeliveryState, Timestamp};
 use stores::ledger::{DeliveryId, MessageRow};
@@ -58,12 +61,37 @@ pub(crate) struct Schedule {
     due: VecDeque<CaseId>,
     waiting: BTreeSet<(Instant, CaseId)>,
     len: usize,
+    /// Those in cases whose head is held.
+    held: usize,
+}
+
+/// How much there is, and of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    /// Open deliveries.
+    pub(crate) open: usize,
+    /// Heads that wait for their time.
+    pub(crate) waiting: usize,
+    /// Held heads and all behind them.
+    pub(crate) held: usize,
+    /// How long the last of the waiting waits.
+    pub(crate) wait_max: Duration,
 }
 
 impl Schedule {
     /// Open deliveries, held ones too.
     pub(crate) fn len(&self) -> usize {
         self.len
+    }
+
+    pub(crate) fn counts(&self, now: Instant) -> Counts {
+        let last = self.waiting.last().map(|(at, _)| at.saturating_duration_since(now));
+        Counts {
+            open: self.len,
+            waiting: self.waiting.len(),
+            held: self.held,
+            wait_max: last.unwrap_or_default(),
+        }
     }
 
     /// Puts `entry` behind its case's others. `turn` counts from when it is the head.
@@ -73,6 +101,8 @@ impl Schedule {
         self.len += 1;
         if case.len() == 1 {
             self.place(entry.case_id, turn);
+        } else if case.front().is_some_and(|(_, turn)| *turn == Turn::Held) {
+            self.held += 1;
         }
     }
 
@@ -157,6 +187,7 @@ impl Schedule {
         } else if turn == Turn::Gone {
             case.remove(place);
             self.len -= 1;
+            self.held -= usize::from(case.front().is_some_and(|(_, turn)| *turn == Turn::Held));
         } else if let Some(slot) = case.get_mut(place) {
             *slot = (entry, turn);
         }
@@ -164,6 +195,9 @@ impl Schedule {
 
     /// Looks through what is due only for a head that was; operators order seldom.
     fn unplace(&mut self, case: CaseId, turn: Option<Turn>) {
+        if turn == Some(Turn::Held) {
+            self.held -= self.cases.get(&case).map_or(0, VecDeque::len);
+        }
         let is_waiting = match turn {
             Some(Turn::At(at)) => self.waiting.remove(&(at, case)),
             _ => false,
@@ -179,7 +213,8 @@ impl Schedule {
             Turn::At(at) => {
                 self.waiting.insert((at, case));
             }
-            Turn::Held | Turn::Busy | Turn::Gone => {}
+            Turn::Held => self.held += self.cases.get(&case).map_or(0, VecDeque::len),
+            Turn::Busy | Turn::Gone => {}
         }
     }
 }

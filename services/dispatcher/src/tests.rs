@@ -2,7 +2,15 @@
 
 mod claims;
 mod commands;
+mod gates;
 mod interest;
 mod retention;
 mod rules;
 mod world;
+
+use proptest::test_runner::{Config, RngSeed};
+
+/// What is drawn is the same each time, so that a failure is one for everybody.
+pub(crate) fn the_same_each_time(cases: u32) -> Config {
+    Config { cases, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..Config::default() }
+}

@@ -5,8 +5,8 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::{
-    CaseId, CommandId, EndpointName, MessageId, Position, ProcedureName, SenderName, Timestamp,
-    TraceParent,
+    CaseId, CommandId, EndpointName, EndpointReport, MessageId, Position, ProcedureName,
+    SenderName, Timestamp, TraceParent,
 };
 
 /// The states of a delivery.
@@ -191,6 +191,8 @@ pub enum EventKind {
         /// Which endpoint.
         endpoint: EndpointName,
     },
+    /// How an endpoint is served; the newest counts.
+    EndpointReported(Box<EndpointReport>),
 }
 
 impl EventKind {
@@ -215,6 +217,7 @@ impl EventKind {
             Self::CommandRefused { .. } => "command_refused",
             Self::GateClosed { .. } => "gate_closed",
             Self::GateOpened { .. } => "gate_opened",
+            Self::EndpointReported(_) => "endpoint_reported",
         }
     }
 }

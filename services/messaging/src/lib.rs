@@ -19,6 +19,7 @@ pub mod fault;
 pub mod identity;
 pub mod names;
 pub mod record;
+pub mod report;
 pub mod retry;
 pub mod time;
 
@@ -37,5 +38,6 @@ pub use names::{
     MessageId, NameError, OwnId, SenderName, Sha256, TraceParent,
 };
 pub use record::{HeaderName, Partition, Position, Record};
+pub use report::{Drained, EndpointReport};
 pub use retry::{Decision, RetryPolicy};
 pub use time::{Clock, Timestamp};

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::{Failure, FailureKind};
 
+/// A remote side that asks for more is mistaken, or will not mind an earlier question.
+const ASKED_MAX: Duration = Duration::from_secs(24 * 3_600);
+
 /// Bounds on trying one message again. Words as in crate `backoff`, so that operators know them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RetryPolicy {
@@ -61,7 +64,7 @@ impl RetryPolicy {
         elapsed: Duration,
         chance: f64,
     ) -> Decision {
-        let wait = failure.wait_requested().unwrap_or_else(|| self.wait(attempt, chance));
+        let wait = self.wait_after(failure, attempt, chance);
         match failure.kind() {
             FailureKind::Defect => Decision::DeadLetter,
             FailureKind::Rejected => Decision::Reject,
@@ -70,6 +73,19 @@ impl RetryPolicy {
             FailureKind::Transient if self.is_exhausted(attempt, elapsed) => Decision::DeadLetter,
             FailureKind::Transient => Decision::Retry(wait),
         }
+    }
+
+    /// What the remote side asked for, as far as anybody waits so long, else what the policy says.
+    #[must_use]
+    pub fn wait_after(&self, failure: &Failure, attempt: u32, chance: f64) -> Duration {
+        let asked = failure.wait_requested().map(|asked| asked.min(self.wait_max()));
+        asked.unwrap_or_else(|| self.wait(attempt, chance))
+    }
+
+    /// No wait is longer, whoever asked for it: a day, or what the policy itself can come to.
+    #[must_use]
+    pub fn wait_max(&self) -> Duration {
+        self.wait(u32::MAX, 1.0).max(ASKED_MAX)
     }
 
     /// Whether a delivery tried `attempts` times within `elapsed` is not to be tried again.
@@ -83,6 +99,8 @@ impl RetryPolicy {
     pub fn wait(&self, attempt: u32, chance: f64) -> Duration {
         let exponent = i32::try_from(attempt.saturating_sub(1)).unwrap_or(i32::MAX);
         let grown = self.initial_interval.as_secs_f64() * self.multiplier.max(1.0).powi(exponent);
+        // Nothing times infinity is no number, and stays nothing.
+        let grown = if grown.is_nan() { 0.0 } else { grown };
         let capped = grown.min(self.max_interval.as_secs_f64());
         let spread = self.randomization_factor.clamp(0.0, 1.0) * (2.0 * chance - 1.0);
         Duration::try_from_secs_f64(capped * (1.0 + spread)).unwrap_or(self.max_interval)

@@ -7,6 +7,7 @@ mod commands;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod keys;
+mod report;
 mod retention;
 mod rows;
 mod sqlite;

@@ -229,6 +229,9 @@ impl World {
             }],
             policy: POLICY,
             concurrency: CONCURRENCY,
+            rate: None,
+            burst: 1,
+            calendar: None,
             timeout: TIMEOUT,
             after_dead_letter: AfterDeadLetter::Hold,
         };

@@ -8,7 +8,9 @@ use dispatcher::{AfterDeadLetter, Interest};
 use messaging::RetryPolicy;
 use toml::{Table, Value};
 
-use super::{ChannelBackend, Config, Endpoint, Route, StatusToken, limits, secured, words};
+use super::{
+    ChannelBackend, Config, Endpoint, Route, StatusToken, calendar, limits, secured, words,
+};
 
 /// Instead of what could be a secret.
 const MASKED: &str = "***";
@@ -174,6 +176,13 @@ fn endpoint(endpoint: &Endpoint) -> Value {
     table.put("name", spec.name.as_str());
     table.put("adapter", endpoint.kind);
     table.put("concurrency", i64::try_from(spec.concurrency).unwrap_or(i64::MAX));
+    if let Some(rate) = spec.rate {
+        table.put("rate", rate.to_string());
+        table.put("burst", i64::from(spec.burst));
+    }
+    if let Some(calendar) = &spec.calendar {
+        table.put("calendar", calendar::write(calendar));
+    }
     table.put("timeout", words::duration_text(spec.timeout));
     let after_dead_letter = match spec.after_dead_letter {
         AfterDeadLetter::Hold => "hold",

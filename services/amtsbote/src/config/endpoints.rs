@@ -3,14 +3,15 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use adapters::{AdapterKind, BuildContext};
-use dispatcher::{AfterDeadLetter, Interest};
+use dispatcher::{AfterDeadLetter, Interest, Rate};
 use messaging::{Adapter, Domain, EndpointName, RetryPolicy};
 
-use super::{Endpoint, read::refuse_twice, section::Section};
+use super::{Endpoint, calendar, read::refuse_twice, section::Section};
 use crate::codes;
 
 const CONCURRENCY: u32 = 4;
 const CONCURRENCY_MAX: u32 = 1_000;
+const BURST_MAX: u32 = 10_000;
 const TIMEOUT: Duration = Duration::from_secs(30);
 const TIMEOUT_MIN: Duration = Duration::from_millis(100);
 const TIMEOUT_MAX: Duration = Duration::from_secs(3_600);
@@ -54,6 +55,12 @@ fn endpoint(section: Section<'_>, folder: &Path) -> Option<Endpoint> {
     let subscribe = subscribe(&section);
     let retry = retry(section.section("retry"));
     let timeout = section.duration("timeout", TIMEOUT_MIN..=TIMEOUT_MAX).unwrap_or(TIMEOUT);
+    let rate: Option<Rate> = section.parsed("rate", str::parse);
+    let burst = section.number("burst", 1..=BURST_MAX);
+    if burst.is_some() && !section.has("rate") {
+        section.fault("burst", codes::KEYS_CONTRADICT, "says nothing without `rate`");
+    }
+    let calendar = section.has("calendar").then(|| calendar::read(section.section("calendar")));
     let after_dead_letter = section.parsed("after_dead_letter", |text| match text {
         "hold" => Ok(AfterDeadLetter::Hold),
         "continue" => Ok(AfterDeadLetter::Continue),
@@ -68,6 +75,9 @@ fn endpoint(section: Section<'_>, folder: &Path) -> Option<Endpoint> {
         interests: subscribe,
         policy: retry,
         concurrency,
+        rate,
+        burst: burst.unwrap_or(1),
+        calendar: calendar.flatten(),
         timeout,
         after_dead_letter: after_dead_letter.unwrap_or_default(),
     };

@@ -278,9 +278,36 @@ fn every_fault_of_an_endpoint_is_told() {
     );
 }
 
+const CALENDAR: &str = "rate = \"30/min\"\nburst = 5\n[endpoint.calendar]\n\
+     open = [\"Mon-Fri 07:00-18:00\"]\nholidays = \"DE-SN\"\nholidays_extra = [\"12-24\"]\n\
+     maintenance = [\"Sun 02:00-05:00\", \"2026-12-05T20:00/2026-12-06T06:00\"]\n";
+
+#[test]
+fn every_fault_of_what_an_endpoint_bears_is_told() {
+    assert!(read(&format!("{ENDPOINT}{CALENDAR}")).is_ok());
+    check_faults(&format!("{ENDPOINT}rate = \"fast\""), &[(6, "endpoint[0].rate", "AB-5004")]);
+    check_faults(&format!("{ENDPOINT}burst = 5"), &[(6, "endpoint[0].burst", "AB-5008")]);
+    check_faults(
+        &format!(
+            "{ENDPOINT}[endpoint.calendar]\ntime_zone = \"Europe/Goerlitz\"\n\
+             open = [\"Mo 7-18\", \"Mon 07:00-18:00\"]\nholidays = \"Sachsen\"\n\
+             holidays_extra = [\"24.12.\"]\nmaintenance = [\"tonight\"]\nclosed = true"
+        ),
+        &[
+            (7, "endpoint[0].calendar.time_zone", "AB-5004"),
+            (8, "endpoint[0].calendar.open", "AB-5004"),
+            (9, "endpoint[0].calendar.holidays", "AB-5004"),
+            (10, "endpoint[0].calendar.holidays_extra", "AB-5004"),
+            (11, "endpoint[0].calendar.maintenance", "AB-5004"),
+            (12, "endpoint[0].calendar.closed", "AB-5003"),
+        ],
+    );
+}
+
 #[test]
 fn what_is_printed_reads_back_to_the_same() {
-    for text in ["", ENDPOINT, "source = \"urn:x\"\n[[route]]\ndomain = \"kfz\""] {
+    let calendar = format!("{ENDPOINT}{CALENDAR}");
+    for text in ["", ENDPOINT, &calendar, "source = \"urn:x\"\n[[route]]\ndomain = \"kfz\""] {
         let printed = read(text).unwrap().effective();
         let again = read(&toml::to_string(&printed).unwrap()).unwrap().effective();
         assert_eq!(printed, again, "{text}");
@@ -317,7 +344,7 @@ fn every_key_is_documented() {
          otlp = \"http://127.0.0.1:1\"\n[dispatcher]\nchannels = [\"application.kfz\"]\n\
          [gateway]\nstatus = \"http://127.0.0.1:1\"\nstatus_token_file = \"{token}\"\n\
          [operations]\nlisten = \"127.0.0.1:0\"\n\
-         [[route]]\ndomain = \"kfz\"\n{ENDPOINT}"
+         [[route]]\ndomain = \"kfz\"\n{ENDPOINT}{CALENDAR}"
     );
     let text = text.replace("[{}]", "[{ domain = \"kfz\" }]");
     let effective = read(&text).unwrap().effective();

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use messaging::{
-    ChannelName, DeadLetter, DeliveryState, DeliveryVersion, EndpointName, Event, EventKind,
-    HeaderName, ProcedureName, ReadReply, Record, Reply, ReplyEvent,
+    ChannelName, DeadLetter, DeliveryState, DeliveryVersion, Drained, EndpointName, EndpointReport,
+    Event, EventKind, HeaderName, ProcedureName, ReadReply, Record, Reply, ReplyEvent,
 };
 use prost::Message as _;
 use wire::record as proto;
@@ -164,6 +164,7 @@ fn gate(kind: &EventKind) -> Option<&EndpointName> {
         | EventKind::GateOpened { endpoint }
         | EventKind::CommandAccepted { endpoint, .. }
         | EventKind::CommandRefused { endpoint, .. } => Some(endpoint),
+        EventKind::EndpointReported(report) => Some(&report.endpoint),
         _ => None,
     }
 }
@@ -209,6 +210,10 @@ fn event_to_proto(event: &Event) -> proto::Event {
         EventKind::Uncertain { is_question } => told.is_question = *is_question,
         EventKind::GateClosed { endpoint } | EventKind::GateOpened { endpoint } => {
             told.endpoint = endpoint.to_string();
+        }
+        EventKind::EndpointReported(report) => {
+            told.endpoint = report.endpoint.to_string();
+            told.report = Some(report_to_proto(report));
         }
         EventKind::CommandAccepted { command, endpoint }
         | EventKind::CommandRefused { command, endpoint } => {
@@ -274,6 +279,9 @@ fn kind(told: &mut proto::Event) -> Result<EventKind> {
         }
         "gate_closed" => EventKind::GateClosed { endpoint: endpoint(told)? },
         "gate_opened" => EventKind::GateOpened { endpoint: endpoint(told)? },
+        "endpoint_reported" => {
+            EventKind::EndpointReported(Box::new(report(endpoint(told)?, told.report.take())?))
+        }
         _ => return Err(Undecodable::because("an unknown kind of event")),
     })
 }
@@ -302,5 +310,41 @@ fn delivery(delivery: proto::Delivery) -> Result<DeliveryVersion> {
         attempts: delivery.attempts,
         next_at: delivery.next_at.map(|at| fields::time(Some(at))).transpose()?,
         ledger: delivery.ledger,
+    })
+}
+
+fn report_to_proto(report: &EndpointReport) -> proto::EndpointReport {
+    proto::EndpointReport {
+        open: report.open,
+        waiting: report.waiting,
+        held: report.held,
+        in_flight: report.in_flight,
+        limit: report.limit,
+        concurrency: report.concurrency,
+        per_hour: report.per_hour,
+        calendar_at: report.calendar_at.map(fields::time_to_proto),
+        drained: report.drained.name().to_owned(),
+        drained_at: report.drained.at().map(fields::time_to_proto),
+        contract: report.contract.clone(),
+        is_held_by_dead: report.is_held_by_dead,
+    }
+}
+
+fn report(endpoint: EndpointName, told: Option<proto::EndpointReport>) -> Result<EndpointReport> {
+    let told = told.ok_or_else(|| Undecodable::because("the report is missing"))?;
+    let time = |at: Option<_>| at.map(|at| fields::time(Some(at))).transpose();
+    Ok(EndpointReport {
+        endpoint,
+        open: told.open,
+        waiting: told.waiting,
+        held: told.held,
+        in_flight: told.in_flight,
+        limit: told.limit,
+        concurrency: told.concurrency,
+        per_hour: told.per_hour,
+        calendar_at: time(told.calendar_at)?,
+        drained: Drained::named(&told.drained, time(told.drained_at)?),
+        contract: told.contract,
+        is_held_by_dead: told.is_held_by_dead,
     })
 }

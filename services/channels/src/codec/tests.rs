@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use messaging::{
     ApplicationHead, Attachment, Authority, CaseId, ChannelName, ClaimId, CommandId, DeadLetter,
-    DeliveryState, DeliveryVersion, Domain, EndpointName, Envelope, Event, EventKind, MessageId,
-    OwnId, Partition, Payload, Position, ProcedureName, ReadReply, Reason, Record, Reply,
-    ReplyEvent, SenderName, Sha256, Timestamp, TraceParent,
+    DeliveryState, DeliveryVersion, Domain, Drained, EndpointName, EndpointReport, Envelope, Event,
+    EventKind, MessageId, OwnId, Partition, Payload, Position, ProcedureName, ReadReply, Reason,
+    Record, Reply, ReplyEvent, SenderName, Sha256, Timestamp, TraceParent,
 };
 use uuid::Uuid;
 
@@ -133,7 +133,7 @@ impl Chance {
     }
 
     fn kind(&mut self) -> EventKind {
-        match self.below(17) {
+        match self.below(18) {
             0 => EventKind::Refused { reasons: self.reasons() },
             1 => EventKind::Unrouted,
             2 => EventKind::Admitted,
@@ -156,7 +156,29 @@ impl Chance {
                 command: CommandId(self.uuid()),
                 endpoint: self.endpoint(),
             },
+            16 => EventKind::EndpointReported(Box::new(self.report())),
             _ => EventKind::GateOpened { endpoint: self.endpoint() },
+        }
+    }
+
+    fn report(&mut self) -> EndpointReport {
+        EndpointReport {
+            endpoint: self.endpoint(),
+            open: self.next(),
+            waiting: self.next(),
+            held: self.next(),
+            in_flight: 3,
+            limit: 4,
+            concurrency: 5,
+            per_hour: self.some(Self::next),
+            calendar_at: self.some(Self::time),
+            drained: match self.below(3) {
+                0 => Drained::Down,
+                1 => Drained::Empty,
+                _ => Drained::At(self.time()),
+            },
+            contract: "can_look_up".to_owned(),
+            is_held_by_dead: self.below(2) == 0,
         }
     }
 

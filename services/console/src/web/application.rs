@@ -1,5 +1,7 @@
 //! The page of one application: what it is, where it goes, what happened.
 
+use std::collections::BTreeMap;
+
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -10,7 +12,10 @@ use stores::journal::{Entry, Whole};
 use wire::status::CitizenStatus;
 
 use super::{Site, not_found, show, trouble, words};
-use crate::{citizen, convert, sentences};
+use crate::{
+    chain::{self, Place},
+    citizen, convert, sentences,
+};
 
 /// Finds of an id; more than one where copies with other bytes arrived.
 const FOUND_MAX: u32 = 10;
@@ -39,6 +44,8 @@ struct DeliveryRow {
     next: String,
     receipt: String,
     code: String,
+    waits_for: Option<uuid::Uuid>,
+    chain: String,
 }
 
 struct TimelineRow {
@@ -64,7 +71,10 @@ pub(super) async fn page(State(site): State<Site>, Path(id): Path<String>) -> Re
     };
     let exact = found.iter().find(|whole| whole.application.message_id.to_string() == id);
     match (exact, found.first()) {
-        (Some(whole), _) => show(StatusCode::OK, &build(whole)),
+        (Some(whole), _) => match chain::of(&*site.journal, whole).await {
+            Ok(places) => show(StatusCode::OK, &build(whole, &places)),
+            Err(failure) => trouble(&failure),
+        },
         // Another id of it led here: its own address is shown.
         (None, Some(whole)) => {
             let path = format!("/applications/{}", whole.application.message_id);
@@ -74,7 +84,7 @@ pub(super) async fn page(State(site): State<Site>, Path(id): Path<String>) -> Re
     }
 }
 
-fn build(whole: &Whole) -> Page {
+fn build(whole: &Whole, places: &BTreeMap<String, Place>) -> Page {
     let of = &whole.application;
     let word = convert::application(whole).citizen_status;
     let word = CitizenStatus::try_from(word).unwrap_or(CitizenStatus::Unspecified);
@@ -104,13 +114,17 @@ fn build(whole: &Whole) -> Page {
         sign: words::sign(&of.state),
         citizen: citizen::german(word),
         has_head: of.has_head,
-        deliveries: whole.deliveries.iter().map(delivery).collect(),
+        deliveries: whole
+            .deliveries
+            .iter()
+            .map(|row| delivery(row, places.get(&row.endpoint).copied().unwrap_or_default()))
+            .collect(),
         timeline: whole.timeline.iter().map(entry).collect(),
         replies: whole.replies.iter().map(reply).collect(),
     }
 }
 
-fn delivery(row: &stores::journal::Delivery) -> DeliveryRow {
+fn delivery(row: &stores::journal::Delivery, place: Place) -> DeliveryRow {
     let dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
     let state = row.state.name();
     DeliveryRow {
@@ -122,6 +136,13 @@ fn delivery(row: &stores::journal::Delivery) -> DeliveryRow {
         next: words::time_or_dash(row.next_at),
         receipt: dash(&row.receipt),
         code: dash(&row.code),
+        waits_for: place.waits_for.filter(|_| !row.state.is_final()),
+        chain: match (place.ahead, place.behind) {
+            (0, 0) => "–".to_owned(),
+            (ahead, 0) => format!("{ahead} davor"),
+            (0, behind) => format!("{behind} dahinter"),
+            (ahead, behind) => format!("{ahead} davor, {behind} dahinter"),
+        },
     }
 }
 

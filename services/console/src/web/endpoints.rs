@@ -6,6 +6,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
+use messaging::{Drained, EndpointReport};
 use serde::Deserialize;
 use stores::journal::{CommandRow, EndpointOverview};
 use uuid::Uuid;
@@ -39,6 +40,8 @@ struct Endpoint {
     since: String,
     code: String,
     deliveries: String,
+    backlog: String,
+    forecast: String,
 }
 
 struct Command {
@@ -81,7 +84,32 @@ fn endpoint((name, of): (String, EndpointOverview)) -> Endpoint {
         None => ("offen", "good", "✓", String::new(), String::new()),
         Some((at, code)) => ("geschlossen", "warn", "!", words::time(at), code.unwrap_or_default()),
     };
-    Endpoint { name, gate, urgency, sign, since, code, deliveries }
+    let backlog = of.report.as_ref().map_or_else(|| "–".to_owned(), |(_, report)| backlog(report));
+    let forecast = of.report.map_or_else(|| "–".to_owned(), |(_, report)| forecast(&report));
+    Endpoint { name, gate, urgency, sign, since, code, deliveries, backlog, forecast }
+}
+
+fn backlog(of: &EndpointReport) -> String {
+    let mut text = format!("{} offen", of.open);
+    if of.waiting != 0 {
+        text.push_str(&format!(", {} zur Wiederholung vorgemerkt", of.waiting));
+    }
+    if of.held != 0 {
+        text.push_str(&format!(", {} hinter einer offenen Entscheidung", of.held));
+    }
+    text
+}
+
+/// When nothing will be left, or why nobody can say.
+fn forecast(of: &EndpointReport) -> String {
+    match of.drained {
+        Drained::At(at) => format!("voraussichtlich {}", words::time(at)),
+        Drained::Empty => "nichts steht an".to_owned(),
+        Drained::Paused => "nicht absehbar: angehalten".to_owned(),
+        Drained::Down => "nicht absehbar: nicht erreichbar".to_owned(),
+        Drained::Unmeasured => "noch nicht absehbar".to_owned(),
+        Drained::Beyond => "nicht in den nächsten 400 Tagen".to_owned(),
+    }
 }
 
 fn command(row: CommandRow) -> Command {

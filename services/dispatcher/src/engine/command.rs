@@ -167,6 +167,7 @@ impl Engine {
             return Some("it was not paused");
         }
         draft.transaction.pauses.push((served.row, None));
+        served.ramp.begin_anew();
         let endpoint = &served.endpoint.name;
         info!(%endpoint, "resumed by an operator");
         self.tell_gate_of(index, draft);

@@ -22,16 +22,18 @@ pub(super) struct Draft {
     pub(super) spans: Vec<Span>,
     /// What people read.
     pub(super) at: Timestamp,
+    /// As the clock would say if it had never been set since the start.
+    pub(super) steady: Timestamp,
     /// What waits are measured by.
     pub(super) now: Instant,
 }
 
 impl Draft {
-    pub(super) fn new(at: Timestamp, subscriptions_version: u64) -> Self {
+    pub(super) fn new(at: Timestamp, steady: Timestamp, subscriptions_version: u64) -> Self {
         let transaction = Transaction { subscriptions_version, at, ..Transaction::default() };
         let (events, jobs, progress) = (Vec::new(), Vec::new(), Vec::new());
         let (spans, now) = (Vec::new(), Instant::now());
-        Self { transaction, events, jobs, progress, spans, at, now }
+        Self { transaction, events, jobs, progress, spans, at, steady, now }
     }
 
     /// Adds a record to the outbox.

@@ -7,7 +7,7 @@ use stores::ledger::PauseRow;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Draft, Engine};
+use super::{Draft, Engine, Served};
 use crate::{codes, teller::Why};
 
 impl Engine {
@@ -25,7 +25,7 @@ impl Engine {
         let endpoint = served.endpoint.name.clone();
         warn!(%endpoint, code = why.code, cause = why.cause, "gate closed");
         served.closed = why.clone();
-        if served.paused.is_some() {
+        if !served.is_wanted() {
             return;
         }
         self.metrics.dispatcher().set_gate(endpoint.as_str(), false);
@@ -52,6 +52,10 @@ impl Engine {
                 let why = Why { code: Some(codes::PAUSED), cause };
                 (EventKind::GateClosed { endpoint }, why, at)
             }
+            None if served.hours.closed().is_some() => {
+                let why = Why { code: Some(codes::CALENDAR), cause: served.calendar_cause() };
+                (EventKind::GateClosed { endpoint }, why, draft.at)
+            }
             None if served.gate.is_open() => {
                 (EventKind::GateOpened { endpoint }, Why::default(), draft.at)
             }
@@ -60,11 +64,35 @@ impl Engine {
         self.tell_gate_at(kind, why, at, draft);
     }
 
+    /// Opens and closes by the calendar what it says, and tells of it.
+    pub(super) fn look_at_calendars(&mut self, draft: &mut Draft) {
+        for index in 0..self.served.len() {
+            let Some(served) = self.served.get_mut(index) else { continue };
+            if !served.hours.look(draft.at) {
+                continue;
+            }
+            let endpoint = &served.endpoint.name;
+            let is_open = served.hours.closed().is_none();
+            info!(%endpoint, is_open, "the calendar opens or closes");
+            // What was away may come back slowly.
+            served.ramp.begin_anew();
+            if served.paused.is_none() {
+                self.tell_gate_of(index, draft);
+            }
+        }
+    }
+
     fn tell_gate(&mut self, kind: EventKind, why: Why, draft: &mut Draft) {
         self.tell_gate_at(kind, why, draft.at, draft);
     }
 
-    fn tell_gate_at(&mut self, kind: EventKind, why: Why, at: Timestamp, draft: &mut Draft) {
+    pub(super) fn tell_gate_at(
+        &mut self,
+        kind: EventKind,
+        why: Why,
+        at: Timestamp,
+        draft: &mut Draft,
+    ) {
         self.gate_events += 1;
         let event = self.teller.about_gate(kind, why, self.gate_events, at);
         draft.tell(&mut self.numbers, self.teller.event_record(&event));
@@ -78,7 +106,7 @@ impl Engine {
 
     pub(super) fn begin_probes(&mut self, now: Instant) {
         for (index, served) in self.served.iter_mut().enumerate() {
-            if served.paused.is_some() || !served.gate.begin_probe(now) {
+            if !served.is_wanted() || !served.gate.begin_probe(now) {
                 continue;
             }
             let endpoint = std::sync::Arc::clone(&served.endpoint);
@@ -98,18 +126,34 @@ impl Engine {
         let Some(served) = self.served.get_mut(index) else { return };
         let endpoint = served.endpoint.name.clone();
         match probed {
-            Ok(()) if !served.gate.open() || served.paused.is_some() => {}
+            Ok(()) if !served.gate.open() => {}
             Ok(()) => {
+                served.ramp.begin_anew();
+                if !served.is_wanted() {
+                    return;
+                }
                 info!(%endpoint, "gate opened");
                 self.metrics.dispatcher().set_gate(endpoint.as_str(), true);
                 self.tell_gate(EventKind::GateOpened { endpoint }, Why::default(), draft);
             }
             Err(failure) => {
-                let asked = failure.wait_requested();
                 let policy = served.endpoint.policy;
-                let wait = |failed| asked.unwrap_or_else(|| policy.wait(failed, chance));
+                let wait = |failed| policy.wait_after(failure, failed, chance);
                 served.gate.stay_closed(draft.now, wait);
             }
         }
+    }
+}
+
+impl Served {
+    /// Why its calendar keeps it closed, and until when.
+    fn calendar_cause(&self) -> Option<String> {
+        let name = self.hours.closed()?.name();
+        let until =
+            self.hours.changes_at().and_then(|at| jiff::Timestamp::from_microsecond(at.0).ok());
+        Some(match until {
+            Some(until) => format!("{name} until {until}"),
+            None => name.to_owned(),
+        })
     }
 }

@@ -17,18 +17,19 @@ use stores::ledger::{
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    Announcement, Dice, Draft, Engine, Numbers, Served,
+    Announcement, Dice, Draft, Engine, Numbers, Reported, Served, Steady,
     settle::{next_at, turn_of},
     start::Envelopes,
 };
 use crate::{
     AfterDeadLetter, Endpoint, Interest, Parts, codes,
-    gate::Gate,
+    gate::{Gate, calendar::Hours, forecast::Pace, ramp::Ramp, rate::Bucket},
     known::Known,
     relay::Fresh,
     ruling::{self, Next, Terms},
@@ -38,8 +39,6 @@ use crate::{
 
 /// After the deadline of an attempt whose process ended, until its case is touched again.
 const MARGIN: Duration = Duration::from_secs(1);
-/// A wait read from the ledger is never longer: a clock that jumped back holds nothing for years.
-const WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 /// Unrouted messages looked at in one transaction.
 const UNROUTED_MAX: u32 = 500;
 
@@ -62,9 +61,10 @@ pub(super) async fn recover(parts: Parts, shutdown: CancellationToken) -> Result
     let intents = std::mem::take(&mut loaded.intents);
 
     let mut engine = connect(parts, loaded, shutdown);
-    let mut draft = Draft::new(engine.clock.now(), engine.subscriptions_version);
+    let mut draft = engine.draft();
     draft.transaction.intents_done = intents;
     engine.former = former.iter().map(|(row, name)| (name.clone(), *row)).collect();
+    engine.look_at_calendars(&mut draft);
     engine.tell_gates_of_start(&mut draft);
     engine.rebuild(open, &interrupted, &doubtful, &former, &mut draft).await?;
     engine.commit(draft).await?;
@@ -72,6 +72,7 @@ pub(super) async fn recover(parts: Parts, shutdown: CancellationToken) -> Result
 }
 
 fn connect(parts: Parts, loaded: Loaded, shutdown: CancellationToken) -> Engine {
+    let steady = Steady { at: parts.clock.now(), since: Instant::now() };
     let rows = parts.endpoints.into_iter().zip(&loaded.endpoints);
     let served: Vec<Served> =
         rows.map(|(e, row)| serve(e, *row, loaded.paused.get(row).copied())).collect();
@@ -81,6 +82,7 @@ fn connect(parts: Parts, loaded: Loaded, shutdown: CancellationToken) -> Engine 
         system: parts.channel.system(),
         claims: parts.claims,
         clock: parts.clock,
+        steady,
         metrics: parts.metrics,
         ready: parts.ready.add("dispatcher.ledger"),
         teller: Teller { identity, source: parts.source },
@@ -124,7 +126,14 @@ fn serve(endpoint: Endpoint, row: EndpointRow, paused: Option<PauseRow>) -> Serv
         contract: endpoint.adapter.contract(),
         after_dead_letter: endpoint.after_dead_letter,
     };
+    let now = Instant::now();
+    let bucket = |rate| Bucket::new(rate, endpoint.burst, now);
     Served {
+        hours: Hours::new(endpoint.calendar.clone()),
+        bucket: endpoint.rate.map(bucket),
+        ramp: Ramp::new(endpoint.concurrency),
+        pace: Pace::default(),
+        reported: Reported::default(),
         endpoint: Arc::new(endpoint),
         row,
         terms,
@@ -300,7 +309,7 @@ fn interrupt(entry: &Entry, served: &Served, draft: &mut Draft) -> (Left, Turn) 
         attempts: ruling.attempts,
         step: ruling.step,
         version: entry.version + 1,
-        first_attempt_at: entry.first_attempt_at.or(Some(draft.at)),
+        first_attempt_at: entry.first_attempt_at.or(Some(draft.steady)),
         ..*entry
     };
     let next_at = next_at(ruling.next, draft.at);
@@ -348,7 +357,9 @@ fn interrupted_attempt(number: u32, at: Timestamp) -> AttemptRow {
 }
 
 fn entry_of(open: &OpenDelivery, terms: &Terms, draft: &Draft) -> (Entry, Turn) {
-    let waits = open.next_at.map_or(Duration::ZERO, |at| at.since(draft.at).min(WAIT_MAX));
+    // As long as the ledger says, and never longer than anything can wait: a clock that jumped back
+    // holds nothing for years.
+    let waits = open.next_at.map_or(Duration::ZERO, |at| at.since(draft.at).min(terms.wait_max()));
     let (step, next) = match (open.state, terms.contract) {
         (DeliveryState::Dead, _) if terms.after_dead_letter == AfterDeadLetter::Continue => {
             (Step::Deliver, Next::Gone)

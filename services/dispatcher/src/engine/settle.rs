@@ -1,7 +1,8 @@
 //! Settling: what ended, what follows from it, and what is told.
 
 use messaging::{
-    DeliveryState, Event, EventKind, Failure, Reason, Reply, Result, Timestamp, TraceParent,
+    DeliveryState, Event, EventKind, Failure, FailureKind, Reason, Reply, Result, Timestamp,
+    TraceParent,
 };
 use stores::ledger::{AttemptRow, Settlement};
 use telemetry::{Span, names::attr};
@@ -12,6 +13,7 @@ use super::{Draft, Engine, Served};
 use crate::{
     attempt::{Ended, Job},
     codes,
+    gate::ramp::Showing,
     ruling::{self, Ending, Next, Ruling},
     schedule::{Entry, Step, Turn},
     teller::{Subject, What, Why},
@@ -26,7 +28,7 @@ impl Engine {
         let chance = self.dice.chance();
         let Some(served) = self.served.get_mut(job.served) else { return Ok(()) };
         served.in_flight -= 1;
-        let ruling = ruling::rule(&job.entry, &ending, &served.terms, draft.at, chance);
+        let ruling = ruling::rule(&job.entry, &ending, &served.terms, draft.steady, chance);
         let name = served.endpoint.name.clone();
         self.metrics.dispatcher().attempted(name.as_str(), ruling.outcome, took);
 
@@ -35,6 +37,9 @@ impl Engine {
             job.intent.is_some() || ruling.state != job.entry.state || ruling.event.is_some();
         let entry = after(&job.entry, &ruling, is_changed);
         let is_in_a_row = served.count_failing(&entry, &job, &ruling);
+        served.ramp.note(showing(&ending));
+        let is_over = usize::from(ruling.state.is_final());
+        served.pace.note(draft.now, is_over, served.in_flight != 0);
         served.schedule.settle(entry, turn_of(ruling.next, draft.now));
         if ruling.next != Next::Now || ruling.close_gate.is_some() {
             // What waits may wait long; it is read back when its time comes.
@@ -163,6 +168,14 @@ impl Served {
             self.failing.clear();
         }
         is_in_a_row
+    }
+}
+
+/// A system that gives an answer works, also where the answer is no.
+fn showing(ending: &Ending) -> Showing {
+    match ruling::failure_of(ending).map(Failure::kind) {
+        None | Some(FailureKind::Rejected) => Showing::Works,
+        Some(_) => Showing::Falters,
     }
 }
 

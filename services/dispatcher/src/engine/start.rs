@@ -12,6 +12,7 @@ use super::{Draft, Engine, Served};
 use crate::{
     attempt::Job,
     codes,
+    gate::rate::Bucket,
     schedule::{Entry, Step},
 };
 
@@ -41,7 +42,7 @@ impl Engine {
             let envelope = kept.or_else(|| fetched.get(&entry.message).cloned());
             let needs_intent = entry.step == Step::Deliver;
             if needs_intent {
-                entry.first_attempt_at.get_or_insert(draft.at);
+                entry.first_attempt_at.get_or_insert(draft.steady);
                 handed_out.push((entry.delivery, entry.version));
             }
             draft.jobs.push(Job {
@@ -88,11 +89,19 @@ impl Engine {
 
 fn take_due(index: usize, served: &mut Served, now: Instant, chosen: &mut Vec<(usize, Entry)>) {
     served.schedule.wake(now);
-    while served.is_open() && served.in_flight < served.endpoint.concurrency {
+    while served.is_open() && served.in_flight < served.ramp.limit() {
+        let has_token = |bucket: &Bucket| bucket.next_at() <= now;
+        if !served.bucket.as_ref().is_none_or(has_token) {
+            break;
+        }
         let Some(entry) = served.schedule.take_due() else { break };
+        if let Some(bucket) = &mut served.bucket {
+            bucket.take(now);
+        }
         served.in_flight += 1;
         chosen.push((index, entry));
     }
+    served.pace.note(now, 0, served.in_flight != 0);
 }
 
 /// Envelopes in memory, at most [`ENVELOPE_BYTES_MAX`]; beyond that they are read back.

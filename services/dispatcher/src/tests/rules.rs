@@ -254,15 +254,19 @@ async fn a_shutdown_lets_attempts_under_way_end_and_starts_no_more() {
     }
     let stop = CancellationToken::new();
     let stopping = async {
-        while system.arrived().is_empty() {
+        // It begins with one at once.
+        let all = |visits: &Vec<(_, usize)>| visits.last().is_some_and(|visit| visit.1 == 4);
+        while !all(&system.visits.lock().unwrap()) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         stop.cancel();
     };
     tokio::join!(world.dispatch(vec![endpoint("kfz", &system)], stop.clone()), stopping);
-    assert_eq!(system.took_effect().len(), 4, "those under way");
+    let arrived = system.arrived().len();
+    assert!((4..20).contains(&arrived), "{arrived}");
+    assert_eq!(system.took_effect().len(), arrived, "those under way end");
     let delivered = world.event_counts().await.get("delivered").copied();
-    assert_eq!(delivered, Some(4), "and all of them told");
+    assert_eq!(delivered, Some(arrived), "and all of them are told");
 }
 
 #[tokio::test(start_paused = true)]

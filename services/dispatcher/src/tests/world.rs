@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -24,6 +24,7 @@ use stores::{
     ledger::{Retention, SqliteLedger},
 };
 use telemetry::{Metrics, Readiness};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -49,6 +50,18 @@ pub(super) struct System {
     pub(super) effects: Mutex<Vec<Arrival>>,
     pub(super) probes: Mutex<VecDeque<bool>>,
     pub(super) latency: Duration,
+    /// When each arrival came, and with how many it was there, itself counted.
+    pub(super) visits: Mutex<Vec<(Instant, usize)>>,
+    present: AtomicUsize,
+}
+
+/// One that is there until it goes.
+struct Visit<'a>(&'a AtomicUsize);
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// One message as it came in.
@@ -68,6 +81,8 @@ impl System {
             effects: Mutex::default(),
             probes: Mutex::default(),
             latency: Duration::from_millis(20),
+            visits: Mutex::default(),
+            present: AtomicUsize::default(),
         })
     }
 
@@ -98,6 +113,9 @@ impl Adapter for System {
     }
 
     async fn deliver(&self, envelope: &Envelope, attempt: &Attempt) -> Result<Accepted> {
+        let together = self.present.fetch_add(1, Ordering::SeqCst) + 1;
+        let _visit = Visit(&self.present);
+        self.visits.lock().unwrap().push((Instant::now(), together));
         let (arrival, act) = self.arrive(envelope, attempt);
         tokio::time::sleep(self.latency).await;
         match act {
@@ -157,6 +175,9 @@ pub(super) fn endpoint(name: &str, system: &Arc<System>) -> Endpoint {
         }],
         policy: POLICY,
         concurrency: 4,
+        rate: None,
+        burst: 1,
+        calendar: None,
         timeout: TIMEOUT,
         after_dead_letter: AfterDeadLetter::Hold,
     }

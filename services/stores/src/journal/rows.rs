@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use messaging::{
-    ApplicationHead, Command, DeliveryState, Event, Partition, ProcedureName, Reason, ReplyEvent,
-    Timestamp,
+    ApplicationHead, Command, DeliveryState, EndpointReport, Event, Partition, ProcedureName,
+    Reason, ReplyEvent, Timestamp,
 };
 use uuid::Uuid;
 
@@ -245,4 +245,6 @@ pub struct EndpointOverview {
     pub deliveries: BTreeMap<String, u64>,
     /// Since when nothing is handed to it, and why; `None` while it is served.
     pub gate_closed: Option<(Timestamp, Option<String>)>,
+    /// How it was served at a moment; `None` before it was told.
+    pub report: Option<(Timestamp, EndpointReport)>,
 }

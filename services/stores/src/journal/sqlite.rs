@@ -34,7 +34,7 @@ use self::schema::SCHEMA;
 use super::{
     Application, CASE_MESSAGES_MAX, CommandRow, Delivery, Journal, Kind, Overview, Progress,
     Projection, ReplyBody, ReplyInfo, Step, TIMELINE_MAX, Undecided, UndecidedCursor, UndecidedOf,
-    Whole, advance, commands, is_of, keys, rows, state,
+    Whole, advance, commands, is_of, keys, report, rows, state,
 };
 use crate::{
     age::Age,

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{
     TIMELINE_MAX,
     keys::{of_uuid, reasons_of_column, segment},
+    report,
     rows::{
         Application, Delivery, EndpointOverview, Entry, Overview, Progress, ReplyBody, ReplyInfo,
         Whole,
@@ -250,6 +251,17 @@ pub(super) fn overview(connection: &Connection) -> rusqlite::Result<Overview> {
         // Also one that was never sent anything: every start tells of its gate.
         let of: &mut EndpointOverview = overview.endpoints.entry(endpoint).or_default();
         of.gate_closed = is_closed.then_some(gate);
+    }
+    let sql = "SELECT endpoint, at, told FROM report";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| {
+        let at = Timestamp(row.get(1)?);
+        Ok((row.get::<_, String>(0)?, at, row.get::<_, String>(2)?))
+    })?;
+    for row in rows {
+        let (endpoint, at, told) = row?;
+        let told = report::from_text(&endpoint, &told);
+        overview.endpoints.entry(endpoint).or_default().report = told.map(|told| (at, told));
     }
     let sql = "SELECT count(*) FROM application WHERE state = 'unrouted' AND state <> 'delivered'";
     let unrouted: i64 = connection.prepare_cached(sql)?.query_row([], |row| row.get(0))?;

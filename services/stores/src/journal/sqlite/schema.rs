@@ -7,10 +7,10 @@ pub(super) const SCHEMA: Schema = Schema {
     what: "journal",
     // "AMBJ".
     application_id: 0x414d_424a,
-    version: 4,
+    version: 5,
     page_bytes: 4_096,
     sql: SQL,
-    migrations: &[COMMANDS, RETENTION, READINGS],
+    migrations: &[COMMANDS, RETENTION, READINGS, REPORTS],
     synchronous: "FULL",
     codes: codes::JOURNAL,
 };
@@ -168,6 +168,13 @@ CREATE TABLE reading (
     message_type TEXT NOT NULL,
     canonical BLOB NOT NULL
 ) STRICT;
+
+-- The newest report of each endpoint, as JSON.
+CREATE TABLE report (
+    endpoint TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    told TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Version 2 brought commands.
@@ -213,4 +220,13 @@ CREATE TABLE reading (
     message_type TEXT NOT NULL,
     canonical BLOB NOT NULL
 ) STRICT;
+";
+
+/// Version 5 brought reports of how endpoints are served.
+const REPORTS: &str = "
+CREATE TABLE report (
+    endpoint TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    told TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";

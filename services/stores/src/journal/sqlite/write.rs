@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     command,
     keys::{int, of_texts, of_uuid, reasons_to_column},
-    read,
+    read, report,
     rows::{Delivery, Projected, Projection},
     state,
 };
@@ -143,6 +143,13 @@ impl Writing<'_> {
     fn event(&mut self, event: &Event) -> rusqlite::Result<()> {
         if command::answered(self.transaction, event)? {
             return Ok(());
+        }
+        // The newest says it all; what was before is no history of anything.
+        if let EventKind::EndpointReported(told) = &event.kind {
+            let values = params![told.endpoint.as_str(), event.at.0, report::to_text(told)];
+            let sql = "INSERT INTO report (endpoint, at, told) VALUES (?1, ?2, ?3)
+                       ON CONFLICT DO UPDATE SET at = ?2, told = ?3 WHERE at <= ?2";
+            return self.transaction.prepare_cached(sql)?.execute(values).map(drop);
         }
         let known = match event.message_id {
             Some(message_id) => Some(self.find_or_insert(About {

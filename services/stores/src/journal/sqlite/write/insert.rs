@@ -62,6 +62,9 @@ impl<'a> Details<'a> {
             | EventKind::CommandRefused { endpoint, .. } => {
                 details.endpoint = Some(endpoint.as_str());
             }
+            EventKind::EndpointReported(report) => {
+                details.endpoint = Some(report.endpoint.as_str());
+            }
             EventKind::Unrouted
             | EventKind::Admitted
             | EventKind::AttemptFailed

@@ -1,0 +1,88 @@
+//! How much a departmental system is trusted with at once: one after whatever kept it closed, one
+//! more with each success, up to its cap. Pure.
+
+/// At most so many at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ramp {
+    limit: usize,
+    cap: usize,
+}
+
+/// What an attempt showed of the system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Showing {
+    /// It answered, whatever the answer was.
+    Works,
+    /// No word, or none that helps.
+    Falters,
+}
+
+impl Ramp {
+    /// Begins with one; at least one is the cap.
+    pub(crate) fn new(cap: usize) -> Self {
+        Self { limit: 1, cap: cap.max(1) }
+    }
+
+    /// So many may be under way.
+    pub(crate) fn limit(self) -> usize {
+        self.limit
+    }
+
+    /// It was away.
+    pub(crate) fn begin_anew(&mut self) {
+        self.limit = 1;
+    }
+
+    /// Grows with each success. While it grows, what falters starts it anew; a system that had all
+    /// of it before may stumble over single messages.
+    pub(crate) fn note(&mut self, showing: Showing) {
+        match showing {
+            Showing::Works => self.limit = (self.limit + 1).min(self.cap),
+            Showing::Falters if self.limit < self.cap => self.begin_anew(),
+            Showing::Falters => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn it_begins_with_one_grows_with_each_success_and_keeps_what_it_has() {
+        use Showing::{Falters, Works};
+        let mut ramp = Ramp::new(4);
+        let mut limits = vec![ramp.limit()];
+        for showing in [Works, Works, Falters, Works, Works, Works, Works, Falters, Works] {
+            ramp.note(showing);
+            limits.push(ramp.limit());
+        }
+        assert_eq!(limits, [1, 2, 3, 1, 2, 3, 4, 4, 4, 4]);
+        ramp.begin_anew();
+        assert_eq!(ramp.limit(), 1);
+        assert_eq!(Ramp::new(0).limit(), 1, "nothing would ever move");
+    }
+
+    proptest! {
+        #![proptest_config(crate::tests::the_same_each_time(200))]
+        #[test]
+        fn it_is_never_below_one_nor_above_its_cap(
+            cap in 1_usize..50,
+            steps in prop::collection::vec(0_u8..4, 0..300),
+        ) {
+            let mut ramp = Ramp::new(cap);
+            for step in steps {
+                let before = ramp.limit();
+                match step {
+                    0 => ramp.begin_anew(),
+                    1 => ramp.note(Showing::Falters),
+                    _ => ramp.note(Showing::Works),
+                }
+                prop_assert!((1..=cap).contains(&ramp.limit()));
+                prop_assert!(ramp.limit() <= before + 1, "by one at a time");
+            }
+        }
+    }
+}
