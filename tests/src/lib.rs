@@ -17,6 +17,7 @@ pub mod crash;
 pub mod documents;
 pub mod kafka;
 pub mod machine;
+pub mod operator;
 pub mod otlp;
 pub mod portal;
 pub mod process;

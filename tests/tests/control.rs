@@ -8,15 +8,16 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{process::Output, time::Duration};
+use std::time::Duration;
 
 use serde_json::Value;
 use tests::{
     configuration::{Configuration, System},
     documents::Kfz,
     kafka::Broker,
+    operator::Operator,
     portal::Portal,
-    process::{self, Program},
+    process::Program,
     receiver::{Manner, Receiver},
     wait,
 };
@@ -30,51 +31,6 @@ fn with(receiver: &Receiver, contract: &str) -> Configuration {
         ..System::http("inbox", &receiver.url("inbox"), contract)
     };
     Configuration::new().with_standard_route("kfz").with_system(&inbox)
-}
-
-/// An operator at the command line.
-struct Operator {
-    console: String,
-    configuration: Configuration,
-}
-
-impl Operator {
-    /// Sits down, and waits until the dispatcher obeys: a new ledger only records at first.
-    async fn at(program: &Program, configuration: &Configuration) -> Self {
-        let console = format!("http://{}", program.console());
-        let operator = Self { console, configuration: configuration.clone() };
-        wait::until("the dispatcher to obey", SOON, || async {
-            let resumed = operator.says(&["endpoint", "resume", "inbox"]).await;
-            resumed.status.success().then_some(())
-        })
-        .await;
-        operator
-    }
-
-    async fn says(&self, words: &[&str]) -> Output {
-        let words = [words, &["--to", &self.console, "--json"]].concat();
-        process::run(&words, self.configuration.folder(), SOON).await
-    }
-
-    /// What must succeed.
-    async fn orders(&self, words: &[&str]) -> Value {
-        let output = self.says(words).await;
-        assert!(output.status.success(), "{words:?}: {}", said(&output));
-        serde_json::from_slice(&output.stdout).expect("one JSON value")
-    }
-
-    /// What must fail: exit code and code.
-    async fn fails(&self, words: &[&str]) -> (Option<i32>, String) {
-        let output = self.says(words).await;
-        let told: Value = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|error| panic!("{words:?}: {error}: {}", said(&output)));
-        (output.status.code(), told["error"]["code"].as_str().unwrap_or_default().to_owned())
-    }
-}
-
-fn said(output: &Output) -> String {
-    let (out, err) = (&output.stdout, &output.stderr);
-    format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
 }
 
 #[tokio::test]
@@ -105,7 +61,7 @@ async fn a_paused_system_gets_nothing_through_a_kill_and_everything_once_when_it
     assert_eq!(receiver.sequence(), 0, "not one delivery while it is paused");
 
     let console = format!("http://{}", program.console());
-    let operator = Operator { console, configuration: configuration.clone() };
+    let operator = Operator::of(console, &configuration);
     let shown = operator.orders(&["endpoint", "show", "inbox"]).await;
     assert_eq!((&shown["is_open"], &shown["gate_code"]), (&false.into(), &"AB-3220".into()));
     let told = shown["commands"].as_array().expect("a list");
@@ -218,7 +174,7 @@ async fn what_cannot_be_done_is_told_with_a_code_and_an_exit_code() {
         (Some(3), "AB-1410".to_owned()),
         "and the console says so"
     );
-    let nowhere = Operator { console: "http://127.0.0.1:1".to_owned(), configuration };
+    let nowhere = Operator::of("http://127.0.0.1:1".to_owned(), &configuration);
     assert_eq!(nowhere.fails(&["endpoint", "list"]).await, (Some(3), "AB-5021".to_owned()));
     assert!(program.end().await.success());
 }

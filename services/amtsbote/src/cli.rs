@@ -1,6 +1,7 @@
 //! The command line: what can be asked of the program. `docs/cli.md` says the same at length.
 
 mod answers;
+mod bulk;
 mod operator;
 mod standards;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     answers::{AsAnswer, Form, WithAnswer},
+    bulk::{Bulk, Each, Filter, Replay},
     operator::{Console, Dead, Endpoint, Orderer, ToDecide},
     standards::{
         Codes, CodesImport, Destination, Standard, StandardCheck, StandardImport, StandardPaths,
@@ -84,6 +86,11 @@ pub(crate) enum Command {
     /// Look at deliveries that are dead or uncertain, and decide about them.
     #[command(subcommand)]
     Dead(Dead),
+    /// Order the same about many deliveries: with a preview, a canary, a rate and a stop rule.
+    Replay(Replay),
+    /// Look at what was ordered about many deliveries, and stop it.
+    #[command(subcommand)]
+    Bulk(Bulk),
     /// Install standards, look at them and at documents; needs no server.
     #[command(subcommand)]
     Standard(Standard),
@@ -314,6 +321,14 @@ mod tests {
             ("amtsbote endpoint list kfz", ErrorKind::UnknownArgument),
             ("amtsbote dead replay", ErrorKind::MissingRequiredArgument),
             ("amtsbote dead bury a", ErrorKind::InvalidSubcommand),
+            ("amtsbote replay", ErrorKind::MissingRequiredArgument),
+            ("amtsbote replay --filter state=dead", ErrorKind::ValueValidation),
+            ("amtsbote replay --filter endpoint=a --rate fast", ErrorKind::ValueValidation),
+            (
+                "amtsbote replay --filter endpoint=a --same-key --new-effect",
+                ErrorKind::ArgumentConflict,
+            ),
+            ("amtsbote bulk stop", ErrorKind::MissingRequiredArgument),
             ("amtsbote status a --lang fr", ErrorKind::InvalidValue),
             ("amtsbote bench --rate 0", ErrorKind::ValueValidation),
             ("amtsbote bench --in-flight 0", ErrorKind::ValueValidation),

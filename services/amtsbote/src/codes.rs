@@ -62,6 +62,10 @@ pub(crate) const NOTHING_TO_DECIDE: &str = "AB-5050";
 pub(crate) const DECISION_AMBIGUOUS: &str = "AB-5051";
 /// A command was not answered in time.
 pub(crate) const COMMAND_UNANSWERED: &str = "AB-5052";
+/// What is ordered does not fit the deliveries it would be about.
+pub(crate) const BULK_UNFIT: &str = "AB-5053";
+/// A filter that fits more deliveries than one bulk holds.
+pub(crate) const BULK_TOO_LARGE: &str = "AB-5054";
 /// The demonstration did not end as expected.
 pub(crate) const DEMO_UNEXPECTED: &str = "AB-5030";
 /// A load on a system beyond this machine, without saying that it may be.

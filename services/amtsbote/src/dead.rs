@@ -163,7 +163,7 @@ async fn undecided(
     Ok(page.map_err(|status| client::stop(&status, language))?.into_inner().deliveries)
 }
 
-fn line(delivery: &UndecidedDelivery, language: Language) -> String {
+pub(crate) fn line(delivery: &UndecidedDelivery, language: Language) -> String {
     let state = status::state(&delivery.state, language);
     let attempts = language.of("Versuche", "attempts");
     let mut text = format!(
@@ -179,7 +179,7 @@ fn line(delivery: &UndecidedDelivery, language: Language) -> String {
     text
 }
 
-fn json(delivery: &UndecidedDelivery) -> Value {
+pub(crate) fn json(delivery: &UndecidedDelivery) -> Value {
     let version = delivery.version.clone().unwrap_or_default();
     json!({
         "message_id": delivery.message_id,

@@ -2,6 +2,7 @@
 
 mod answer;
 mod bench;
+mod bulk;
 mod check;
 mod cli;
 mod client;
@@ -75,6 +76,8 @@ fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Bench(args) => bench::run(args, cli.lang, output),
         Command::Endpoint(args) => runtime()?.block_on(endpoint::run(args, cli.lang, output)),
         Command::Dead(args) => runtime()?.block_on(dead::run(args, cli.lang, output)),
+        Command::Replay(args) => runtime()?.block_on(bulk::replay(args, cli.lang, output)),
+        Command::Bulk(args) => runtime()?.block_on(bulk::run(args, cli.lang, output)),
         Command::Codes(args) => codelists::run(args, cli.lang, output),
         Command::Standard(args) => standard::run(args, &clock::wall(), cli.lang, output),
         Command::Check(args) => check::run(args, output),

@@ -34,6 +34,18 @@ pub(crate) async fn order(
     language: Language,
     output: &Output,
 ) -> Result<Exit, Stop> {
+    order_known(client, endpoint, order, by, language, output).await.map(|(_, exit)| exit)
+}
+
+/// The same; gives the command's id, too.
+pub(crate) async fn order_known(
+    client: &Client,
+    endpoint: &str,
+    order: Order,
+    by: &Orderer,
+    language: Language,
+    output: &Output,
+) -> Result<(String, Exit), Stop> {
     let request = IssueCommandRequest {
         command_id: Uuid::new_v4().to_string(),
         endpoint: endpoint.to_owned(),
@@ -52,7 +64,7 @@ pub(crate) async fn order(
                 true => output.json(&json!({ "command": json(&command) })),
                 false => output.line(line(&command, language)),
             }
-            Ok(Exit::Done)
+            Ok((request.command_id, Exit::Done))
         }
         CommandState::Refused => Err(Stop::new(Exit::Refused, &command.code, &command.text)),
         CommandState::Issued | CommandState::Unspecified => {

@@ -6,15 +6,17 @@ use messaging::{Channel, Clock};
 use stores::journal::Journal;
 use tonic::{Request, Response, Status};
 use wire::control::{
-    EndpointOverview, GetApplicationRequest, GetApplicationResponse, GetCommandRequest,
-    GetCommandResponse, GetOverviewRequest, GetOverviewResponse, IssueCommandRequest,
-    IssueCommandResponse, ListApplicationsRequest, ListApplicationsResponse, ListCommandsRequest,
-    ListCommandsResponse, ListUndecidedRequest, ListUndecidedResponse,
+    EndpointOverview, GetApplicationRequest, GetApplicationResponse, GetBulkRequest,
+    GetBulkResponse, GetCommandRequest, GetCommandResponse, GetOverviewRequest,
+    GetOverviewResponse, IssueCommandRequest, IssueCommandResponse, ListApplicationsRequest,
+    ListApplicationsResponse, ListCommandsRequest, ListCommandsResponse, ListDeliveriesRequest,
+    ListDeliveriesResponse, ListUndecidedRequest, ListUndecidedResponse,
     control_service_server::ControlService,
 };
 
 use crate::{answer, chain, convert, status::page_rows};
 
+mod bulk;
 mod command;
 
 /// Characters of an id, at least.
@@ -122,6 +124,20 @@ impl ControlService for ControlServer {
         request: Request<ListUndecidedRequest>,
     ) -> Result<Response<ListUndecidedResponse>, Status> {
         self.undecided(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_deliveries(
+        &self,
+        request: Request<ListDeliveriesRequest>,
+    ) -> Result<Response<ListDeliveriesResponse>, Status> {
+        self.deliveries(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn get_bulk(
+        &self,
+        request: Request<GetBulkRequest>,
+    ) -> Result<Response<GetBulkResponse>, Status> {
+        self.bulk(request.into_inner()).await.map(Response::new)
     }
 
     async fn issue_command(

@@ -50,6 +50,10 @@ pub(crate) const ORDER_REUSED: &str = "AB-3229";
 pub(crate) const ORDER_ERASED: &str = "AB-3230";
 /// The endpoint's calendar is closed.
 pub(crate) const CALENDAR: &str = "AB-3231";
+/// A repetition under the same key where the receiver knows no key.
+pub(crate) const ORDER_SAME_KEY: &str = "AB-3232";
+/// More bulks at once than anybody oversees.
+pub(crate) const ORDER_BULKS: &str = "AB-3233";
 /// The adapter panicked.
 pub(crate) const ADAPTER_PANICKED: &str = "AB-9201";
 /// The reader or the relay is gone.

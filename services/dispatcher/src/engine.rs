@@ -5,11 +5,13 @@
 //! crash leaves at most `concurrency` attempts with an unknown end, each of them in an intent.
 
 mod admit;
+mod bulk;
 mod command;
 mod draft;
 mod gates;
 mod linger;
 mod recover;
+mod replay;
 mod report;
 mod settle;
 mod start;
@@ -31,7 +33,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use self::{draft::Draft, report::Reported, start::Envelopes};
+use self::{bulk::Bulk, draft::Draft, report::Reported, start::Envelopes};
 use crate::{
     Endpoint, Parts,
     attempt::{self, Ended},
@@ -87,6 +89,8 @@ pub(crate) struct Engine {
     helpers: JoinSet<()>,
     batches: mpsc::Receiver<Prepared>,
     orders: mpsc::Receiver<Orders>,
+    /// Ordered, and not done.
+    bulks: Vec<Bulk>,
     /// Endpoints that are not configured any more, of which something may be open.
     former: HashMap<EndpointName, EndpointRow>,
     admitted: mpsc::UnboundedSender<(Partition, u64)>,
@@ -321,7 +325,8 @@ impl Engine {
         let at = self.clock.now();
         let changes = self.served.iter().filter_map(|served| served.hours.changes_at());
         let hours = changes.map(|change| Instant::now() + change.since(at).min(TIDY_AFTER));
-        waits.chain(gates).chain(hours).chain(told).fold(tidy, Instant::min)
+        let bulks = self.bulks.iter().filter_map(Bulk::wakes_at);
+        waits.chain(gates).chain(bulks).chain(hours).chain(told).fold(tidy, Instant::min)
     }
 
     /// Settles, admits, chooses, records; then acts.
@@ -333,6 +338,7 @@ impl Engine {
         self.take_in_the_rest(&mut draft).await?;
         self.announce(&mut draft).await?;
         self.begin_probes(draft.now);
+        self.go_on_with_bulks(&mut draft).await?;
         self.choose(&mut draft).await?;
         self.report(&mut draft);
         self.tidy_outbox(&mut draft, is_tick);

@@ -9,6 +9,7 @@
 mod admission;
 mod attempt;
 mod backlog;
+mod bulk;
 mod codes;
 mod control;
 mod engine;

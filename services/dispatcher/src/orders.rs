@@ -58,6 +58,11 @@ pub(crate) fn revise(
     }
 }
 
+/// An order that does not fit what it is about.
+pub(crate) fn unfit(sentence: impl Into<String>) -> Refusal {
+    Refusal::because(codes::ORDER_UNFIT, sentence)
+}
+
 /// An order of a newer version.
 pub(crate) fn unknown(name: &str) -> Refusal {
     let sentence = format!("this dispatcher does not know how to `{name}`");

@@ -117,6 +117,10 @@ impl Teller {
         let command = match &kind {
             EventKind::CommandAccepted { command, .. }
             | EventKind::CommandRefused { command, .. } => command.to_string(),
+            EventKind::BulkItem { command, item, result, .. } => {
+                format!("{command}-{item}-{}", result.name())
+            }
+            EventKind::BulkState { command, state, .. } => format!("{command}-{}", state.name()),
             _ => String::new(),
         };
         self.event(format!("{id}-{epoch}-command-{command}"), None, kind, why, at)

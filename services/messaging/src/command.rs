@@ -1,6 +1,6 @@
 //! What an operator orders on `control`, and what is answered on `status`.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::{CommandId, EndpointName, MessageId, NameError, Timestamp};
 
@@ -8,6 +8,10 @@ use crate::{CommandId, EndpointName, MessageId, NameError, Timestamp};
 pub const OPERATOR_BYTES_MAX: usize = 200;
 /// Longest reason, in bytes.
 pub const REASON_BYTES_MAX: usize = 500;
+/// Deliveries of one bulk.
+pub const BULK_TARGETS_MAX: usize = 10_000;
+/// Longest pause between two deliveries of a bulk.
+pub const BULK_INTERVAL_MAX: Duration = Duration::from_secs(3_600);
 
 /// Who ordered it, as the command line or the page said: until there is a login, nobody has
 /// checked it. The name of a person, so no formatter but `as_str` shows it.
@@ -87,6 +91,15 @@ pub enum Order {
     ConfirmDelivered(Target),
     /// An uncertain delivery took no effect: hand it over once more.
     SendAgain(Target),
+    /// Hand a delivery that is over to the endpoint once more, as a delivery of its own with the same
+    /// key, outside the order of its case: the receiver may recognise it.
+    ReplayAgain(Target),
+    /// The same with a key of its own: a new effect.
+    ReplayAnew(Target),
+    /// The same order about many deliveries, one after the other.
+    Bulk(Box<Bulk>),
+    /// Order nothing more of a bulk that is under way.
+    StopBulk(CommandId),
     /// Ordered by a newer version; to be refused in so many words.
     Unknown {
         /// Its word for it.
@@ -119,6 +132,83 @@ pub struct Seen {
     pub version: u64,
 }
 
+/// A set of deliveries that was looked at, and how it is worked through. It is frozen: nothing is
+/// ordered about anything else, and nothing about what has changed since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bulk {
+    /// What is ordered about each.
+    pub each: EachOrder,
+    /// In this order, at most [`BULK_TARGETS_MAX`]; each as it was seen.
+    pub targets: Vec<Target>,
+    /// So many first; the others when it is known what became of all of these.
+    pub canary: u32,
+    /// One is ordered so long after another, at most [`BULK_INTERVAL_MAX`].
+    pub interval: Duration,
+    /// Stops when so many have failed; 0: whatever fails.
+    pub failures_max: u32,
+}
+
+/// What can be ordered about many deliveries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EachOrder {
+    /// [`Order::Replay`]
+    Replay,
+    /// [`Order::Discard`]
+    Discard,
+    /// [`Order::ConfirmDelivered`]
+    ConfirmDelivered,
+    /// [`Order::SendAgain`]
+    SendAgain,
+    /// [`Order::ReplayAgain`]
+    ReplayAgain,
+    /// [`Order::ReplayAnew`]
+    ReplayAnew,
+}
+
+impl EachOrder {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Replay,
+        Self::Discard,
+        Self::ConfirmDelivered,
+        Self::SendAgain,
+        Self::ReplayAgain,
+        Self::ReplayAnew,
+    ];
+
+    /// The order about one of them.
+    #[must_use]
+    pub fn about(self, target: Target) -> Order {
+        match self {
+            Self::Replay => Order::Replay(target),
+            Self::Discard => Order::Discard(target),
+            Self::ConfirmDelivered => Order::ConfirmDelivered(target),
+            Self::SendAgain => Order::SendAgain(target),
+            Self::ReplayAgain => Order::ReplayAgain(target),
+            Self::ReplayAnew => Order::ReplayAnew(target),
+        }
+    }
+
+    /// The word for a bulk of them.
+    #[must_use]
+    pub fn bulk_name(self) -> &'static str {
+        match self {
+            Self::Replay => "bulk_replay",
+            Self::Discard => "bulk_discard",
+            Self::ConfirmDelivered => "bulk_confirm_delivered",
+            Self::SendAgain => "bulk_send_again",
+            Self::ReplayAgain => "bulk_replay_again",
+            Self::ReplayAnew => "bulk_replay_anew",
+        }
+    }
+
+    /// The one whose bulk is called `name`.
+    #[must_use]
+    pub fn of_bulk(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|each| each.bulk_name() == name)
+    }
+}
+
 impl Order {
     /// The word used in records, stores, interfaces and on pages.
     #[must_use]
@@ -130,6 +220,10 @@ impl Order {
             Self::Discard(_) => "discard",
             Self::ConfirmDelivered(_) => "confirm_delivered",
             Self::SendAgain(_) => "send_again",
+            Self::ReplayAgain(_) => "replay_again",
+            Self::ReplayAnew(_) => "replay_anew",
+            Self::Bulk(bulk) => bulk.each.bulk_name(),
+            Self::StopBulk(_) => "stop_bulk",
             Self::Unknown { name, .. } => name,
         }
     }
@@ -145,6 +239,8 @@ impl Order {
             ("discard", Some(target)) => Self::Discard(target),
             ("confirm_delivered", Some(target)) => Self::ConfirmDelivered(target),
             ("send_again", Some(target)) => Self::SendAgain(target),
+            ("replay_again", Some(target)) => Self::ReplayAgain(target),
+            ("replay_anew", Some(target)) => Self::ReplayAnew(target),
             (name, target) => Self::Unknown { name: name.to_owned(), target },
         }
     }
@@ -153,11 +249,13 @@ impl Order {
     #[must_use]
     pub fn target(&self) -> Option<&Target> {
         match self {
-            Self::Pause | Self::Resume => None,
+            Self::Pause | Self::Resume | Self::Bulk(_) | Self::StopBulk(_) => None,
             Self::Replay(target)
             | Self::Discard(target)
             | Self::ConfirmDelivered(target)
-            | Self::SendAgain(target) => Some(target),
+            | Self::SendAgain(target)
+            | Self::ReplayAgain(target)
+            | Self::ReplayAnew(target) => Some(target),
             Self::Unknown { target, .. } => target.as_ref(),
         }
     }
@@ -180,6 +278,8 @@ mod tests {
             ("discard", some()),
             ("confirm_delivered", some()),
             ("send_again", some()),
+            ("replay_again", some()),
+            ("replay_anew", some()),
         ] {
             let order = Order::named(name, of.clone());
             assert!(!matches!(order, Order::Unknown { .. }), "{name}");

@@ -191,6 +191,30 @@ pub enum EventKind {
         /// Which endpoint.
         endpoint: EndpointName,
     },
+    /// What became of one delivery of a bulk; code and cause say why it was refused.
+    BulkItem {
+        /// Which bulk.
+        command: CommandId,
+        /// About which endpoint.
+        endpoint: EndpointName,
+        /// Its place in the bulk, from 0.
+        item: u32,
+        /// Which message.
+        message: MessageId,
+        /// What.
+        result: ItemResult,
+    },
+    /// How a bulk is getting on.
+    BulkState {
+        /// Which bulk.
+        command: CommandId,
+        /// About which endpoint.
+        endpoint: EndpointName,
+        /// How many deliveries it is about.
+        total: u32,
+        /// How.
+        state: BulkState,
+    },
     /// How an endpoint is served; the newest counts.
     EndpointReported(Box<EndpointReport>),
 }
@@ -217,8 +241,81 @@ impl EventKind {
             Self::CommandRefused { .. } => "command_refused",
             Self::GateClosed { .. } => "gate_closed",
             Self::GateOpened { .. } => "gate_opened",
+            Self::BulkItem { .. } => "bulk_item",
+            Self::BulkState { .. } => "bulk_state",
             Self::EndpointReported(_) => "endpoint_reported",
         }
+    }
+}
+
+/// What became of one delivery of a bulk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ItemResult {
+    /// It was ordered; what follows is not known yet.
+    Ordered,
+    /// It came to what was wanted: delivered, or what was ordered.
+    Succeeded,
+    /// It was ordered, and failed again.
+    Failed,
+    /// It was not ordered: it had changed, or the order does not fit.
+    Refused,
+    /// It was not ordered: the bulk was stopped before.
+    Skipped,
+}
+
+impl ItemResult {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Ordered, Self::Succeeded, Self::Failed, Self::Refused, Self::Skipped];
+
+    /// The word used in records, stores and interfaces.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ordered => "ordered",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Skipped => "skipped",
+        }
+    }
+
+    /// The one called `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|result| result.name() == name)
+    }
+}
+
+/// How a bulk is getting on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BulkState {
+    /// More is to be ordered, or what became of something is not known yet.
+    Running,
+    /// So much failed that nothing more is ordered, or an operator said so.
+    Stopped,
+    /// It is known what became of each.
+    Done,
+}
+
+impl BulkState {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Running, Self::Stopped, Self::Done];
+
+    /// The word used in records, stores and interfaces.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopped => "stopped",
+            Self::Done => "done",
+        }
+    }
+
+    /// The one called `name`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
     }
 }
 

@@ -26,11 +26,11 @@ pub mod time;
 pub use adapter::{Accepted, Adapter, Attempt, EffectContract, Found};
 pub use channel::{Batch, Channel, StoredPositions, Subscription};
 pub use claims::{ClaimInfo, ClaimReader, ClaimWriter, Claims, Ticket};
-pub use command::{Command, OperatorName, Order, Seen, Target};
+pub use command::{Bulk, Command, EachOrder, OperatorName, Order, Seen, Target};
 pub use envelope::{ApplicationHead, Attachment, Envelope, Payload, ProcedureName};
 pub use event::{
-    DeadLetter, DeliveryState, DeliveryVersion, Event, EventKind, ReadReply, Reason, Reply,
-    ReplyEvent,
+    BulkState, DeadLetter, DeliveryState, DeliveryVersion, Event, EventKind, ItemResult, ReadReply,
+    Reason, Reply, ReplyEvent,
 };
 pub use failure::{Failure, FailureKind, Result};
 pub use names::{

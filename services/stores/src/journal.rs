@@ -3,6 +3,7 @@
 //! Where it is kept is behind the trait: [`SqliteJournal`] in a file of this process. Losing it is
 //! harmless: it is projected anew.
 
+mod bulks;
 mod commands;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
@@ -23,6 +24,7 @@ use messaging::{
 use tokio::sync::watch::Receiver;
 use uuid::Uuid;
 
+pub use bulks::{BulkItem, BulkOverview};
 pub use commands::{Answer, CommandRow, Issued, Undecided, UndecidedCursor, UndecidedOf};
 pub use retention::Kind;
 pub use rows::{
@@ -151,6 +153,23 @@ pub trait Journal: StoredPositions {
         endpoint: Option<EndpointName>,
         rows_max: u32,
     ) -> Result<Vec<CommandRow>>;
+
+    /// How the bulk called so is getting on; `None` before its dispatcher has told.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Defect`.
+    async fn bulk(&self, command: CommandId) -> Result<Option<BulkOverview>>;
+
+    /// What became of a bulk's deliveries, by place, behind place `after`.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Defect`.
+    async fn bulk_items(
+        &self,
+        command: CommandId,
+        after: Option<u32>,
+        rows_max: u32,
+    ) -> Result<Vec<BulkItem>>;
 
     /// Dead and uncertain deliveries, of the newest application first, behind `after`; of those
     /// that are asked for.

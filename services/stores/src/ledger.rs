@@ -5,6 +5,7 @@
 //! in the dispatcher's memory and is rebuilt by [`Ledger::load`]. Where it is kept is behind the
 //! trait: [`SqliteLedger`] in a file of this process.
 
+mod bulks;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod orders;
@@ -20,13 +21,15 @@ use messaging::{
     ClaimId, CommandId, GroupId, Partition, Position, Result, StoredPositions, Timestamp,
 };
 
+pub use bulks::{BulkItemRow, BulkRow, OpenBulk};
 pub use orders::{CommandRow, CommandState, PauseRow};
 pub use retention::{DoubtfulPin, Kind, Retention};
 pub use sqlite::SqliteLedger;
 pub use types::{
-    Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, EndpointSpec, IntentRow,
-    LastAdmitted, LedgerIdentity, Loaded, MessageIdentity, MessageRow, NewDelivery, OpenDelivery,
-    OutboxEntry, PartitionBatch, Settlement, Transaction, UnroutedMessage, VerdictKind, VerdictRow,
+    Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, EndpointSpec, FinalDelivery,
+    IntentRow, LastAdmitted, LedgerIdentity, Loaded, MessageIdentity, MessageRow, NewDelivery,
+    OpenDelivery, OutboxEntry, PartitionBatch, ReplayRow, Settlement, Transaction, UnroutedMessage,
+    VerdictKind, VerdictRow,
 };
 
 use crate::{age::Age, pass::Trimmed};
@@ -130,6 +133,17 @@ pub trait Ledger: StoredPositions {
         message: MessageRow,
         named: Option<DeliveryId>,
     ) -> Result<Option<OpenDelivery>>;
+
+    /// The delivery of `message` to `endpoint` called `named`, if it is final.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn final_delivery(
+        &self,
+        endpoint: EndpointRow,
+        message: MessageRow,
+        named: DeliveryId,
+    ) -> Result<Option<FinalDelivery>>;
 
     /// Lets the ledger grow older by at most `step_max`, and says how old it is. Its first call
     /// begins the count. With no step it only looks.

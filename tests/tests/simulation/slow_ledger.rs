@@ -10,9 +10,9 @@ use messaging::{
 use stores::{
     Age,
     ledger::{
-        DoubtfulPin, EndpointRow, EndpointSpec, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded,
-        MessageIdentity, MessageRow, OpenDelivery, OutboxEntry, Retention, SqliteLedger,
-        Transaction, UnroutedMessage,
+        DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind, LastAdmitted,
+        Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow, OpenDelivery, OutboxEntry,
+        Retention, SqliteLedger, Transaction, UnroutedMessage,
     },
     pass::Trimmed,
 };
@@ -111,6 +111,15 @@ impl Ledger for SlowLedger {
         named: Option<stores::ledger::DeliveryId>,
     ) -> Result<Option<OpenDelivery>> {
         through!(self.open_delivery(endpoint, message, named))
+    }
+
+    async fn final_delivery(
+        &self,
+        endpoint: EndpointRow,
+        message: MessageRow,
+        named: DeliveryId,
+    ) -> Result<Option<FinalDelivery>> {
+        through!(self.final_delivery(endpoint, message, named))
     }
 
     async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {

@@ -1,11 +1,14 @@
 //! What is ordered: commands on `control`.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use messaging::{
-    ChannelName, Command, MessageId, OperatorName, Order, Record, Seen, Target,
-    command::REASON_BYTES_MAX,
+    Bulk, ChannelName, Command, EachOrder, MessageId, OperatorName, Order, Record, Seen, Target,
+    command::{BULK_INTERVAL_MAX, BULK_TARGETS_MAX, REASON_BYTES_MAX},
 };
 use prost::Message as _;
+use uuid::Uuid;
 use wire::record as proto;
 
 use super::{COMMAND, Headers, Undecodable, check_headers, fields};
@@ -28,6 +31,14 @@ pub fn encode_command(command: &Command, source: &str) -> Record {
         reason: fields::text_of(command.reason.as_ref()),
         order: command.order.name().to_owned(),
         target: command.order.target().map(target_to_proto),
+        bulk: match &command.order {
+            Order::Bulk(bulk) => Some(bulk_to_proto(bulk)),
+            _ => None,
+        },
+        stopped: match &command.order {
+            Order::StopBulk(stopped) => stopped.to_string(),
+            _ => String::new(),
+        },
     };
     let key = Bytes::copy_from_slice(command.endpoint.as_str().as_bytes());
     let value = value.encode_to_vec().into();
@@ -53,12 +64,19 @@ pub fn decode_command(record: &Record) -> Result<Command> {
     if REASON_BYTES_MAX < command.reason.len() {
         return Err(Undecodable::because("the reason is too long"));
     }
+    let order = match (EachOrder::of_bulk(&command.order), command.bulk) {
+        (Some(each), Some(told)) => Order::Bulk(Box::new(bulk(each, told)?)),
+        _ if !command.stopped.is_empty() => {
+            Order::StopBulk(fields::parse(&command.stopped, "not a command's id")?)
+        }
+        _ => Order::named(&command.order, command.target.map(target).transpose()?),
+    };
     Ok(Command {
         id: fields::parse(&command.id, "not a command's id")?,
         at: fields::time(command.at)?,
         operator,
         endpoint: fields::parse(&command.endpoint, "not an endpoint")?,
-        order: Order::named(&command.order, command.target.map(target).transpose()?),
+        order,
         reason: fields::some_text(command.reason),
     })
 }
@@ -82,6 +100,46 @@ fn target(target: proto::command::Target) -> Result<Target> {
     let proto::command::Target { ledger, epoch, delivery, version, .. } = target;
     let seen = (!ledger.is_empty()).then_some(Seen { ledger, epoch, delivery, version });
     Ok(Target { message_id, seen })
+}
+
+/// All of one ledger and epoch; what is of another is told without number, and refused.
+fn bulk_to_proto(bulk: &Bulk) -> proto::command::Bulk {
+    let first = bulk.targets.iter().find_map(|target| target.seen.as_ref());
+    let of = |seen: &Seen| (seen.ledger.clone(), seen.epoch);
+    let (ledger, epoch) = first.map(of).unwrap_or_default();
+    let item = |target: &Target| {
+        let seen = target.seen.as_ref().filter(|seen| of(seen) == (ledger.clone(), epoch));
+        proto::command::Item {
+            message_id: target.message_id.0.as_bytes().to_vec().into(),
+            delivery: seen.map_or(0, |seen| seen.delivery),
+            version: seen.map_or(0, |seen| seen.version),
+        }
+    };
+    proto::command::Bulk {
+        items: bulk.targets.iter().map(item).collect(),
+        canary: bulk.canary,
+        interval_micros: u64::try_from(bulk.interval.as_micros()).unwrap_or(u64::MAX),
+        failures_max: bulk.failures_max,
+        ledger,
+        epoch,
+    }
+}
+
+fn bulk(each: EachOrder, told: proto::command::Bulk) -> Result<Bulk> {
+    let proto::command::Bulk { items, ledger, epoch, canary, interval_micros, failures_max } = told;
+    let interval = Duration::from_micros(interval_micros);
+    if BULK_TARGETS_MAX < items.len() || BULK_INTERVAL_MAX < interval {
+        return Err(Undecodable::because("a bulk beyond its bounds"));
+    }
+    let target = |item: proto::command::Item| {
+        let id = Uuid::from_slice(&item.message_id);
+        let id = id.map_err(|_| Undecodable::because("not a message's id"))?;
+        let proto::command::Item { delivery, version, .. } = item;
+        let seen = Some(Seen { ledger: ledger.clone(), epoch, delivery, version });
+        Ok(Target { message_id: MessageId(id), seen })
+    };
+    let targets = items.into_iter().map(target).collect::<Result<_>>()?;
+    Ok(Bulk { each, targets, canary, interval, failures_max })
 }
 
 #[cfg(test)]
@@ -116,6 +174,16 @@ mod tests {
             Order::Discard(target(None)),
             Order::ConfirmDelivered(target(Some(0))),
             Order::SendAgain(target(Some(u64::MAX))),
+            Order::ReplayAgain(target(Some(4))),
+            Order::ReplayAnew(target(Some(4))),
+            Order::StopBulk(CommandId(Uuid::from_u128(8))),
+            Order::Bulk(Box::new(Bulk {
+                each: EachOrder::ReplayAnew,
+                targets: vec![target(Some(4)), target(Some(7))],
+                canary: 3,
+                interval: Duration::from_millis(100),
+                failures_max: 5,
+            })),
         ] {
             let command = command(order);
             let record = encode_command(&command, "/amtsbote/console");

@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use messaging::{
-    ChannelName, DeadLetter, DeliveryState, DeliveryVersion, Drained, EndpointName, EndpointReport,
-    Event, EventKind, HeaderName, ProcedureName, ReadReply, Record, Reply, ReplyEvent,
+    BulkState, ChannelName, DeadLetter, DeliveryState, DeliveryVersion, Drained, EndpointName,
+    EndpointReport, Event, EventKind, HeaderName, ItemResult, ProcedureName, ReadReply, Record,
+    Reply, ReplyEvent,
 };
 use prost::Message as _;
 use wire::record as proto;
@@ -163,7 +164,9 @@ fn gate(kind: &EventKind) -> Option<&EndpointName> {
         EventKind::GateClosed { endpoint }
         | EventKind::GateOpened { endpoint }
         | EventKind::CommandAccepted { endpoint, .. }
-        | EventKind::CommandRefused { endpoint, .. } => Some(endpoint),
+        | EventKind::CommandRefused { endpoint, .. }
+        | EventKind::BulkItem { endpoint, .. }
+        | EventKind::BulkState { endpoint, .. } => Some(endpoint),
         EventKind::EndpointReported(report) => Some(&report.endpoint),
         _ => None,
     }
@@ -210,6 +213,20 @@ fn event_to_proto(event: &Event) -> proto::Event {
         EventKind::Uncertain { is_question } => told.is_question = *is_question,
         EventKind::GateClosed { endpoint } | EventKind::GateOpened { endpoint } => {
             told.endpoint = endpoint.to_string();
+        }
+        EventKind::BulkItem { command, endpoint, item, message, result } => {
+            (told.command, told.endpoint) = (command.to_string(), endpoint.to_string());
+            told.bulk = Some(proto::Bulk {
+                item: *item,
+                message_id: message.to_string(),
+                result: result.name().to_owned(),
+                ..proto::Bulk::default()
+            });
+        }
+        EventKind::BulkState { command, endpoint, total, state } => {
+            (told.command, told.endpoint) = (command.to_string(), endpoint.to_string());
+            let (total, state) = (*total, state.name().to_owned());
+            told.bulk = Some(proto::Bulk { total, state, ..proto::Bulk::default() });
         }
         EventKind::EndpointReported(report) => {
             told.endpoint = report.endpoint.to_string();
@@ -279,11 +296,36 @@ fn kind(told: &mut proto::Event) -> Result<EventKind> {
         }
         "gate_closed" => EventKind::GateClosed { endpoint: endpoint(told)? },
         "gate_opened" => EventKind::GateOpened { endpoint: endpoint(told)? },
+        "bulk_item" => {
+            let proto::Bulk { item, message_id, result, .. } = bulk(told)?;
+            let unknown = || Undecodable::because("an unknown result of a bulk's item");
+            EventKind::BulkItem {
+                command: command(told)?,
+                endpoint: endpoint(told)?,
+                item,
+                message: fields::message_id(&message_id)?,
+                result: ItemResult::named(&result).ok_or_else(unknown)?,
+            }
+        }
+        "bulk_state" => {
+            let proto::Bulk { total, state, .. } = bulk(told)?;
+            let unknown = || Undecodable::because("an unknown state of a bulk");
+            EventKind::BulkState {
+                command: command(told)?,
+                endpoint: endpoint(told)?,
+                total,
+                state: BulkState::named(&state).ok_or_else(unknown)?,
+            }
+        }
         "endpoint_reported" => {
             EventKind::EndpointReported(Box::new(report(endpoint(told)?, told.report.take())?))
         }
         _ => return Err(Undecodable::because("an unknown kind of event")),
     })
+}
+
+fn bulk(told: &mut proto::Event) -> Result<proto::Bulk> {
+    told.bulk.take().ok_or_else(|| Undecodable::because("the bulk is missing"))
 }
 
 fn delivery_to_proto(delivery: &DeliveryVersion) -> proto::Delivery {

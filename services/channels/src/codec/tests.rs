@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use messaging::{
-    ApplicationHead, Attachment, Authority, CaseId, ChannelName, ClaimId, CommandId, DeadLetter,
-    DeliveryState, DeliveryVersion, Domain, Drained, EndpointName, EndpointReport, Envelope, Event,
-    EventKind, MessageId, OwnId, Partition, Payload, Position, ProcedureName, ReadReply, Reason,
-    Record, Reply, ReplyEvent, SenderName, Sha256, Timestamp, TraceParent,
+    ApplicationHead, Attachment, Authority, BulkState, CaseId, ChannelName, ClaimId, CommandId,
+    DeadLetter, DeliveryState, DeliveryVersion, Domain, Drained, EndpointName, EndpointReport,
+    Envelope, Event, EventKind, ItemResult, MessageId, OwnId, Partition, Payload, Position,
+    ProcedureName, ReadReply, Reason, Record, Reply, ReplyEvent, SenderName, Sha256, Timestamp,
+    TraceParent,
 };
 use uuid::Uuid;
 
@@ -133,7 +134,7 @@ impl Chance {
     }
 
     fn kind(&mut self) -> EventKind {
-        match self.below(18) {
+        match self.below(20) {
             0 => EventKind::Refused { reasons: self.reasons() },
             1 => EventKind::Unrouted,
             2 => EventKind::Admitted,
@@ -155,6 +156,19 @@ impl Chance {
             15 => EventKind::CommandRefused {
                 command: CommandId(self.uuid()),
                 endpoint: self.endpoint(),
+            },
+            17 => EventKind::BulkItem {
+                command: CommandId(self.uuid()),
+                endpoint: self.endpoint(),
+                item: 7,
+                message: MessageId(self.uuid()),
+                result: ItemResult::ALL[self.below(5)],
+            },
+            18 => EventKind::BulkState {
+                command: CommandId(self.uuid()),
+                endpoint: self.endpoint(),
+                total: 9,
+                state: BulkState::ALL[self.below(3)],
             },
             16 => EventKind::EndpointReported(Box::new(self.report())),
             _ => EventKind::GateOpened { endpoint: self.endpoint() },

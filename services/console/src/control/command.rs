@@ -18,7 +18,7 @@ use wire::control::{
     issue_command_request::{DeliveryOrder, Order as Asked},
 };
 
-use super::ControlServer;
+use super::{ControlServer, bulk};
 use crate::{answer, codes, status::page_rows};
 
 /// A command that nobody has answered for so long may be one that nobody will.
@@ -28,7 +28,7 @@ const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Messages of one id that are looked through.
 const FOUND_MAX: u32 = 50;
 
-type Answered<T> = std::result::Result<T, Status>;
+pub(super) type Answered<T> = std::result::Result<T, Status>;
 
 impl ControlServer {
     /// Dropping it leaves unknown whether the command is there; it can be repeated with its id.
@@ -91,6 +91,12 @@ impl ControlServer {
                 Order::ConfirmDelivered(self.target(&endpoint, of).await?)
             }
             Some(Asked::SendAgain(of)) => Order::SendAgain(self.target(&endpoint, of).await?),
+            Some(Asked::ReplayAgain(of)) => Order::ReplayAgain(self.target(&endpoint, of).await?),
+            Some(Asked::ReplayAnew(of)) => Order::ReplayAnew(self.target(&endpoint, of).await?),
+            Some(Asked::Bulk(of)) => Order::Bulk(Box::new(bulk::checked(of)?)),
+            Some(Asked::StopBulk(of)) => Order::StopBulk(
+                of.command_id.parse().map_err(|_| answer::invalid("command_id", "not a UUID"))?,
+            ),
         };
         let reason = Some(reason).filter(|reason| !reason.is_empty());
         Ok(Command { id, at: self.clock.now(), operator, endpoint, order, reason })
@@ -187,7 +193,7 @@ impl ControlServer {
         Ok(ListUndecidedResponse { deliveries, next_page_token })
     }
 
-    fn told(&self, row: &CommandRow) -> proto::Command {
+    pub(super) fn told(&self, row: &CommandRow) -> proto::Command {
         let mut told = proto::Command {
             command_id: row.id.to_string(),
             endpoint: row.endpoint.clone(),
@@ -225,7 +231,7 @@ impl ControlServer {
     }
 }
 
-fn undecided(row: &Undecided) -> UndecidedDelivery {
+pub(super) fn undecided(row: &Undecided) -> UndecidedDelivery {
     let Undecided { application, delivery } = row;
     let Delivery { endpoint, ledger, number, epoch, version, state, attempts, .. } = delivery;
     UndecidedDelivery {
@@ -243,6 +249,7 @@ fn undecided(row: &Undecided) -> UndecidedDelivery {
             delivery: number.unsigned_abs(),
             version: version.unsigned_abs(),
         }),
+        delivered_since: Vec::new(),
     }
 }
 

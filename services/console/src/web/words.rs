@@ -46,6 +46,15 @@ pub(super) fn order(name: &str) -> String {
         "discard" => "verwerfen",
         "confirm_delivered" => "als zugestellt bestätigen",
         "send_again" => "noch einmal senden",
+        "replay_again" => "nach Abschluss erneut zustellen",
+        "replay_anew" => "nach Abschluss als neuen Vorgang zustellen",
+        "bulk_replay" => "mehrere erneut zustellen",
+        "bulk_discard" => "mehrere verwerfen",
+        "bulk_confirm_delivered" => "mehrere als zugestellt bestätigen",
+        "bulk_send_again" => "mehrere noch einmal senden",
+        "bulk_replay_again" => "mehrere nach Abschluss erneut zustellen",
+        "bulk_replay_anew" => "mehrere nach Abschluss als neue Vorgänge zustellen",
+        "stop_bulk" => "Sammelanordnung beenden",
         other => other,
     };
     word.to_owned()

@@ -6,7 +6,8 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use channels::codec;
 use messaging::{
-    Command, CommandId, EffectContract, EventKind, Order, Partition, Position, Result, Seen, Target,
+    Command, CommandId, DeliveryState, EffectContract, EventKind, Order, Partition, Position,
+    Result, Seen, Target,
 };
 use stores::ledger::{
     Admission, CommandRow, CommandState, DeliveryId, EndpointRow, MessageIdentity, PartitionBatch,
@@ -23,16 +24,36 @@ use crate::{
     codes,
     control::{Content, OrderRecord, Orders},
     orders::{self, Refusal, Revision},
+    ruling::Next,
     schedule::{Entry, Step, Turn},
     teller::{Subject, What, Why},
 };
 
-/// What is answered to an operator; accepted with a remark, or with none.
-type Answer = std::result::Result<Option<&'static str>, Refusal>;
+/// What is answered to an operator.
+pub(super) type Answer = std::result::Result<Done, Refusal>;
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Done {
+    /// For whoever ordered it.
+    remark: Option<&'static str>,
+    /// The delivery it was about, and what that is now.
+    pub(super) delivery: Option<(DeliveryId, DeliveryState)>,
+}
+
+impl Done {
+    fn with(remark: Option<&'static str>) -> Self {
+        Self { remark, delivery: None }
+    }
+
+    pub(super) fn about(delivery: DeliveryId, state: DeliveryState) -> Self {
+        Self { remark: None, delivery: Some((delivery, state)) }
+    }
+}
 
 /// Who is asked to obey.
 #[derive(Clone, Copy, Debug)]
-enum Owner {
+pub(super) enum Owner {
     /// Index of the endpoint.
     Served(usize),
     /// Not configured any more; what is open of it can still be ended.
@@ -118,7 +139,7 @@ impl Engine {
     }
 
     /// Whether the numbers that were looked at are this ledger's.
-    fn is_of_ledger(&self, seen: &Seen) -> bool {
+    pub(super) fn is_of_ledger(&self, seen: &Seen) -> bool {
         let identity = &self.teller.identity;
         (seen.ledger.as_str(), seen.epoch) == (identity.id.as_str(), identity.epoch)
     }
@@ -134,8 +155,10 @@ impl Engine {
             return self.execute_on_delivery(owner, command, draft).await;
         };
         Ok(match &command.order {
-            Order::Pause => Some(Ok(self.pause(index, command.id, draft))),
-            Order::Resume => Some(Ok(self.resume(index, draft))),
+            Order::Pause => Some(Ok(Done::with(self.pause(index, command.id, draft)))),
+            Order::Resume => Some(Ok(Done::with(self.resume(index, draft)))),
+            Order::Bulk(bulk) => Some(self.begin_bulk(index, command, bulk, draft)),
+            Order::StopBulk(bulk) => Some(self.stop_bulk(*bulk, draft)),
             Order::Unknown { name, .. } => Some(Err(orders::unknown(name))),
             _ => self.execute_on_delivery(owner, command, draft).await?,
         })
@@ -174,7 +197,7 @@ impl Engine {
         None
     }
 
-    async fn execute_on_delivery(
+    pub(super) async fn execute_on_delivery(
         &mut self,
         owner: Owner,
         command: &Command,
@@ -189,6 +212,12 @@ impl Engine {
         let Some(identity) = self.identity_of(target, draft).await? else {
             return Ok(is_served.then(|| Err(without_delivery())));
         };
+        if let (Owner::Served(index), Order::ReplayAgain(_) | Order::ReplayAnew(_)) =
+            (owner, &command.order)
+        {
+            let is_new = matches!(command.order, Order::ReplayAnew(_));
+            return self.replay(index, command, target, &identity, is_new, draft).await.map(Some);
+        }
         let seen = target.seen.as_ref().filter(|_| is_ours);
         let named = seen.map(|seen| DeliveryId(seen.delivery.cast_signed()));
         let Some((entry, turn)) = self.delivery_of(owner, &identity, named).await? else {
@@ -200,8 +229,9 @@ impl Engine {
             Ok(revision) => revision,
             Err(refusal) => return Ok(Some(Err(refusal))),
         };
+        let done = Done::about(entry.delivery, revision.state);
         self.revise(owner, command, &identity, &entry, turn, revision, draft);
-        Ok(Some(Ok(None)))
+        Ok(Some(Ok(done)))
     }
 
     async fn identity_of(&self, target: &Target, draft: &Draft) -> Result<Option<MessageIdentity>> {
@@ -317,6 +347,7 @@ impl Engine {
         let subject = Subject::from(identity);
         let event = self.teller.about_delivery(&subject, &command.endpoint, &revised, what);
         draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        self.note_in_bulks(revised.delivery, revised.state, revision.next == Next::Held, draft);
     }
 
     /// Tells the answer and gives the code of a refusal.
@@ -328,7 +359,7 @@ impl Engine {
     ) -> Option<&'static str> {
         let (id, endpoint, order) = (command.id, command.endpoint.clone(), command.order.name());
         let (kind, why) = match answer {
-            Ok(remark) => {
+            Ok(Done { remark, .. }) => {
                 info!(command = %id, %endpoint, order, "command accepted");
                 let why = Why { code: None, cause: remark.map(str::to_owned) };
                 (EventKind::CommandAccepted { command: id, endpoint }, why)
@@ -356,7 +387,7 @@ fn past() -> Refusal {
     Refusal::because(codes::ORDER_PAST, sentence)
 }
 
-fn stale() -> Refusal {
+pub(super) fn stale() -> Refusal {
     let sentence = "the delivery has changed since it was looked at; look again";
     Refusal::because(codes::ORDER_STALE, sentence)
 }
@@ -378,18 +409,22 @@ fn repeats(again: &Command, first: Bytes) -> bool {
     let first = codec::from_bytes(first).and_then(|record| codec::decode_command(&record));
     let what = |command: &Command| {
         let message = command.order.target().map(|target| target.message_id);
-        (command.endpoint.clone(), command.order.name().to_owned(), message)
+        let many = match &command.order {
+            order @ (Order::Bulk(_) | Order::StopBulk(_)) => Some(order.clone()),
+            _ => None,
+        };
+        (command.endpoint.clone(), command.order.name().to_owned(), message, many)
     };
     first.is_ok_and(|first| what(&first) == what(again))
 }
 
-fn without_delivery() -> Refusal {
+pub(super) fn without_delivery() -> Refusal {
     let sentence = "the endpoint has no delivery of this message that waits for anything";
     Refusal::because(codes::ORDER_WITHOUT_DELIVERY, sentence)
 }
 
 /// Only who it was is known of it.
-fn erased() -> Refusal {
+pub(super) fn erased() -> Refusal {
     let sentence = "what became of the message is final, and it was erased when its retention \
                     ended; whoever needs it again must send it again";
     Refusal::because(codes::ORDER_ERASED, sentence)

@@ -59,13 +59,17 @@ pub(super) async fn recover(parts: Parts, shutdown: CancellationToken) -> Result
     let former = std::mem::take(&mut loaded.former);
     let doubtful = std::mem::take(&mut loaded.doubtful);
     let intents = std::mem::take(&mut loaded.intents);
+    let bulks = std::mem::take(&mut loaded.bulks);
 
     let mut engine = connect(parts, loaded, shutdown);
     let mut draft = engine.draft();
     draft.transaction.intents_done = intents;
     engine.former = former.iter().map(|(row, name)| (name.clone(), *row)).collect();
-    engine.look_at_calendars(&mut draft);
+    for served in &mut engine.served {
+        served.hours.look(draft.at);
+    }
     engine.tell_gates_of_start(&mut draft);
+    engine.take_up_bulks(bulks, &open, &mut draft);
     engine.rebuild(open, &interrupted, &doubtful, &former, &mut draft).await?;
     engine.commit(draft).await?;
     Ok(engine)
@@ -107,6 +111,7 @@ fn connect(parts: Parts, loaded: Loaded, shutdown: CancellationToken) -> Engine 
         helpers: JoinSet::new(),
         batches: mpsc::channel(1).1,
         orders: mpsc::channel(1).1,
+        bulks: Vec::new(),
         former: HashMap::new(),
         admitted: mpsc::unbounded_channel().0,
         fresh: Fresh::default(),
@@ -275,6 +280,8 @@ impl Engine {
         let known = self.ledger.identities(messages).await?;
         let known: HashMap<MessageRow, _> = known.iter().map(|known| (known.row, known)).collect();
         for Left { endpoint, entry, kind, next_at } in left {
+            let is_held = matches!(kind, Some(EventKind::Uncertain { is_question: true }));
+            self.note_in_bulks(entry.delivery, entry.state, is_held, draft);
             let (Some(known), Some(kind)) = (known.get(&entry.message), kind) else { continue };
             let cause = Some("the process ended before the attempt".to_owned());
             let why = Why { code: Some(codes::INTERRUPTED), cause };

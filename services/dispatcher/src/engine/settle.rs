@@ -51,6 +51,8 @@ impl Engine {
             draft.transaction.settlements.push(settled);
         }
         self.end_intent(&job, draft);
+        let is_held = ruling.next == Next::Held;
+        self.note_in_bulks(entry.delivery, entry.state, is_held, draft);
         let failure = ruling::failure_of(&ending);
         tell_span(&mut span, &ruling, ruling::code_of(&ending));
         drop(span);

@@ -20,7 +20,8 @@ pub struct Rate {
 
 impl Rate {
     /// How far apart they are, rounded up.
-    pub(crate) fn interval(self) -> Duration {
+    #[must_use]
+    pub fn interval(self) -> Duration {
         let nanos = self.per.as_nanos().div_ceil(self.count.max(1).into());
         Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
     }

@@ -14,14 +14,14 @@ use crate::{AfterDeadLetter, Endpoint};
 
 const LONG: Duration = Duration::from_secs(600);
 
-async fn until(done: impl Fn() -> bool) {
+pub(super) async fn until(done: impl Fn() -> bool) {
     while !done() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
 /// Waits until a new ledger executes what is ordered, and not only records it.
-async fn begun(world: &World) {
+pub(super) async fn begun(world: &World) {
     while world.obeyed("kfz", Order::Resume).await.is_some() {}
 }
 
@@ -48,7 +48,7 @@ async fn last_state(world: &World, own_id: &str) -> (DeliveryState, Seen) {
     (delivery.state, seen)
 }
 
-async fn reach(world: &World, own_id: &str, state: DeliveryState) -> Seen {
+pub(super) async fn reach(world: &World, own_id: &str, state: DeliveryState) -> Seen {
     loop {
         let is_told = |event: &Event| event.message_id == Some(target(own_id).message_id);
         if world.events().await.iter().any(is_told) {

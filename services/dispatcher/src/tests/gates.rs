@@ -116,8 +116,8 @@ async fn nothing_is_handed_over_outside_a_systems_hours_and_everything_within_th
     let events = world.events().await;
     let closed = events.iter().filter(|event| event.kind.name() == "gate_closed");
     let codes: Vec<_> = closed.map(|event| event.code.as_deref()).collect();
-    // Two starts before it opens, and the first end.
-    assert_eq!(codes, [Some("AB-3231"); 3]);
+    // Three starts while it is closed, and both ends.
+    assert_eq!(codes, [Some("AB-3231"); 5]);
     let cause = events.iter().find_map(|event| event.cause.clone()).unwrap();
     assert_eq!(cause, "outside its hours until 2027-01-15T09:00:00Z");
 }

@@ -1,6 +1,7 @@
 //! A journal in a file of this process. One connection writes, on a thread of its own; a few read,
 //! on theirs. Calls beyond the bounded queues wait for a place.
 
+mod bulk;
 mod command;
 mod read;
 mod retain;
@@ -32,9 +33,9 @@ use uuid::Uuid;
 
 use self::schema::SCHEMA;
 use super::{
-    Application, CASE_MESSAGES_MAX, CommandRow, Delivery, Journal, Kind, Overview, Progress,
-    Projection, ReplyBody, ReplyInfo, Step, TIMELINE_MAX, Undecided, UndecidedCursor, UndecidedOf,
-    Whole, advance, commands, is_of, keys, report, rows, state,
+    Application, BulkItem, BulkOverview, CASE_MESSAGES_MAX, CommandRow, Delivery, Journal, Kind,
+    Overview, Progress, Projection, ReplyBody, ReplyInfo, Step, TIMELINE_MAX, Undecided,
+    UndecidedCursor, UndecidedOf, Whole, advance, commands, is_of, keys, report, rows, state,
 };
 use crate::{
     age::Age,
@@ -239,6 +240,19 @@ impl Journal for SqliteJournal {
         let before = before.unwrap_or(i64::MAX);
         self.read(move |connection| command::list(connection, before, endpoint.as_ref(), rows_max))
             .await
+    }
+
+    async fn bulk(&self, command: CommandId) -> Result<Option<BulkOverview>> {
+        self.read(move |connection| bulk::overview(connection, command)).await
+    }
+
+    async fn bulk_items(
+        &self,
+        command: CommandId,
+        after: Option<u32>,
+        rows_max: u32,
+    ) -> Result<Vec<BulkItem>> {
+        self.read(move |connection| bulk::items(connection, command, after, rows_max)).await
     }
 
     async fn undecided(

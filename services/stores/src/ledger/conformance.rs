@@ -1,5 +1,6 @@
 //! What every [`Ledger`] must do; the suite panics at the first rule broken.
 
+mod bulks;
 pub(crate) mod fixtures;
 mod retention;
 
@@ -47,6 +48,7 @@ pub async fn check(make: impl AsyncFn() -> Site) {
     a_command_its_position_and_its_effect_are_one(&make().await).await;
     an_open_delivery_is_found_by_its_message_or_by_its_number(&make().await).await;
     the_floor_of_commands_survives_a_restart(&make().await).await;
+    bulks::check(&make).await;
     retention::check(&make).await;
 }
 

@@ -1,6 +1,7 @@
 //! A ledger in a file of this process. Plain functions over a connection do the work; in production
 //! one thread calls them, a simulation calls them inline.
 
+mod bulk;
 mod command;
 mod commit;
 mod load;
@@ -19,9 +20,9 @@ use messaging::{ClaimId, CommandId, Partition, Position, Result, StoredPositions
 use rusqlite::Connection;
 
 use super::{
-    DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, Kind, LastAdmitted, Ledger, LedgerIdentity,
-    Loaded, MessageIdentity, MessageRow, OpenDelivery, OutboxEntry, Retention, Transaction,
-    UnroutedMessage, orders, retention, types,
+    DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind, LastAdmitted, Ledger,
+    LedgerIdentity, Loaded, MessageIdentity, MessageRow, OpenDelivery, OutboxEntry, Retention,
+    Transaction, UnroutedMessage, orders, retention, types,
 };
 use crate::{age::Age, pass::Trimmed, sqlite::Database};
 
@@ -140,6 +141,17 @@ impl Ledger for SqliteLedger {
         let find = move |connection: &mut Connection| {
             command::open_delivery(connection, endpoint, message, named)
         };
+        self.database.call(find).await
+    }
+
+    async fn final_delivery(
+        &self,
+        endpoint: EndpointRow,
+        message: MessageRow,
+        named: DeliveryId,
+    ) -> Result<Option<FinalDelivery>> {
+        let find =
+            move |connection: &mut Connection| command::over(connection, endpoint, message, named);
         self.database.call(find).await
     }
 

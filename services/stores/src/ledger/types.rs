@@ -8,7 +8,10 @@ use messaging::{
     Sha256, Timestamp,
 };
 
-use super::orders::{CommandRow, PauseRow};
+use super::{
+    bulks::{BulkItemRow, BulkRow, OpenBulk},
+    orders::{CommandRow, PauseRow},
+};
 
 /// Declares a row number.
 macro_rules! row {
@@ -75,6 +78,8 @@ pub struct Loaded {
     pub interrupted: Vec<(DeliveryId, u64)>,
     /// Endpoints that an operator has paused.
     pub paused: HashMap<EndpointRow, PauseRow>,
+    /// Bulks that were not done, oldest first.
+    pub bulks: Vec<OpenBulk>,
     /// Endpoints that are not configured any more.
     pub former: HashMap<EndpointRow, EndpointName>,
     /// Intents to be ended with `interrupted`.
@@ -125,6 +130,12 @@ pub struct Transaction {
     pub routed: Vec<(MessageRow, Vec<NewDelivery>)>,
     /// What operators want of endpoints from now on.
     pub pauses: Vec<(EndpointRow, Option<PauseRow>)>,
+    /// Deliveries of messages that were delivered before, ordered once more.
+    pub replays: Vec<ReplayRow>,
+    /// How bulks are getting on.
+    pub bulks: Vec<BulkRow>,
+    /// What became of their items.
+    pub bulk_items: Vec<BulkItemRow>,
     /// Events to tell, in order.
     pub outbox: Vec<OutboxEntry>,
     /// Events up to here were told.
@@ -147,6 +158,9 @@ impl Transaction {
             && self.admissions.is_empty()
             && self.routed.is_empty()
             && self.pauses.is_empty()
+            && self.replays.is_empty()
+            && self.bulks.is_empty()
+            && self.bulk_items.is_empty()
             && self.outbox.is_empty()
             && self.outbox_done.is_none()
             && self.intent.is_none()
@@ -246,6 +260,36 @@ pub struct NewDelivery {
     pub delivery: DeliveryId,
     /// Bound for.
     pub endpoint: EndpointRow,
+}
+
+/// A delivery that repeats one that is final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplayRow {
+    /// Its row, given by the dispatcher.
+    pub delivery: DeliveryId,
+    /// Bound for.
+    pub endpoint: EndpointRow,
+    /// Of which message.
+    pub message: MessageRow,
+    /// New effects ordered so far: part of its key.
+    pub generation: u32,
+    /// What it repeats.
+    pub replay_of: DeliveryId,
+}
+
+/// A delivery that is final.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FinalDelivery {
+    /// What became of it.
+    pub state: DeliveryState,
+    /// Changes so far.
+    pub version: u64,
+    /// New effects ordered when it was made.
+    pub generation: u32,
+    /// New effects ordered of this message there so far.
+    pub generation_last: u32,
+    /// Whether another delivery of this message there is not final.
+    pub has_open: bool,
 }
 
 /// A record that made no delivery, and why.

@@ -209,7 +209,13 @@ impl Step<'_> {
         let rows: Vec<(i64, bool)> = rows.collect::<rusqlite::Result<_>>()?;
         let mut trimmed = Trimmed { rows: 0, next: next(&rows, ROWS_MAX, |row| row.0) };
         for (number, _) in rows.into_iter().filter(|row| row.1) {
-            self.sql.prepare_cached("DELETE FROM command WHERE number = ?1")?.execute([number])?;
+            for sql in [
+                "DELETE FROM bulk_item WHERE command = (SELECT id FROM command WHERE number = ?1)",
+                "DELETE FROM bulk WHERE command = (SELECT id FROM command WHERE number = ?1)",
+                "DELETE FROM command WHERE number = ?1",
+            ] {
+                self.sql.prepare_cached(sql)?.execute([number])?;
+            }
             trimmed.rows += 1;
         }
         Ok(trimmed)

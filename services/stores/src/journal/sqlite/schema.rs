@@ -175,6 +175,22 @@ CREATE TABLE report (
     at INTEGER NOT NULL,
     told TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bulk (
+    command BLOB PRIMARY KEY,
+    total INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE bulk_item (
+    command BLOB NOT NULL,
+    item INTEGER NOT NULL,
+    message_id BLOB NOT NULL,
+    result TEXT NOT NULL,
+    code TEXT,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (command, item)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Version 2 brought commands.
@@ -222,11 +238,27 @@ CREATE TABLE reading (
 ) STRICT;
 ";
 
-/// Version 5 brought reports of how endpoints are served.
+/// Version 5 brought reports of how endpoints are served, and bulks.
 const REPORTS: &str = "
 CREATE TABLE report (
     endpoint TEXT PRIMARY KEY,
     at INTEGER NOT NULL,
     told TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE bulk (
+    command BLOB PRIMARY KEY,
+    total INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE bulk_item (
+    command BLOB NOT NULL,
+    item INTEGER NOT NULL,
+    message_id BLOB NOT NULL,
+    result TEXT NOT NULL,
+    code TEXT,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (command, item)
 ) STRICT, WITHOUT ROWID;
 ";

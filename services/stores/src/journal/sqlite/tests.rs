@@ -105,7 +105,7 @@ async fn a_journal_of_the_former_version_is_taken_over() {
     let file = Connection::open(place.file()).unwrap();
     let made = tables(&file);
     file.execute_batch(
-        "DROP TABLE report; DROP TABLE reading; DROP TABLE milestone; ALTER TABLE meta DROP COLUMN age;
+        "DROP TABLE bulk; DROP TABLE bulk_item; DROP TABLE report; DROP TABLE reading; DROP TABLE milestone; ALTER TABLE meta DROP COLUMN age;
          ALTER TABLE meta DROP COLUMN trimmed_through;
          DROP TABLE command; DROP INDEX delivery_undecided; PRAGMA user_version = 1;",
     )

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use uuid::Uuid;
 
 use super::{
-    command,
+    bulk, command,
     keys::{int, of_texts, of_uuid, reasons_to_column},
     read, report,
     rows::{Delivery, Projected, Projection},
@@ -141,7 +141,7 @@ impl Writing<'_> {
     }
 
     fn event(&mut self, event: &Event) -> rusqlite::Result<()> {
-        if command::answered(self.transaction, event)? {
+        if command::answered(self.transaction, event)? || bulk::told(self.transaction, event)? {
             return Ok(());
         }
         // The newest says it all; what was before is no history of anything.

@@ -4,13 +4,14 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use messaging::{CommandId, Position, Timestamp};
+use messaging::{CommandId, DeliveryState, Position, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction as Sql, params};
 use uuid::Uuid;
 
 use super::{
+    load::damaged,
     orders::{CommandRow, PauseRow},
-    types::{DeliveryId, EndpointRow, MessageRow, OpenDelivery},
+    types::{DeliveryId, EndpointRow, FinalDelivery, MessageRow, OpenDelivery},
 };
 
 pub(super) fn insert(
@@ -124,6 +125,36 @@ pub(super) fn open_delivery(
         None => statement.query_row(params![endpoint.0, message.0], read),
     };
     found.optional()
+}
+
+/// The delivery called `named`, if it is final and is that.
+pub(super) fn over(
+    connection: &mut Connection,
+    endpoint: EndpointRow,
+    message: MessageRow,
+    named: DeliveryId,
+) -> rusqlite::Result<Option<FinalDelivery>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT id, state, version, generation FROM delivery INDEXED BY delivery_by_message
+         WHERE message = ?1 AND endpoint = ?2",
+    )?;
+    let rows = statement.query_map(params![message.0, endpoint.0], |row| {
+        let state: String = row.get(1)?;
+        let state = DeliveryState::named(&state).ok_or_else(|| damaged(1, "unknown state"))?;
+        let version = row.get::<_, i64>(2)?.unsigned_abs();
+        Ok((DeliveryId(row.get(0)?), state, version, row.get::<_, u32>(3)?))
+    })?;
+    let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+    let generation_last = rows.iter().map(|(.., generation)| *generation).max().unwrap_or(0);
+    let has_open = rows.iter().any(|(_, state, ..)| !state.is_final());
+    let found = rows.into_iter().find(|(id, state, ..)| *id == named && state.is_final());
+    Ok(found.map(|(_, state, version, generation)| FinalDelivery {
+        state,
+        version,
+        generation,
+        generation_last,
+        has_open,
+    }))
 }
 
 /// How the open delivery of a message to an endpoint is found.

@@ -4,10 +4,10 @@ use messaging::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Transaction as Sql, params};
 
 use super::types::{
-    Admission, AdmittedMessage, DeliveryId, MessageRow, NewDelivery, PartitionBatch, Settlement,
-    Transaction, VerdictRow,
+    Admission, AdmittedMessage, DeliveryId, MessageRow, NewDelivery, PartitionBatch, ReplayRow,
+    Settlement, Transaction, VerdictRow,
 };
-use super::{command, pins};
+use super::{bulk, command, pins};
 
 /// How a guarded transaction went.
 pub(super) enum Guarded {
@@ -44,6 +44,8 @@ pub(super) fn commit(
         route(&sql, *message, deliveries)?;
     }
     command::pause(&sql, &wanted.pauses)?;
+    replay(&sql, &wanted.replays)?;
+    bulk::record(&sql, wanted)?;
     tell(&sql, wanted)?;
     hand_out(&sql, wanted)?;
     sql.commit()?;
@@ -191,6 +193,24 @@ fn insert_deliveries(
     )?;
     for new in deliveries {
         statement.execute(params![new.delivery.0, new.endpoint.0, message.0])?;
+    }
+    Ok(())
+}
+
+fn replay(sql: &Sql<'_>, replays: &[ReplayRow]) -> rusqlite::Result<()> {
+    for replay in replays {
+        sql.prepare_cached(
+            "INSERT INTO delivery
+                 (id, endpoint, message, generation, state, attempts, version, replay_of)
+             VALUES (?1, ?2, ?3, ?4, 'pending', 0, 1, ?5)",
+        )?
+        .execute(params![
+            replay.delivery.0,
+            replay.endpoint.0,
+            replay.message.0,
+            replay.generation,
+            replay.replay_of.0,
+        ])?;
     }
     Ok(())
 }

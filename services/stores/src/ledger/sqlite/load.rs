@@ -52,6 +52,7 @@ pub(super) fn load(
         open: open_deliveries(&transaction)?,
         doubtful: doubtful(&transaction)?,
         paused: super::command::paused(&transaction)?,
+        bulks: super::bulk::open(&transaction)?,
         former: former(&transaction)?,
         interrupted,
         intents,

@@ -246,7 +246,8 @@ impl Step<'_> {
         Ok(trimmed)
     }
 
-    /// The one by which an endpoint is paused stays: it says who did, and why.
+    /// The one by which an endpoint is paused stays: it says who did, and why. So does a bulk that is
+    /// not done.
     fn commands(&self) -> rusqlite::Result<Trimmed> {
         let old = self.old(self.retention.history)?;
         let removed = self
@@ -254,9 +255,16 @@ impl Step<'_> {
             .prepare_cached(
                 "DELETE FROM command WHERE id IN (
                      SELECT id FROM command WHERE kept_from <= ?1
-                        AND id NOT IN (SELECT command FROM endpoint_state) LIMIT ?2)",
+                        AND id NOT IN (SELECT command FROM endpoint_state)
+                        AND id NOT IN (SELECT command FROM bulk WHERE state <> 'done') LIMIT ?2)",
             )?
             .execute(params![old.final_at.0, ROWS_MAX])?;
+        for sql in [
+            "DELETE FROM bulk WHERE command NOT IN (SELECT id FROM command)",
+            "DELETE FROM bulk_item WHERE command NOT IN (SELECT command FROM bulk)",
+        ] {
+            self.sql.prepare_cached(sql)?.execute([])?;
+        }
         let rows = u64::try_from(removed).unwrap_or(u64::MAX);
         let is_full = i64::try_from(removed).is_ok_and(|removed| removed == ROWS_MAX);
         Ok(Trimmed { rows, next: is_full.then_some(0) })

@@ -12,11 +12,11 @@ const APPLICATION_ID: i32 = 0x414D_544C;
 pub(super) const SCHEMA: Schema = Schema {
     what: "ledger",
     application_id: APPLICATION_ID,
-    version: 3,
+    version: 4,
     // They halve the cost of a body of 2 KiB.
     page_bytes: 16_384,
     sql: SQL,
-    migrations: &[COMMANDS, RETENTION],
+    migrations: &[COMMANDS, RETENTION, BULKS],
     synchronous: "FULL",
     codes: codes::LEDGER,
 };
@@ -78,6 +78,18 @@ INSERT INTO milestone
     SELECT age, coalesce((SELECT max(id) FROM message), 0),
            coalesce((SELECT max(id) FROM verdict), 0)
     FROM meta WHERE age <> 0;
+";
+
+/// Version 4 brought bulks.
+const BULKS: &str = "
+CREATE TABLE bulk (command BLOB PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE bulk_item (
+    command BLOB NOT NULL,
+    item INTEGER NOT NULL,
+    delivery INTEGER,
+    result TEXT NOT NULL,
+    PRIMARY KEY (command, item)
+) STRICT, WITHOUT ROWID;
 ";
 
 const SQL: &str = "
@@ -205,6 +217,16 @@ CREATE TABLE endpoint_state (
     paused_at INTEGER NOT NULL,
     command BLOB NOT NULL
 ) STRICT;
+
+-- How bulks that operators ordered are getting on; what each is about is in its command's record.
+CREATE TABLE bulk (command BLOB PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE bulk_item (
+    command BLOB NOT NULL,
+    item INTEGER NOT NULL,
+    delivery INTEGER,
+    result TEXT NOT NULL,
+    PRIMARY KEY (command, item)
+) STRICT, WITHOUT ROWID;
 
 -- At which age of the ledger which rows were the newest: what is not above them is older.
 CREATE TABLE milestone (

@@ -38,7 +38,7 @@ impl Drop for Folder {
 
 /// Makes a ledger what the former version would have left.
 pub(super) const TO_VERSION_2: &str = "
-    DROP TABLE milestone; DROP TABLE claim; DROP TABLE lift; DROP INDEX delivery_by_message;
+    DROP TABLE bulk; DROP TABLE bulk_item; DROP TABLE milestone; DROP TABLE claim; DROP TABLE lift; DROP INDEX delivery_by_message;
     ALTER TABLE delivery DROP COLUMN final_at; ALTER TABLE command DROP COLUMN kept_from;
     ALTER TABLE meta DROP COLUMN age; ALTER TABLE meta DROP COLUMN claims_unknown;
     PRAGMA user_version = 2;";

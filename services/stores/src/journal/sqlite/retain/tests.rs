@@ -17,7 +17,7 @@ const MICRO: Duration = Duration::from_micros(1);
 
 /// Makes a journal what the former version would have left.
 const TO_VERSION_2: &str =
-    "DROP TABLE report; DROP TABLE reading; DROP TABLE milestone; ALTER TABLE meta DROP COLUMN age;
+    "DROP TABLE bulk; DROP TABLE bulk_item; DROP TABLE report; DROP TABLE reading; DROP TABLE milestone; ALTER TABLE meta DROP COLUMN age;
     ALTER TABLE meta DROP COLUMN trimmed_through; PRAGMA user_version = 2;";
 
 /// How many applications go.

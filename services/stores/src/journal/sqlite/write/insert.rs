@@ -59,7 +59,9 @@ impl<'a> Details<'a> {
             EventKind::GateClosed { endpoint }
             | EventKind::GateOpened { endpoint }
             | EventKind::CommandAccepted { endpoint, .. }
-            | EventKind::CommandRefused { endpoint, .. } => {
+            | EventKind::CommandRefused { endpoint, .. }
+            | EventKind::BulkItem { endpoint, .. }
+            | EventKind::BulkState { endpoint, .. } => {
                 details.endpoint = Some(endpoint.as_str());
             }
             EventKind::EndpointReported(report) => {
