@@ -60,6 +60,14 @@ pub(crate) async fn run(
     Ended { job, ending, took: began.elapsed(), span, trace }
 }
 
+/// Tries nothing: the gate closed while the intent was written.
+pub(crate) async fn withdraw(job: Job, endpoint: Arc<Endpoint>, system: &'static str) -> Ended {
+    let mut span = span_of(&job, &endpoint, system);
+    let trace = trace_of(&job, &span);
+    span.stop();
+    Ended { job, ending: Ending::Withdrawn, took: Duration::ZERO, span, trace }
+}
+
 /// A part of the message's trace, however long ago that began.
 fn span_of(job: &Job, endpoint: &Endpoint, system: &'static str) -> Span {
     let (kind, operation) = match job.entry.step {

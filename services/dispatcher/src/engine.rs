@@ -411,9 +411,15 @@ impl Engine {
                 self.admitted.send(progress).ok();
             }
         }
+        let now = self.clock.now();
         for job in draft.jobs {
             let Some(served) = self.served.get(job.served) else { continue };
             let endpoint = Arc::clone(&served.endpoint);
+            // A commit may wait long for its ledger, and the calendar for nobody.
+            if served.hours.is_past(now) {
+                self.attempts.spawn(attempt::withdraw(job, endpoint, self.system));
+                continue;
+            }
             self.attempts.spawn(attempt::run(job, endpoint, Arc::clone(&self.claims), self.system));
         }
         Ok(())

@@ -40,6 +40,8 @@ impl Terms {
 pub(crate) enum Ending {
     Delivered(Result<Accepted>),
     LookedUp(Result<Found>),
+    /// The gate closed while its intent was written: it was not begun.
+    Withdrawn,
 }
 
 /// What follows.
@@ -82,6 +84,7 @@ pub(crate) fn rule(
         Ending::Delivered(Err(failure)) => failed(entry, failure, terms, at, chance),
         Ending::LookedUp(Ok(found)) => looked_up(entry, found, terms, at),
         Ending::LookedUp(Err(failure)) => not_found_out(entry, failure, terms, chance),
+        Ending::Withdrawn => Ruling { outcome: "withdrawn", ..unchanged(entry) },
     }
 }
 
@@ -267,7 +270,7 @@ fn outcome_of(kind: FailureKind) -> &'static str {
 pub(crate) fn failure_of(ending: &Ending) -> Option<&Failure> {
     match ending {
         Ending::Delivered(Err(failure)) | Ending::LookedUp(Err(failure)) => Some(failure),
-        Ending::Delivered(Ok(_)) | Ending::LookedUp(Ok(_)) => None,
+        Ending::Delivered(Ok(_)) | Ending::LookedUp(Ok(_)) | Ending::Withdrawn => None,
     }
 }
 

@@ -37,7 +37,9 @@ impl Engine {
             job.intent.is_some() || ruling.state != job.entry.state || ruling.event.is_some();
         let entry = after(&job.entry, &ruling, is_changed);
         let is_in_a_row = served.count_failing(&entry, &job, &ruling);
-        served.ramp.note(showing(&ending));
+        if let Some(showing) = showing(&ending) {
+            served.ramp.note(showing);
+        }
         let is_over = usize::from(ruling.state.is_final());
         served.pace.note(draft.now, is_over, served.in_flight != 0);
         served.schedule.settle(entry, turn_of(ruling.next, draft.now));
@@ -155,7 +157,8 @@ struct Settled {
 impl Served {
     /// True if so many cases have failed in a row that it must be the endpoint.
     fn count_failing(&mut self, entry: &Entry, job: &Job, ruling: &Ruling) -> bool {
-        if job.entry.step == Step::LookUp || ruling.close_gate.is_some() {
+        let was_begun = ruling.outcome != "withdrawn";
+        if job.entry.step == Step::LookUp || ruling.close_gate.is_some() || !was_begun {
             return false;
         }
         if !matches!(ruling.outcome, "uncertain" | "defect") {
@@ -174,10 +177,11 @@ impl Served {
 }
 
 /// A system that gives an answer works, also where the answer is no.
-fn showing(ending: &Ending) -> Showing {
-    match ruling::failure_of(ending).map(Failure::kind) {
-        None | Some(FailureKind::Rejected) => Showing::Works,
-        Some(_) => Showing::Falters,
+fn showing(ending: &Ending) -> Option<Showing> {
+    match (ending, ruling::failure_of(ending).map(Failure::kind)) {
+        (Ending::Withdrawn, _) => None,
+        (_, None | Some(FailureKind::Rejected)) => Some(Showing::Works),
+        (_, Some(_)) => Some(Showing::Falters),
     }
 }
 

@@ -152,6 +152,11 @@ impl Hours {
         before.is_some() != self.closed().is_some()
     }
 
+    /// Whether what was looked at does not hold at `at` any more: it opened or closed meanwhile.
+    pub(crate) fn is_past(&self, at: Timestamp) -> bool {
+        self.known.is_some_and(|(_, standing)| standing.until.is_some_and(|until| until <= at))
+    }
+
     /// Why it is closed; open before the first look.
     pub(crate) fn closed(&self) -> Option<Closed> {
         self.known.and_then(|(_, standing)| standing.closed)

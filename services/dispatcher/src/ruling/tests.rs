@@ -205,3 +205,15 @@ fn absent_after_the_last_attempt_is_dead() {
     let ruling = rule(&asked, &ending, &terms(LOOK_UP), Timestamp(0), 0.5);
     assert_eq!((ruling.state, ruling.next), (State::Dead, Next::Held));
 }
+
+#[test]
+fn what_was_not_begun_is_as_it_was_before() {
+    for contract in CONTRACTS {
+        for state in [State::Pending, State::Waiting, State::Uncertain] {
+            let before = Entry { state, ..entry(2) };
+            let ruled = rule(&before, &Ending::Withdrawn, &terms(contract), Timestamp(0), 0.5);
+            assert_eq!((ruled.state, ruled.attempts, ruled.next), (state, 2, Next::Now));
+            assert_eq!((ruled.event, ruled.close_gate), (None, None), "{contract:?}");
+        }
+    }
+}

@@ -112,6 +112,7 @@ fn it_is_looked_up_again_when_it_changes_and_when_the_clock_jumps() {
     assert!(hours.look(at("2026-11-23T07:00+01")), "it is closed, which was not known");
     assert!(!hours.look(at("2026-11-23T07:59+01")));
     assert_eq!(hours.changes_at(), Some(at("2026-11-23T08:00+01")));
+    assert!(!hours.is_past(at("2026-11-23T07:59+01")) && hours.is_past(at("2026-11-23T08:00+01")));
     assert!(hours.look(at("2026-11-23T08:00+01")) && hours.closed().is_none());
     assert!(hours.look(at("2026-11-22T12:00+01")), "back to a Sunday");
     assert!(hours.look(at("2031-11-24T12:00+01")), "and on to a Monday years later");
