@@ -50,6 +50,7 @@ async fn list(
             page_token,
             endpoint: endpoint.to_owned(),
             message_id: String::new(),
+            with_siblings: false,
         };
         let page = client.control().list_undecided(client.request(request)).await;
         let page = page.map_err(|status| client::stop(&status, language))?.into_inner();
@@ -158,6 +159,7 @@ async fn undecided(
         page_token: String::new(),
         endpoint: endpoint.to_owned(),
         message_id: message_id.to_owned(),
+        with_siblings: false,
     };
     let page = client.control().list_undecided(client.request(request)).await;
     Ok(page.map_err(|status| client::stop(&status, language))?.into_inner().deliveries)

@@ -42,8 +42,9 @@ fn places(
     case: &[(Uuid, &[Delivery])],
     passes: impl Fn(&str) -> bool,
 ) -> BTreeMap<String, Place> {
-    let holds = |it: &Delivery| {
-        !it.state.is_final() && !(it.state == DeliveryState::Dead && passes(&it.endpoint))
+    let holds = |it: &Delivery| match it.state {
+        DeliveryState::Dead => !passes(&it.endpoint),
+        state => !state.is_final(),
     };
     let place = |own: &Delivery| {
         let mut place = Place::default();

@@ -90,8 +90,7 @@ impl Progress {
 
     /// Those that were never ordered and never will be.
     pub(crate) fn skipped(&self) -> impl Iterator<Item = usize> + use<> {
-        let range = if self.is_over() { self.next..self.results.len() } else { 0..0 };
-        range
+        if self.is_over() { self.next..self.results.len() } else { 0..0 }
     }
 
     /// How it is getting on; done when everything is known.

@@ -25,7 +25,7 @@ pub(super) async fn chosen(
     let (mut chosen, mut page_token) = (Vec::new(), String::new());
     loop {
         let (page, next) = match filter.is_undecided() {
-            true => undecided(client, filter, page_token, language).await?,
+            true => undecided(client, filter, page_token, args.dry_run, language).await?,
             false => over(client, filter, page_token, args.dry_run, language).await?,
         };
         chosen.extend(page.into_iter().filter(|delivery| fits(delivery, filter)));
@@ -43,6 +43,7 @@ async fn undecided(
     client: &Client,
     filter: &Filter,
     page_token: String,
+    with_siblings: bool,
     language: Language,
 ) -> Result<Page, Stop> {
     let request = ListUndecidedRequest {
@@ -50,6 +51,7 @@ async fn undecided(
         page_token,
         endpoint: filter.endpoint.clone(),
         message_id: String::new(),
+        with_siblings,
     };
     let page = client.control().list_undecided(client.request(request)).await;
     let page = page.map_err(|status| client::stop(&status, language))?.into_inner();

@@ -92,7 +92,7 @@ impl ControlServer {
     }
 
     /// Later messages of its case that the endpoint has already.
-    async fn delivered_since(
+    pub(super) async fn delivered_since(
         &self,
         application: &Application,
         delivery: &Delivery,

@@ -189,7 +189,13 @@ impl ControlServer {
             }
             _ => String::new(),
         };
-        let deliveries = rows.iter().map(undecided).collect();
+        let mut deliveries: Vec<_> = rows.iter().map(undecided).collect();
+        if request.with_siblings {
+            for (told, row) in deliveries.iter_mut().zip(&rows) {
+                let (application, delivery) = (&row.application, &row.delivery);
+                told.delivered_since = self.delivered_since(application, delivery).await?;
+            }
+        }
         Ok(ListUndecidedResponse { deliveries, next_page_token })
     }
 

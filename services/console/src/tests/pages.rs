@@ -57,6 +57,61 @@ async fn a_page_shows_ids_as_text_and_never_as_markup() {
     }
 }
 
+/// Its delivery is under way, or dead, at the ledger's `number`.
+fn open(head: &ApplicationHead, number: u64, state: DeliveryState) -> Record {
+    let mut event = codec::decode_event(&delivered(head)).unwrap();
+    event.id = format!("ledger-1-{number}");
+    event.kind = EventKind::Admitted;
+    let delivery = event.delivery.as_mut().unwrap();
+    (delivery.delivery, delivery.version, delivery.state) = (number, 1, state);
+    codec::encode_event(&event, "amtsbote/test")
+}
+
+#[tokio::test]
+async fn people_see_who_waits_for_whom_and_when_a_backlog_will_be_gone() {
+    let mut console = Console::new();
+    console.run().await;
+    let [first, second] =
+        ["a", "b"].map(|own_id| ApplicationHead { case_id: head("a").case_id, ..head(own_id) });
+    console.append(application(&first)).await;
+    console.append(application(&second)).await;
+    console.append(open(&first, 1, DeliveryState::Dead)).await;
+    console.append(open(&second, 2, DeliveryState::Pending)).await;
+    let report = messaging::EndpointReport {
+        endpoint: EndpointName::new("nordsachsen-kfz").unwrap(),
+        open: 2,
+        waiting: 0,
+        held: 2,
+        in_flight: 0,
+        limit: 1,
+        concurrency: 4,
+        per_hour: Some(3_600),
+        calendar_at: None,
+        drained: messaging::Drained::Paused,
+        contract: "deduplicates".to_owned(),
+        is_held_by_dead: true,
+    };
+    let told = Event {
+        id: "report".to_owned(),
+        message_id: None,
+        case_id: None,
+        sender: None,
+        delivery: None,
+        kind: EventKind::EndpointReported(Box::new(report)),
+        ..codec::decode_event(&delivered(&first)).unwrap()
+    };
+    let position = console.append(codec::encode_event(&told, "amtsbote/test")).await;
+    console.projected(&position).await;
+    let page = get(&console, "/endpoints").await;
+    assert!(page.contains("2 offen, 2 hinter einer offenen Entscheidung"), "{page}");
+    assert!(page.contains("nicht absehbar: angehalten"), "{page}");
+    let page = get(&console, &format!("/applications/{}", second.message_id)).await;
+    let link = format!("wartet auf <a href=\"/applications/{0}\">{0}</a>", first.message_id);
+    assert!(page.contains(&link) && page.contains("1 davor"), "{page}");
+    let page = get(&console, &format!("/applications/{}", first.message_id)).await;
+    assert!(page.contains("1 dahinter") && !page.contains("wartet auf <a"), "{page}");
+}
+
 #[tokio::test]
 async fn what_is_not_there_is_said_kindly() {
     let mut console = Console::new();
