@@ -67,6 +67,25 @@ fn open(head: &ApplicationHead, number: u64, state: DeliveryState) -> Record {
     codec::encode_event(&event, "amtsbote/test")
 }
 
+fn bulk(of: &ApplicationHead) -> messaging::Command {
+    let target = messaging::Target { message_id: of.message_id, seen: None };
+    let bulk = messaging::Bulk {
+        each: messaging::EachOrder::Replay,
+        targets: vec![target; 3],
+        canary: 1,
+        interval: std::time::Duration::ZERO,
+        failures_max: 2,
+    };
+    messaging::Command {
+        id: messaging::CommandId(uuid::Uuid::from_u128(7)),
+        at: NOW,
+        operator: messaging::OperatorName::new("erika").unwrap(),
+        endpoint: EndpointName::new("nordsachsen-kfz").unwrap(),
+        order: messaging::Order::Bulk(Box::new(bulk)),
+        reason: None,
+    }
+}
+
 #[tokio::test]
 async fn people_see_who_waits_for_whom_and_when_a_backlog_will_be_gone() {
     let mut console = Console::new();
@@ -100,9 +119,32 @@ async fn people_see_who_waits_for_whom_and_when_a_backlog_will_be_gone() {
         kind: EventKind::EndpointReported(Box::new(report)),
         ..codec::decode_event(&delivered(&first)).unwrap()
     };
-    let position = console.append(codec::encode_event(&told, "amtsbote/test")).await;
-    console.projected(&position).await;
+    console.append(codec::encode_event(&told, "amtsbote/test")).await;
+    let bulk = bulk(&first);
+    let ordered = console.append(codec::encode_command(&bulk, "amtsbote/test")).await;
+    console.projected(&ordered).await;
+    let state = EventKind::BulkState {
+        command: bulk.id,
+        endpoint: bulk.endpoint.clone(),
+        total: 3,
+        state: messaging::BulkState::Running,
+    };
+    let item = EventKind::BulkItem {
+        command: bulk.id,
+        endpoint: bulk.endpoint,
+        item: 0,
+        message: first.message_id,
+        result: messaging::ItemResult::Failed,
+    };
+    let mut position = None;
+    for (id, kind) in [("state", state), ("item", item)] {
+        let told = Event { id: id.to_owned(), kind, ..told.clone() };
+        position = Some(console.append(codec::encode_event(&told, "amtsbote/test")).await);
+    }
+    console.projected(&position.unwrap()).await;
     let page = get(&console, "/endpoints").await;
+    assert!(page.contains("mehrere erneut zustellen"), "{page}");
+    assert!(page.contains("läuft: 1 von 3, davon 1 wieder gescheitert"), "{page}");
     assert!(page.contains("2 offen, 2 hinter einer offenen Entscheidung"), "{page}");
     assert!(page.contains("nicht absehbar: angehalten"), "{page}");
     let page = get(&console, &format!("/applications/{}", second.message_id)).await;

@@ -6,9 +6,9 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use messaging::{Drained, EndpointReport};
+use messaging::{BulkState, Drained, EndpointReport, ItemResult};
 use serde::Deserialize;
-use stores::journal::{CommandRow, EndpointOverview};
+use stores::journal::{BulkOverview, CommandRow, EndpointOverview};
 use uuid::Uuid;
 
 use super::{Site, show, trouble, words};
@@ -55,6 +55,8 @@ struct Command {
     urgency: &'static str,
     sign: &'static str,
     code: String,
+    /// Of a bulk: what became of so many.
+    progress: String,
 }
 
 pub(super) async fn page(State(site): State<Site>, Query(wanted): Query<Wanted>) -> Response {
@@ -68,10 +70,20 @@ async fn build(site: &Site, wanted: &Wanted) -> messaging::Result<Page> {
     let overview = site.journal.overview().await?;
     let rows = site.journal.commands(wanted.before, None, ROWS_MAX).await?;
     let last = rows.last().map(|row| row.number);
+    let is_full = rows.len() == ROWS_MAX as usize;
+    let mut commands = Vec::with_capacity(rows.len());
+    for row in rows {
+        let bulk = match &row.issued {
+            Some(issued) if issued.name.starts_with("bulk_") => site.journal.bulk(row.id).await?,
+            _ => None,
+        };
+        let progress = bulk.as_ref().map(progress).unwrap_or_default();
+        commands.push(Command { progress, ..command(row) });
+    }
     Ok(Page {
         endpoints: overview.endpoints.into_iter().map(endpoint).collect(),
-        next: last.filter(|_| rows.len() == ROWS_MAX as usize),
-        commands: rows.into_iter().map(command).collect(),
+        next: last.filter(|_| is_full),
+        commands,
         is_first: wanted.before.is_none(),
     })
 }
@@ -139,5 +151,31 @@ fn command(row: CommandRow) -> Command {
         urgency,
         sign,
         code: answer.and_then(|answer| answer.code).unwrap_or_default(),
+        progress: String::new(),
+    }
+}
+
+/// How a bulk is getting on, e.g. `läuft: 8 von 12, davon 7 gelungen, 1 nicht angeordnet`.
+fn progress(of: &BulkOverview) -> String {
+    let state = match of.state {
+        BulkState::Running => "läuft",
+        BulkState::Stopped => "angehalten",
+        BulkState::Done => "abgeschlossen",
+    };
+    let told: u64 = of.results.values().sum();
+    let word = |result: &str| match ItemResult::named(result) {
+        Some(ItemResult::Ordered) => "angeordnet",
+        Some(ItemResult::Succeeded) => "gelungen",
+        Some(ItemResult::Failed) => "wieder gescheitert",
+        Some(ItemResult::Refused) => "nicht angeordnet",
+        Some(ItemResult::Skipped) => "ausgelassen",
+        None => "unbekannt",
+    };
+    let results = of.results.iter().map(|(result, count)| format!("{count} {}", word(result)));
+    let results = results.collect::<Vec<_>>().join(", ");
+    let total = of.total;
+    match told {
+        0 => format!("{state}: 0 von {total}"),
+        told => format!("{state}: {told} von {total}, davon {results}"),
     }
 }

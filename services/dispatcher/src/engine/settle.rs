@@ -176,12 +176,13 @@ impl Served {
     }
 }
 
-/// A system that gives an answer works, also where the answer is no.
+/// A system that gives an answer works, also where the answer is no. What is wrong with a message, or
+/// passes by itself, says nothing about the system.
 fn showing(ending: &Ending) -> Option<Showing> {
     match (ending, ruling::failure_of(ending).map(Failure::kind)) {
-        (Ending::Withdrawn, _) => None,
+        (Ending::Withdrawn, _) | (_, Some(FailureKind::Transient | FailureKind::Defect)) => None,
         (_, None | Some(FailureKind::Rejected)) => Some(Showing::Works),
-        (_, Some(_)) => Some(Showing::Falters),
+        (_, Some(FailureKind::Uncertain | FailureKind::Unavailable)) => Some(Showing::Falters),
     }
 }
 

@@ -1,5 +1,5 @@
 //! How much a departmental system is trusted with at once: one after whatever kept it closed, one
-//! more with each success, up to its cap. Pure.
+//! more with each answer, up to its cap. Pure.
 
 /// At most so many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ pub(crate) struct Ramp {
 pub(crate) enum Showing {
     /// It answered, whatever the answer was.
     Works,
-    /// No word, or none that helps.
+    /// It gave no answer.
     Falters,
 }
 
@@ -33,12 +33,12 @@ impl Ramp {
         self.limit = 1;
     }
 
-    /// Grows with each success. While it grows, what falters starts it anew; a system that had all
-    /// of it before may stumble over single messages.
+    /// Grows with each answer. While it grows, an attempt without one halves it; a system that had
+    /// all of it before may stumble over single messages.
     pub(crate) fn note(&mut self, showing: Showing) {
         match showing {
             Showing::Works => self.limit = (self.limit + 1).min(self.cap),
-            Showing::Falters if self.limit < self.cap => self.begin_anew(),
+            Showing::Falters if self.limit < self.cap => self.limit = (self.limit / 2).max(1),
             Showing::Falters => {}
         }
     }
@@ -51,15 +51,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_begins_with_one_grows_with_each_success_and_keeps_what_it_has() {
+    fn it_begins_with_one_grows_with_each_answer_and_keeps_what_it_has() {
         use Showing::{Falters, Works};
-        let mut ramp = Ramp::new(4);
+        let mut ramp = Ramp::new(5);
         let mut limits = vec![ramp.limit()];
-        for showing in [Works, Works, Falters, Works, Works, Works, Works, Falters, Works] {
+        for showing in [Falters, Works, Works, Works, Falters, Works, Works, Works, Falters, Works]
+        {
             ramp.note(showing);
             limits.push(ramp.limit());
         }
-        assert_eq!(limits, [1, 2, 3, 1, 2, 3, 4, 4, 4, 4]);
+        assert_eq!(limits, [1, 1, 2, 3, 4, 2, 3, 4, 5, 5, 5]);
         ramp.begin_anew();
         assert_eq!(ramp.limit(), 1);
         assert_eq!(Ramp::new(0).limit(), 1, "nothing would ever move");
