@@ -23,7 +23,7 @@ use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    office::{CONCURRENCY, Office, TIMEOUT, VISIBLE_WITHIN},
+    office::{BURST, CONCURRENCY, Office, TIMEOUT, VISIBLE_WITHIN},
     operator::Operator,
     oracle,
     portal::{self, Portal, Submitted},
@@ -170,6 +170,9 @@ impl World {
 
     /// What a dispatcher that ended had under way is dropped.
     async fn bury(&self) {
+        if std::env::var("TRACE").is_ok() {
+            eprintln!("{:?} BURY", self.weather.age());
+        }
         tokio::time::sleep(Duration::from_millis(1)).await;
         self.offices.iter().for_each(|office| office.forget_connections());
     }
@@ -229,8 +232,8 @@ impl World {
             }],
             policy: POLICY,
             concurrency: CONCURRENCY,
-            rate: None,
-            burst: 1,
+            rate: office.is_rated.then(|| "30/min".parse().expect("a rate")),
+            burst: BURST,
             calendar: None,
             timeout: TIMEOUT,
             after_dead_letter: AfterDeadLetter::Hold,

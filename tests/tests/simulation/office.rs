@@ -2,7 +2,7 @@
 //! somebody still waits for the answer. It watches what it is sent: half of the oracle is here.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashSet, VecDeque},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -21,8 +21,14 @@ use super::weather::Weather;
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
 /// What was sent takes effect within so long after the attempt ended, and can be seen then.
 pub(crate) const VISIBLE_WITHIN: Duration = Duration::from_secs(3);
-/// Attempts at once.
+/// Attempts at once, when it is trusted with all of them.
 pub(crate) const CONCURRENCY: usize = 3;
+/// Attempts that may begin at once after a lull, where there is a rate.
+pub(crate) const BURST: u32 = 2;
+/// Where there is a rate, so long between two attempts on average.
+const INTERVAL: Duration = Duration::from_secs(2);
+/// An attempt begins so much after it was granted, when the ledger is slow.
+const LATE_MAX: Duration = Duration::from_millis(1_500);
 /// What was handed out before the system said it is down begins by then, when the ledger is slow.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
 
@@ -37,6 +43,8 @@ pub(crate) struct Effect {
 pub(crate) struct Office {
     pub(crate) name: &'static str,
     pub(crate) contract: EffectContract,
+    /// Whether it is handed one per [`INTERVAL`] at most.
+    pub(crate) is_rated: bool,
     weather: Weather,
     state: Arc<Mutex<State>>,
     /// Its own work, which ends for nobody.
@@ -53,6 +61,10 @@ struct State {
     /// Attempts under way, by case.
     live: BTreeMap<String, usize>,
     attempts: usize,
+    /// Answers since it was away, or since the dispatcher began: it begins with one at once.
+    answers: usize,
+    /// When the last attempts began.
+    begun: VecDeque<Instant>,
     probes: usize,
     down_since: Option<Instant>,
     is_paused: bool,
@@ -83,6 +95,7 @@ impl Office {
         Arc::new(Self {
             name,
             contract,
+            is_rated: weather.below(3) == 0,
             weather: weather.clone(),
             state: Arc::default(),
             work: Mutex::default(),
@@ -124,6 +137,8 @@ impl Office {
         let mut state = self.state();
         state.down_since = None;
         state.is_paused = false;
+        state.answers = 0;
+        state.begun.clear();
         let rest = (state.attempts, state.probes, state.live.len());
         if rest != (0, 0, 0) {
             state.broken.push(format!("connections outlive their process: {rest:?}"));
@@ -188,7 +203,15 @@ impl<'o> Live<'o> {
         let (at, number) = (office.weather.age(), attempt.number);
         let line = format!("{at:?} {}: {} attempt {number}", office.name, effect.own_id);
         let is_down = state.down_since.is_some_and(|since| ON_THE_WAY < since.elapsed());
+        let now = Instant::now();
+        state.begun.push_back(now);
+        // One more than the burst took as long as the rate says, less what a slow ledger kept back.
+        let too_fast = state.begun.iter().rev().nth(BURST as usize + 1);
+        let is_too_fast = office.is_rated
+            && too_fast.is_some_and(|first| now - *first < INTERVAL.saturating_sub(LATE_MAX));
         let found = [
+            (is_too_fast, "more than its rate"),
+            (1 + state.answers < state.attempts, "more at once than it is trusted with"),
             (state.is_paused, "a lease while paused"),
             (is_down, "a lease while the gate is closed"),
             (CONCURRENCY < state.attempts, "more attempts at once than configured"),
@@ -253,6 +276,7 @@ impl Adapter for Office {
         }
         self.weather.takes(Duration::from_millis(500)).await;
         tokio::time::sleep(soon).await;
+        self.state().answers += 1;
         match mood {
             Mood::Accept => Ok(Accepted { receipt: Some("file 1".to_owned()), replies: vec![] }),
             Mood::Silent | Mood::Late | Mood::Hang => std::future::pending().await,
@@ -268,7 +292,8 @@ impl Adapter for Office {
     async fn find(&self, _: &Envelope, attempt: &Attempt) -> Result<Found> {
         self.weather.takes(Duration::from_millis(300)).await;
         self.weather.may_be_away(6, "AB-0000")?;
-        let state = self.state();
+        let mut state = self.state();
+        state.answers += 1;
         let is_there = state.effects.iter().any(|effect| effect.key == attempt.key);
         Ok(if is_there { Found::Yes(Accepted::default()) } else { Found::No })
     }
@@ -290,6 +315,7 @@ impl Adapter for Office {
         state.diary.push(format!("{at:?} {}: probe {}", self.name, answer.is_ok()));
         answer?;
         state.down_since = None;
+        state.answers = 0;
         Ok(())
     }
 }

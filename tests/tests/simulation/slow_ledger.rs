@@ -108,7 +108,7 @@ impl Ledger for SlowLedger {
         &self,
         endpoint: EndpointRow,
         message: MessageRow,
-        named: Option<stores::ledger::DeliveryId>,
+        named: Option<DeliveryId>,
     ) -> Result<Option<OpenDelivery>> {
         through!(self.open_delivery(endpoint, message, named))
     }

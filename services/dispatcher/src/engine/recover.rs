@@ -245,11 +245,14 @@ impl Engine {
                 }
                 continue;
             };
-            let (entry, turn) = entry_of(&delivery, &served.terms, draft);
-            // A full lease again: how much of it had passed when the last start ended is not known.
-            if is_interrupted || doubtful.contains(&entry.delivery) {
-                served.doubtful.insert(entry.delivery, draft.now + lease_of(served));
+            // A full lease again: how much of it had passed when the last start ended is not known,
+            // and the clock may have jumped since.
+            let is_doubtful = is_interrupted || doubtful.contains(&delivery.delivery);
+            let lease = if is_doubtful { lease_of(served) } else { Duration::ZERO };
+            if is_doubtful {
+                served.doubtful.insert(delivery.delivery, draft.now + lease);
             }
+            let (entry, turn) = entry_of(&delivery, lease, &served.terms, draft);
             if is_interrupted {
                 let (interrupted, turn) = interrupt(&entry, served, draft);
                 served.schedule.add(interrupted.entry, turn);
@@ -363,10 +366,13 @@ fn interrupted_attempt(number: u32, at: Timestamp) -> AttemptRow {
     }
 }
 
-fn entry_of(open: &OpenDelivery, terms: &Terms, draft: &Draft) -> (Entry, Turn) {
-    // As long as the ledger says, and never longer than anything can wait: a clock that jumped back
-    // holds nothing for years.
-    let waits = open.next_at.map_or(Duration::ZERO, |at| at.since(draft.at).min(terms.wait_max()));
+/// `lease`: how long an attempt of a former process may still take effect.
+fn entry_of(open: &OpenDelivery, lease: Duration, terms: &Terms, draft: &Draft) -> (Entry, Turn) {
+    let waits = open.next_at.map_or(Duration::ZERO, |at| {
+        // Never longer than it was to wait from the start: a clock that jumped back holds nothing.
+        let whole = open.waits_since.map_or(terms.wait_max(), |since| at.since(since));
+        at.since(draft.at).min(whole)
+    });
     let (step, next) = match (open.state, terms.contract) {
         (DeliveryState::Dead, _) if terms.after_dead_letter == AfterDeadLetter::Continue => {
             (Step::Deliver, Next::Gone)
@@ -376,9 +382,9 @@ fn entry_of(open: &OpenDelivery, terms: &Terms, draft: &Draft) -> (Entry, Turn) 
         }
         // A full wait again: whether it was over before the process ended is not known.
         (DeliveryState::Uncertain, EffectContract::CanLookUp { visible_within }) => {
-            (Step::LookUp, Next::After(waits.max(visible_within)))
+            (Step::LookUp, Next::After(waits.max(lease + visible_within)))
         }
-        _ => (Step::Deliver, Next::After(waits)),
+        _ => (Step::Deliver, Next::After(waits.max(lease))),
     };
     (plain_entry(open, step), turn_of(next, draft.now))
 }

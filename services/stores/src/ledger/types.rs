@@ -113,6 +113,8 @@ pub struct OpenDelivery {
     pub attempts: u32,
     /// When it is due.
     pub next_at: Option<Timestamp>,
+    /// When that was set, by the same clock, if the end of an attempt set it.
+    pub waits_since: Option<Timestamp>,
     /// When the first attempt began.
     pub first_attempt_at: Option<Timestamp>,
     /// Changes so far.

@@ -137,7 +137,9 @@ pub(super) const THROUGH_OPEN: &str = "INDEXED BY delivery_open";
 pub(super) fn open(how: &str) -> String {
     format!(
         "SELECT d.id, d.endpoint, d.message, m.case_id, d.generation, d.state, d.attempts,
-                d.next_at, d.first_attempt_at, d.version
+                d.next_at, d.first_attempt_at, d.version,
+                CASE WHEN d.next_at IS NOT NULL THEN (SELECT a.ended_at FROM attempt a
+                    WHERE a.delivery = d.id AND a.version = d.version) END
          FROM delivery d {how} JOIN message m ON m.id = d.message
          WHERE d.state NOT IN ('delivered', 'rejected', 'discarded')"
     )
@@ -176,6 +178,7 @@ pub(super) fn open_delivery(row: &Row<'_>) -> rusqlite::Result<OpenDelivery> {
         next_at: row.get::<_, Option<i64>>(7)?.map(Timestamp),
         first_attempt_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
         version: row.get::<_, i64>(9)?.unsigned_abs(),
+        waits_since: row.get::<_, Option<i64>>(10)?.map(Timestamp),
     })
 }
 
