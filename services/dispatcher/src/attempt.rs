@@ -4,7 +4,8 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures_util::FutureExt as _;
 use messaging::{
-    Attempt, Claims, Envelope, Failure, FailureKind, Result, Timestamp, TraceParent, identity,
+    Attempt, Claims, Envelope, Failure, FailureKind, Result, Timestamp, TraceParent, fault,
+    identity,
 };
 use stores::ledger::IntentRow;
 use telemetry::{
@@ -112,10 +113,12 @@ async fn within(
         let gone = FailureKind::Defect.because(codes::BODY_GONE, "the record is not kept any more");
         return Ending::Delivered(Err(gone));
     };
+    let is_new_key = fault::is_on("new-key-per-attempt");
+    let generation = job.entry.generation + if is_new_key { job.entry.attempts } else { 0 };
     let attempt = Attempt {
         number: job.entry.attempts + 1,
         endpoint: endpoint.name.clone(),
-        key: identity::delivery_key(envelope.head.message_id, &endpoint.name, job.entry.generation),
+        key: identity::delivery_key(envelope.head.message_id, &endpoint.name, generation),
         time_max: endpoint.timeout,
         claims,
         trace,

@@ -22,7 +22,9 @@ use std::{
     time::Duration,
 };
 
-use messaging::{CaseId, Claims, Clock, EndpointName, FailureKind, Partition, Result, Timestamp};
+use messaging::{
+    CaseId, Claims, Clock, EndpointName, FailureKind, Partition, Result, Timestamp, fault,
+};
 use stores::ledger::{DeliveryId, EndpointRow, IntentRow, Ledger, MessageRow, PauseRow};
 use telemetry::{Check, Metrics};
 use tokio::{
@@ -36,7 +38,7 @@ use tracing::warn;
 use self::{bulk::Bulk, draft::Draft, report::Reported, start::Envelopes};
 use crate::{
     Endpoint, Parts,
-    attempt::{self, Ended},
+    attempt::{self, Ended, Job},
     backlog::Backlog,
     codes,
     control::{ControlReader, Orders},
@@ -147,12 +149,13 @@ struct Announcement {
 impl Served {
     /// Whether leases are granted.
     fn is_open(&self) -> bool {
-        self.is_wanted() && self.gate.is_open()
+        self.is_wanted() && (self.gate.is_open() || fault::is_on("closed-gate-served"))
     }
 
     /// Whether neither an operator nor the calendar keeps it closed.
     fn is_wanted(&self) -> bool {
-        self.paused.is_none() && self.hours.closed().is_none()
+        let is_paused = self.paused.is_some() && !fault::is_on("pause-ignored");
+        !is_paused && self.hours.closed().is_none()
     }
 
     /// When something may start by itself, as far as that is in sight.
@@ -380,7 +383,10 @@ impl Engine {
     }
 
     fn tidy_outbox(&mut self, draft: &mut Draft, is_tick: bool) {
-        let told = *self.told.borrow_and_update();
+        let mut told = *self.told.borrow_and_update();
+        if fault::is_on("outbox-tidied-untold") {
+            told = self.numbers.outbox;
+        }
         if self.told_until < told && (is_tick || !draft.transaction.is_empty()) {
             draft.transaction.outbox_done = Some(told);
             self.told_until = told;
@@ -389,13 +395,19 @@ impl Engine {
     }
 
     /// Nothing starts before its intent is durable; settlements are kept until they are.
-    async fn commit(&mut self, draft: Draft) -> Result<()> {
+    async fn commit(&mut self, mut draft: Draft) -> Result<()> {
+        if fault::is_on("act-before-record") {
+            self.act(std::mem::take(&mut draft.jobs));
+        }
         if !draft.transaction.is_empty() {
             let transaction = Arc::new(draft.transaction);
             let began = Instant::now();
             while let Err(failure) = self.ledger.commit(Arc::clone(&transaction)).await {
                 if failure.kind() != FailureKind::Unavailable || self.shutdown.is_cancelled() {
                     return Err(failure);
+                }
+                if fault::is_on("commit-taken-for-granted") {
+                    break;
                 }
                 warn!(code = failure.code(), cause = failure.report(), "ledger is unavailable");
                 self.ready.not_ready(failure.report());
@@ -411,8 +423,13 @@ impl Engine {
                 self.admitted.send(progress).ok();
             }
         }
+        self.act(draft.jobs);
+        Ok(())
+    }
+
+    fn act(&mut self, jobs: Vec<Job>) {
         let now = self.clock.now();
-        for job in draft.jobs {
+        for job in jobs {
             let Some(served) = self.served.get(job.served) else { continue };
             let endpoint = Arc::clone(&served.endpoint);
             // A commit may wait long for its ledger, and the calendar for nobody.
@@ -422,7 +439,6 @@ impl Engine {
             }
             self.attempts.spawn(attempt::run(job, endpoint, Arc::clone(&self.claims), self.system));
         }
-        Ok(())
     }
 
     /// Lets attempts under way end, for a while; what does not is uncertain at the next start.

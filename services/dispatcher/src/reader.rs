@@ -12,7 +12,7 @@ use bytes::Bytes;
 use channels::{codec, spans};
 use messaging::{
     Batch, Channel, ChannelName, Claims, Envelope, Failure, FailureKind, Partition, Position,
-    Record, Result, StoredPositions, Subscription,
+    Record, Result, StoredPositions, Subscription, fault,
 };
 use stores::ledger::Ledger;
 use telemetry::{Span, readiness::Check};
@@ -77,6 +77,9 @@ impl Handed {
     }
 
     fn get(&self, partition: &Partition) -> Option<u64> {
+        if fault::is_on("handed-batch-forgotten") {
+            return None;
+        }
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(partition).copied()
     }
 }
@@ -169,7 +172,10 @@ impl Reader {
             };
             match received {
                 Ok(None) => {}
-                Ok(Some(batch)) => {
+                Ok(Some(mut batch)) => {
+                    if fault::is_on("record-dropped-after-rebalance") && PAUSE_MIN < *pause {
+                        batch.records.pop();
+                    }
                     let prepared = self.prepare(batch).await?;
                     self.handed.set(&prepared.partition, prepared.next);
                     if batches.send(prepared).await.is_err() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use messaging::{
     Accepted, Decision, DeliveryState, EffectContract, EventKind, Failure, FailureKind, Found,
-    Result, RetryPolicy, Timestamp,
+    Result, RetryPolicy, Timestamp, fault,
 };
 
 use crate::{
@@ -91,6 +91,10 @@ pub(crate) fn rule(
 /// What follows for a delivery that a process left unsettled; `lease` is the time in which its
 /// attempt may still take effect.
 pub(crate) fn interrupted(entry: &Entry, contract: EffectContract, lease: Duration) -> Ruling {
+    if fault::is_on("ended-lease-is-pending") {
+        let event = Some(EventKind::AttemptFailed);
+        return Ruling { state: DeliveryState::Pending, event, ..unchanged(entry) };
+    }
     Ruling {
         attempts: entry.attempts + 1,
         outcome: "interrupted",
@@ -134,7 +138,7 @@ fn failed(entry: &Entry, failure: &Failure, terms: &Terms, at: Timestamp, chance
                 state: DeliveryState::Pending,
                 gate_closings: entry.gate_closings + 1,
                 next: Next::Now,
-                close_gate: Some(wait),
+                close_gate: (!fault::is_on("gate-stays-open")).then_some(wait),
                 outcome,
                 ..unchanged(entry)
             };
@@ -218,7 +222,15 @@ fn uncertain(entry: &Entry, contract: EffectContract, wait: Duration) -> Ruling 
             (Step::Deliver, Next::After(wait))
         }
         EffectContract::CanLookUp { visible_within } => {
-            (Step::LookUp, Next::After(wait.saturating_add(visible_within)))
+            let believed = if fault::is_on("found-absent-at-once") {
+                Duration::ZERO
+            } else {
+                wait.saturating_add(visible_within)
+            };
+            (Step::LookUp, Next::After(believed))
+        }
+        EffectContract::None if fault::is_on("repeated-against-contract") => {
+            (Step::Deliver, Next::After(wait))
         }
         EffectContract::None => (Step::Deliver, Next::Held),
     };
@@ -235,8 +247,8 @@ fn dead(entry: &Entry, terms: &Terms) -> Ruling {
     Ruling {
         state: DeliveryState::Dead,
         next: match terms.after_dead_letter {
-            AfterDeadLetter::Hold => Next::Held,
-            AfterDeadLetter::Continue => Next::Gone,
+            AfterDeadLetter::Hold if !fault::is_on("dead-head-lets-go") => Next::Held,
+            _ => Next::Gone,
         },
         event: Some(EventKind::DeadLettered),
         ..unchanged(entry)

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use messaging::{CaseId, DeliveryState, Timestamp};
+use messaging::{CaseId, DeliveryState, Timestamp, fault};
 use stores::ledger::{DeliveryId, MessageRow};
 use tokio::time::Instant;
 
@@ -141,6 +141,12 @@ impl Schedule {
         }
         if let Some(head) = case.front_mut() {
             *head = (entry, turn);
+        }
+        if let (Turn::At(_), true) = (turn, fault::is_on("order-lost-on-retry")) {
+            // The one behind it is next.
+            case.rotate_left(1);
+            let turn = case.front().map_or(turn, |(_, turn)| *turn);
+            return self.place(entry.case_id, turn);
         }
         self.place(entry.case_id, turn);
     }

@@ -170,9 +170,6 @@ impl World {
 
     /// What a dispatcher that ended had under way is dropped.
     async fn bury(&self) {
-        if std::env::var("TRACE").is_ok() {
-            eprintln!("{:?} BURY", self.weather.age());
-        }
         tokio::time::sleep(Duration::from_millis(1)).await;
         self.offices.iter().for_each(|office| office.forget_connections());
     }

@@ -259,7 +259,9 @@ impl Adapter for Office {
             self.state().broken.push(format!("{}: other bytes than receipted", effect.own_id));
         }
         // On its way there; who dies now has sent nothing.
-        self.weather.takes(Duration::from_millis(300)).await;
+        if self.weather.below(2) == 0 {
+            self.weather.takes(Duration::from_millis(300)).await;
+        }
         let mood = self.mood(attempt.key);
         let at = self.weather.age();
         self.state().diary.push(format!("{at:?} {}: {} {mood:?}", self.name, effect.own_id));

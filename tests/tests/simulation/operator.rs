@@ -94,9 +94,6 @@ impl Operator<'_> {
             order,
             reason: None,
         };
-        if std::env::var("TRACE").is_ok() {
-            eprintln!("{:?} ORDER {endpoint} {:?}", self.weather.age(), command.order);
-        }
         let record = codec::encode_command(&command, "simulation");
         // Repeated until it is there; it counts once.
         while self.storm.append(vec![record.clone()]).await.is_err() {}

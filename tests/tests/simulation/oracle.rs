@@ -89,7 +89,7 @@ fn judge_office(
     let name = office.name;
     let last = told.last(name);
     let effects = office.effects();
-    let mut counts: HashMap<&str, usize> = HashMap::new();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let mut last_of_case: HashMap<&str, &str> = HashMap::new();
     for effect in &effects {
         *counts.entry(&effect.own_id).or_default() += 1;

@@ -21,6 +21,7 @@ use super::weather::Weather;
 
 const AWAY: &str = "AB-2305";
 const SLOW: Duration = Duration::from_millis(50);
+const VERY_SLOW: Duration = Duration::from_millis(900);
 
 #[derive(Debug)]
 pub(crate) struct SlowLedger {
@@ -32,7 +33,8 @@ pub(crate) struct SlowLedger {
 macro_rules! through {
     ($self:ident . $call:ident ( $($argument:expr),* )) => {{
         $self.weather.may_be_away(60, AWAY)?;
-        $self.weather.takes(SLOW).await;
+        let slow = if $self.weather.strikes(8) { VERY_SLOW } else { SLOW };
+        $self.weather.takes(slow).await;
         let answer = $self.real.$call($($argument),*).await?;
         $self.weather.takes(SLOW).await;
         Ok(answer)

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use channels::codec;
 use messaging::{
     Command, CommandId, DeliveryState, EffectContract, EventKind, Order, Partition, Position,
-    Result, Seen, Target,
+    Result, Seen, Target, fault,
 };
 use stores::ledger::{
     Admission, CommandRow, CommandState, DeliveryId, EndpointRow, MessageIdentity, PartitionBatch,
@@ -78,7 +78,9 @@ impl Engine {
                 Content::Past(command) => (command, true),
             };
             let Some(owner) = self.owner_of(&command) else { continue };
-            if let Some(first) = known.get(&command.id) {
+            if let Some(first) = known.get(&command.id)
+                && !fault::is_on("command-twice")
+            {
                 note_repetition(&command, first.clone());
                 continue;
             }
@@ -280,6 +282,9 @@ impl Engine {
         draft: &Draft,
     ) -> std::result::Result<Revision, Refusal> {
         let is_seen = |seen: &Seen| {
+            if fault::is_on("decided-unseen") {
+                return true;
+            }
             let looked_at = (seen.delivery, seen.version);
             self.is_of_ledger(seen) && looked_at == (entry.delivery.0.unsigned_abs(), entry.version)
         };

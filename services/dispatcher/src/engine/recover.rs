@@ -8,7 +8,7 @@ use std::{
 
 use channels::codec;
 use messaging::{
-    DeliveryState, EffectContract, EndpointName, EventKind, Result, Timestamp, TraceParent,
+    DeliveryState, EffectContract, EndpointName, EventKind, Result, Timestamp, TraceParent, fault,
 };
 use stores::ledger::{
     AttemptRow, DeliveryId, EndpointRow, EndpointSpec, Ledger, Loaded, MessageRow, NewDelivery,
@@ -248,7 +248,8 @@ impl Engine {
             // A full lease again: how much of it had passed when the last start ended is not known,
             // and the clock may have jumped since.
             let is_doubtful = is_interrupted || doubtful.contains(&delivery.delivery);
-            let lease = if is_doubtful { lease_of(served) } else { Duration::ZERO };
+            let is_leased = is_doubtful && !fault::is_on("lease-forgotten-at-start");
+            let lease = if is_leased { lease_of(served) } else { Duration::ZERO };
             if is_doubtful {
                 served.doubtful.insert(delivery.delivery, draft.now + lease);
             }
@@ -308,6 +309,9 @@ impl Engine {
 }
 
 fn lease_of(served: &Served) -> Duration {
+    if fault::is_on("lease-forgotten-at-start") {
+        return Duration::ZERO;
+    }
     served.endpoint.timeout + MARGIN
 }
 

@@ -2,7 +2,7 @@
 
 use messaging::{
     DeliveryState, Event, EventKind, Failure, FailureKind, Reason, Reply, Result, Timestamp,
-    TraceParent,
+    TraceParent, fault,
 };
 use stores::ledger::{AttemptRow, Settlement};
 use telemetry::{Span, names::attr};
@@ -100,7 +100,7 @@ impl Engine {
         let what = What { kind, why, next_at, at: draft.at };
         let event = self.teller.about_delivery(&subject, &endpoint, &entry, what);
         draft.tell(&mut self.numbers, self.teller.event_record(&event));
-        if entry.state == DeliveryState::Dead {
+        if entry.state == DeliveryState::Dead && !fault::is_on("dead-letter-untold") {
             let reasons = failure.map(|failure| failure.reasons().to_vec()).unwrap_or_default();
             self.tell_dead_letter(&entry, event, reasons, draft).await?;
         }

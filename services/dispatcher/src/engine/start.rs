@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use channels::codec;
-use messaging::{Envelope, Payload, Result, TraceParent};
+use messaging::{Envelope, Payload, Result, TraceParent, fault};
 use stores::ledger::{DeliveryId, IntentRow, MessageRow};
 use tokio::time::Instant;
 use tracing::error;
@@ -40,7 +40,7 @@ impl Engine {
         for (served, mut entry) in chosen {
             let kept = self.envelopes.get(entry.message);
             let envelope = kept.or_else(|| fetched.get(&entry.message).cloned());
-            let needs_intent = entry.step == Step::Deliver;
+            let needs_intent = entry.step == Step::Deliver && !fault::is_on("no-intent");
             if needs_intent {
                 entry.first_attempt_at.get_or_insert(draft.steady);
                 handed_out.push((entry.delivery, entry.version));
@@ -89,9 +89,10 @@ impl Engine {
 
 fn take_due(index: usize, served: &mut Served, now: Instant, chosen: &mut Vec<(usize, Entry)>) {
     served.schedule.wake(now);
-    while served.is_open() && served.in_flight < served.ramp.limit() {
+    let limit = served.ramp.limit() + if fault::is_on("limit-ignored") { 4 } else { 0 };
+    while served.is_open() && served.in_flight < limit {
         let has_token = |bucket: &Bucket| bucket.next_at() <= now;
-        if !served.bucket.as_ref().is_none_or(has_token) {
+        if !served.bucket.as_ref().is_none_or(has_token) && !fault::is_on("rate-ignored") {
             break;
         }
         let Some(entry) = served.schedule.take_due() else { break };

@@ -11,6 +11,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use messaging::fault;
 use messaging::{ChannelName, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction as Sql, params};
 
@@ -195,7 +196,11 @@ impl Step<'_> {
     }
 
     fn identities(&self) -> rusqlite::Result<Trimmed> {
-        let old = self.old(self.retention.dedupe_horizon)?;
+        let horizon = match fault::is_on("identity-forgotten-early") {
+            true => self.retention.history,
+            false => self.retention.dedupe_horizon,
+        };
+        let old = self.old(horizon)?;
         let mut statement = self.sql.prepare_cached(
             "SELECT m.id, EXISTS (SELECT 1 FROM body b WHERE b.message = m.id)
                      OR EXISTS (SELECT 1 FROM unrouted u WHERE u.message = m.id)
