@@ -25,13 +25,12 @@ pub(crate) struct Terms {
 }
 
 impl Terms {
-    /// Nothing waits longer by itself.
-    pub(crate) fn wait_max(&self) -> Duration {
-        let visible_within = match self.contract {
+    /// After so long what took effect can be found, where anything can.
+    pub(crate) fn visible_within(&self) -> Duration {
+        match self.contract {
             EffectContract::CanLookUp { visible_within } => visible_within,
             _ => Duration::ZERO,
-        };
-        self.policy.wait_max().saturating_add(visible_within)
+        }
     }
 }
 

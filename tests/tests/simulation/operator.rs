@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{
     office::{Office, TIMEOUT},
     storm::Storm,
-    told::Told,
+    told::{Last, Told},
     weather::Weather,
 };
 
@@ -65,7 +65,10 @@ impl Operator<'_> {
             return;
         }
         let nth = usize::try_from(self.weather.below(count)).unwrap_or(0);
-        let Some((message_id, version, own_id)) = of_it.into_values().nth(nth) else { return };
+        let Some(Last { message: message_id, version, own_id, .. }) = of_it.into_values().nth(nth)
+        else {
+            return;
+        };
         let seen = Seen {
             ledger: version.ledger.clone(),
             epoch: version.epoch,

@@ -2,15 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use messaging::{ChannelName, DeliveryState, DeliveryVersion, EffectContract, MessageId};
+use messaging::{ChannelName, DeliveryState, MessageId};
 
 use super::{
     life::World,
     office::Office,
-    told::{Told, records},
+    told::{Last, Lasts, Told, records},
 };
-
-type Last = BTreeMap<u64, (MessageId, DeliveryVersion, String)>;
 
 /// What may still happen, in words; nothing once everything submitted is known, and each delivery is
 /// final or waits for a person, itself or the head of its case.
@@ -21,44 +19,35 @@ pub(crate) async fn unrest(world: &World) -> Vec<String> {
     for office in &world.offices {
         let name = office.name;
         let last = told.last(name);
-        let known: HashSet<&str> = last.values().map(|(_, _, own_id)| &**own_id).collect();
+        let known: HashSet<&str> = last.values().map(|last| &*last.own_id).collect();
         for submitted in world.wanted(name) {
             if !known.contains(&*submitted.own_id) {
                 unrest.push(format!("{name}: nothing is known of {}", submitted.own_id));
             }
         }
-        for (_, version, own_id) in last.values() {
-            let is_at_rest = match version.state {
-                DeliveryState::Pending => is_held(world, name, &last, own_id),
-                state => rests(state, office.contract),
+        for one in last.values() {
+            let is_at_rest = match one.version.state {
+                DeliveryState::Pending => is_held(world, name, &last, &one.own_id),
+                DeliveryState::Uncertain => one.is_question,
+                state => state.is_final() || state == DeliveryState::Dead,
             };
             if !is_at_rest {
-                unrest.push(format!("{name}: {own_id} is {:?}", version.state));
+                unrest.push(format!("{name}: {} is {:?}", one.own_id, one.version.state));
             }
         }
     }
     unrest
 }
 
-fn rests(state: DeliveryState, contract: EffectContract) -> bool {
-    match state {
-        DeliveryState::Delivered
-        | DeliveryState::Rejected
-        | DeliveryState::Discarded
-        | DeliveryState::Dead => true,
-        DeliveryState::Uncertain => contract == EffectContract::None,
-        _ => false,
-    }
-}
-
 /// Whether one before it in its case waits for a person.
-fn is_held(world: &World, office: &str, last: &Last, own_id: &str) -> bool {
+fn is_held(world: &World, office: &str, last: &Lasts, own_id: &str) -> bool {
     let wanted = world.wanted(office);
     let case_of = |own_id: &str| wanted.iter().find(|s| s.own_id == own_id).map(|s| &s.case);
     let case = case_of(own_id);
-    last.values().any(|(_, version, before)| {
-        let is_head = matches!(version.state, DeliveryState::Dead | DeliveryState::Uncertain);
-        is_head && **before < *own_id && case_of(before) == case
+    last.values().any(|before| {
+        let state = before.version.state;
+        let is_head = matches!(state, DeliveryState::Dead | DeliveryState::Uncertain);
+        is_head && *before.own_id < *own_id && case_of(&before.own_id) == case
     })
 }
 
@@ -107,8 +96,8 @@ fn judge_office(
     }
     let wanted = world.wanted(name);
     for submitted in &wanted {
-        let of_it = last.values().filter(|(_, _, own_id)| *own_id == submitted.own_id);
-        let states: Vec<DeliveryState> = of_it.map(|(_, version, _)| version.state).collect();
+        let of_it = last.values().filter(|last| last.own_id == submitted.own_id);
+        let states: Vec<DeliveryState> = of_it.map(|last| last.version.state).collect();
         let own_id = &submitted.own_id;
         let [state] = &states[..] else {
             broken.push(format!("{name}: {own_id} has {} deliveries", states.len()));
@@ -125,7 +114,7 @@ fn judge_office(
             _ => {}
         }
     }
-    for (message, version, own_id) in last.values() {
+    for Last { message, version, own_id, .. } in last.values() {
         if version.state == DeliveryState::Dead && !dead.contains(&(*message, name.to_owned())) {
             broken.push(format!("{name}: {own_id} is dead and there is no dead letter"));
         }
@@ -152,9 +141,9 @@ async fn judge_ledger(world: &World, told: &Told) -> Vec<String> {
         loaded.open.iter().map(|open| (open.delivery.0.unsigned_abs(), open.state)).collect();
     let mut said = BTreeMap::new();
     for office in &world.offices {
-        for (delivery, (_, version, _)) in told.last(office.name) {
-            if !version.state.is_final() {
-                said.insert(delivery, version.state);
+        for (delivery, last) in told.last(office.name) {
+            if !last.version.state.is_final() {
+                said.insert(delivery, last.version.state);
             }
         }
     }

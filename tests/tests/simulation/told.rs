@@ -54,28 +54,40 @@ impl Told {
         answer.map(|answer| answer.code.clone())
     }
 
-    /// What was told last of each delivery to `endpoint`: message, version, the message's own id.
-    pub(crate) fn last(
-        &self,
-        endpoint: &str,
-    ) -> BTreeMap<u64, (MessageId, DeliveryVersion, String)> {
+    /// What was told last of each delivery to `endpoint`.
+    pub(crate) fn last(&self, endpoint: &str) -> Lasts {
         let names: HashMap<MessageId, String> = own_ids().collect();
-        let mut last: BTreeMap<u64, (MessageId, DeliveryVersion, String)> = BTreeMap::new();
+        let mut lasts = Lasts::new();
         for event in &self.events {
             let (Some(message), Some(version)) = (event.message_id, &event.delivery) else {
                 continue;
             };
-            let is_newer =
-                |(_, known, _): &(_, DeliveryVersion, _)| known.version < version.version;
-            if version.endpoint.as_str() == endpoint
-                && last.get(&version.delivery).is_none_or(is_newer)
-            {
-                let own_id = names.get(&message).cloned().unwrap_or_default();
-                last.insert(version.delivery, (message, version.clone(), own_id));
+            let known = lasts.get(&version.delivery).map(|last| last.version.version);
+            if version.endpoint.as_str() == endpoint && known < Some(version.version) {
+                let last = Last {
+                    message,
+                    version: version.clone(),
+                    own_id: names.get(&message).cloned().unwrap_or_default(),
+                    is_question: event.kind == EventKind::Uncertain { is_question: true },
+                };
+                lasts.insert(version.delivery, last);
             }
         }
-        last
+        lasts
     }
+}
+
+/// By delivery.
+pub(crate) type Lasts = BTreeMap<u64, Last>;
+
+/// Where a delivery stands.
+#[derive(Debug)]
+pub(crate) struct Last {
+    pub(crate) message: MessageId,
+    pub(crate) version: DeliveryVersion,
+    pub(crate) own_id: String,
+    /// Whether a person was asked.
+    pub(crate) is_question: bool,
 }
 
 /// Everything on `name` so far.

@@ -374,7 +374,8 @@ fn interrupted_attempt(number: u32, at: Timestamp) -> AttemptRow {
 fn entry_of(open: &OpenDelivery, lease: Duration, terms: &Terms, draft: &Draft) -> (Entry, Turn) {
     let waits = open.next_at.map_or(Duration::ZERO, |at| {
         // Never longer than it was to wait from the start: a clock that jumped back holds nothing.
-        let whole = open.waits_since.map_or(terms.wait_max(), |since| at.since(since));
+        // What no attempt set, an operator did.
+        let whole = open.waits_since.map_or(terms.visible_within(), |since| at.since(since));
         at.since(draft.at).min(whole)
     });
     let (step, next) = match (open.state, terms.contract) {
