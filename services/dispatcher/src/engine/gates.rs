@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messaging::{EventKind, FailureKind, Result, Timestamp};
+use messaging::{EventKind, FailureKind, Result, Timestamp, fault};
 use stores::ledger::PauseRow;
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -128,7 +128,9 @@ impl Engine {
         match probed {
             Ok(()) if !served.gate.open() => {}
             Ok(()) => {
-                served.ramp.begin_anew();
+                if !fault::is_on("ramp-left-out") {
+                    served.ramp.begin_anew();
+                }
                 if !served.is_wanted() {
                     return;
                 }

@@ -1,6 +1,6 @@
 //! Ordering once more what is over: a delivery of its own, outside the order of its case.
 
-use messaging::{Command, DeliveryState, EffectContract, EventKind, Result, Target};
+use messaging::{Command, DeliveryState, EffectContract, EventKind, Result, Target, fault};
 use stores::ledger::{DeliveryId, MessageIdentity, ReplayRow};
 
 use super::{
@@ -55,8 +55,9 @@ impl Engine {
         if self.ledger.kept(identity.row).await?.is_none() {
             return Ok(Err(erased()));
         }
+        let has_new_key = is_new_effect && !fault::is_on("new-effect-under-old-key");
         let generation =
-            if is_new_effect { over.generation_last.saturating_add(1) } else { over.generation };
+            if has_new_key { over.generation_last.saturating_add(1) } else { over.generation };
         self.numbers.delivery.0 += 1;
         let delivery = self.numbers.delivery;
         let message = identity.row;
