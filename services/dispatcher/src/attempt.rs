@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::{
     Endpoint, codes,
+    gate::ramp::Round,
     ruling::Ending,
     schedule::{Entry, Step},
 };
@@ -31,6 +32,8 @@ pub(crate) struct Job {
     /// Under which intent; a look-up needs none, as it changes nothing.
     pub(crate) intent: Option<IntentRow>,
     pub(crate) started_at: Timestamp,
+    /// In which round of its endpoint's ramp it began.
+    pub(crate) round: Round,
 }
 
 /// How it ended.

@@ -38,7 +38,7 @@ impl Engine {
         let entry = after(&job.entry, &ruling, is_changed);
         let is_in_a_row = served.count_failing(&entry, &job, &ruling);
         if let Some(showing) = showing(&ending) {
-            served.ramp.note(showing);
+            served.ramp.note(showing, job.round);
         }
         let is_over = usize::from(ruling.state.is_final());
         served.pace.note(draft.now, is_over, served.in_flight != 0);

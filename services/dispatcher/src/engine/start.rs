@@ -45,7 +45,9 @@ impl Engine {
                 entry.first_attempt_at.get_or_insert(draft.steady);
                 handed_out.push((entry.delivery, entry.version));
             }
+            let round = self.served.get(served).map(|served| served.ramp.round());
             draft.jobs.push(Job {
+                round: round.unwrap_or_default(),
                 served,
                 entry,
                 envelope,

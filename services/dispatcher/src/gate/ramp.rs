@@ -6,7 +6,12 @@
 pub(crate) struct Ramp {
     limit: usize,
     cap: usize,
+    round: Round,
 }
+
+/// From one beginning to the next.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Round(u64);
 
 /// What an attempt showed of the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +25,7 @@ pub(crate) enum Showing {
 impl Ramp {
     /// Begins with one; at least one is the cap.
     pub(crate) fn new(cap: usize) -> Self {
-        Self { limit: 1, cap: cap.max(1) }
+        Self { limit: 1, cap: cap.max(1), round: Round::default() }
     }
 
     /// So many may be under way.
@@ -28,14 +33,24 @@ impl Ramp {
         self.limit
     }
 
-    /// It was away.
+    /// Where what starts now belongs.
+    pub(crate) fn round(self) -> Round {
+        self.round
+    }
+
+    /// It was away: what was begun before says nothing any more.
     pub(crate) fn begin_anew(&mut self) {
         self.limit = 1;
+        self.round.0 += 1;
     }
 
     /// Grows with each answer. While it grows, an attempt without one halves it; a system that had
-    /// all of it before may stumble over single messages.
-    pub(crate) fn note(&mut self, showing: Showing) {
+    /// all of it before may stumble over single messages. What was begun in another round may have
+    /// been answered before the system went away.
+    pub(crate) fn note(&mut self, showing: Showing, round: Round) {
+        if round != self.round {
+            return;
+        }
         match showing {
             Showing::Works => self.limit = (self.limit + 1).min(self.cap),
             Showing::Falters if self.limit < self.cap => self.limit = (self.limit / 2).max(1),
@@ -57,12 +72,15 @@ mod tests {
         let mut limits = vec![ramp.limit()];
         for showing in [Falters, Works, Works, Works, Falters, Works, Works, Works, Falters, Works]
         {
-            ramp.note(showing);
+            ramp.note(showing, ramp.round());
             limits.push(ramp.limit());
         }
         assert_eq!(limits, [1, 1, 2, 3, 4, 2, 3, 4, 5, 5, 5]);
+        let before = ramp.round();
         ramp.begin_anew();
         assert_eq!(ramp.limit(), 1);
+        ramp.note(Works, before);
+        assert_eq!(ramp.limit(), 1, "an answer from before it went away");
         assert_eq!(Ramp::new(0).limit(), 1, "nothing would ever move");
     }
 
@@ -78,8 +96,8 @@ mod tests {
                 let before = ramp.limit();
                 match step {
                     0 => ramp.begin_anew(),
-                    1 => ramp.note(Showing::Falters),
-                    _ => ramp.note(Showing::Works),
+                    1 => ramp.note(Showing::Falters, ramp.round()),
+                    _ => ramp.note(Showing::Works, ramp.round()),
                 }
                 prop_assert!((1..=cap).contains(&ramp.limit()));
                 prop_assert!(ramp.limit() <= before + 1, "by one at a time");
