@@ -1,0 +1,17 @@
+//! The proof: the acceptor beside `xsd-schema` and the JDK's Xerces, on published samples, on documents
+//! generated from schemas, on what becomes of them when they are changed, and with faults planted.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::string_slice,
+    reason = "helpers of tests are tests"
+)]
+
+mod chance;
+mod data;
+mod judges;
+mod samples;

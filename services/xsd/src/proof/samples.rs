@@ -1,0 +1,30 @@
+//! Published samples and our own examples.
+
+use std::sync::Arc;
+
+use super::{data::cases, judges::Full};
+use crate::{Acceptor, Limits, Scalar, Verdict};
+
+#[test]
+fn every_sample_that_is_valid_is_proven_and_no_other() {
+    let mut wrong = String::new();
+    for case in cases() {
+        let full = Full::new(&case.schemas);
+        let mut acceptor = Acceptor::new(Arc::clone(&case.tables), Limits::default());
+        let mut scalar: Acceptor<Scalar> =
+            Acceptor::with_lanes(Arc::clone(&case.tables), Limits::default());
+        eprintln!(
+            "{}: {} documents, {} KB of tables, not compiled: {:?}",
+            case.name, case.documents.len(), case.tables.bytes() / 1024, case.tables.unknown()
+        );
+        for (path, document) in &case.documents {
+            let found = acceptor.judge(document);
+            assert_eq!(found, scalar.judge(document), "{}", path.display());
+            let problems = full.problems(document);
+            if (found == Verdict::Valid) != problems.is_empty() {
+                wrong.push_str(&format!("{} {found:?} {problems:?}\n", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
