@@ -133,8 +133,20 @@ pub(crate) fn any_but_line_ends() -> Class {
     Class::exactly(&[('\n', '\n'), ('\r', '\r')]).negated()
 }
 
-/// A general category such as `L` or `Nd`; `None` where there is none of this name. Characters that
-/// came after Unicode 3.1, which XSD refers to, are in doubt.
+/// Where general categories are what they were in Unicode 3.1, which XSD refers to: scripts and signs
+/// that German administrations write.
+const SETTLED: &[(char, char)] = &[
+    ('\0', '\u{24F}'),
+    ('\u{300}', '\u{345}'),
+    ('\u{386}', '\u{3CE}'),
+    ('\u{400}', '\u{481}'),
+    ('\u{1E00}', '\u{1EF9}'),
+    ('\u{2010}', '\u{2027}'),
+    ('\u{2030}', '\u{203A}'),
+    ('\u{20A0}', '\u{20AF}'),
+];
+
+/// A general category such as `L` or `Nd`; `None` where there is none of this name.
 pub(crate) fn category(name: &str) -> Option<Class> {
     let is_category = match name.as_bytes() {
         [major] => b"LMNPZSC".contains(major),
@@ -145,12 +157,12 @@ pub(crate) fn category(name: &str) -> Option<Class> {
         return None;
     }
     let mut sure = unicode(&format!(r"\p{{{name}}}"))?;
-    let old = unicode(r"\p{Age:3.1}")?;
-    let mut young = old.clone();
-    young.negate();
-    let mut possible = sure.clone();
-    possible.union(&young);
-    sure.intersect(&old);
+    let mut settled = unicode(r"\p{Age:3.1}")?;
+    settled.intersect(&class(SETTLED));
+    let mut possible = settled.clone();
+    possible.negate();
+    possible.union(&sure);
+    sure.intersect(&settled);
     Some(Class { sure, possible })
 }
 

@@ -13,5 +13,11 @@
 
 mod chance;
 mod data;
+mod differential;
+mod generated;
+mod generator;
 mod judges;
+mod mutation;
 mod samples;
+mod values;
+mod writer;

@@ -84,7 +84,10 @@ fn counted_class(hir: &Hir) -> Option<(Hir, u32, u32)> {
         return None;
     }
     let max = repetition.max.unwrap_or(u32::MAX);
-    if max <= 1 {
+    // A chain of bytes is faster still.
+    let is_chain = repetition.min == max && max <= 64 && repetition.sub.properties().is_utf8()
+        && repetition.sub.properties().maximum_len() == Some(1);
+    if max <= 1 || is_chain {
         return None;
     }
     let mut any = repetition.clone();

@@ -5,20 +5,27 @@ use std::{
     collections::HashMap,
     io::Write as _,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use xsd_schema::{LocationRequest, SchemaResolver, SchemaSet, SchemaSetBuilder, XsdVersion};
 
 use crate::{CompileLimits, Tables, compile};
 
-/// A schema, compiled for both judges, and documents of it.
+/// A schema and documents of it.
 pub(super) struct Case {
     pub(super) name: &'static str,
     pub(super) schema: PathBuf,
-    pub(super) schemas: Arc<SchemaSet>,
+    data: Option<PathBuf>,
     pub(super) tables: Arc<Tables>,
     pub(super) documents: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Case {
+    /// The schema as `xsd-schema` has it, compiled anew: threads cannot share it.
+    pub(super) fn schemas(&self) -> SchemaSet {
+        schemas(&self.schema, self.data.as_deref())
+    }
 }
 
 /// Published schemas and samples beside the repository; `None`, loudly, where they are missing.
@@ -49,7 +56,12 @@ pub(super) fn repository() -> PathBuf {
 }
 
 /// All cases there are here.
-pub(super) fn cases() -> Vec<Case> {
+pub(super) fn cases() -> &'static [Case] {
+    static CASES: OnceLock<Vec<Case>> = OnceLock::new();
+    CASES.get_or_init(make_cases)
+}
+
+fn make_cases() -> Vec<Case> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/proof/schemas");
     let mut cases = vec![case("everything", &own.join("everything.xsd"), None, &[own.join("everything")])];
     for name in ["antwort", "eakte", "fuehrerschein", "gewerbe", "kfz", "meldebescheinigung"] {
@@ -96,7 +108,7 @@ fn case(
     Case {
         name,
         schema: schema.to_owned(),
-        schemas: Arc::new(schemas),
+        data: data.map(Path::to_owned),
         tables: Arc::new(tables),
         documents: documents.into_iter().map(read).collect(),
     }

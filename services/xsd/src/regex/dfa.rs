@@ -184,23 +184,6 @@ impl Dfa {
         self.accepts.get(usize::from(place / self.width.max(1))).copied().unwrap_or(false)
     }
 
-    /// Some text it accepts; `choice` picks among `n` ways, and is asked once for each byte.
-    pub(crate) fn sample(&self, mut choice: impl FnMut(usize) -> usize) -> Option<Vec<u8>> {
-        const BYTES_MAX: usize = 512;
-        let (mut place, mut text) = (self.begin, Vec::new());
-        while text.len() < BYTES_MAX {
-            let ways: Vec<u8> = (0..=u8::MAX).filter(|byte| self.next(place, *byte) != 0).collect();
-            // Seldom before there is something, always where nothing else is possible.
-            if self.is_end(place) && (ways.is_empty() || choice(8) == 0) {
-                return Some(text);
-            }
-            let byte = *ways.get(choice(ways.len()))?;
-            text.push(byte);
-            place = self.next(place, byte);
-        }
-        None
-    }
-
     /// Bytes it takes up.
     pub(crate) fn bytes(&self) -> usize {
         256 + self.rows.len() * 2 + self.accepts.len() + self.chain.as_ref().map_or(0, |_| 2_048)
@@ -263,4 +246,54 @@ fn is_closed_under_printable(rows: &Rows) -> bool {
         }
     }
     true
+}
+
+#[cfg(test)]
+impl Dfa {
+    /// Some text it accepts; `choice` picks among as many ways as it is told, and is asked often.
+    pub(crate) fn sample(&self, mut choice: impl FnMut(usize) -> usize) -> Option<Vec<u8>> {
+        let far = self.distances();
+        let distance = |place: u16| far.get(&place).copied();
+        let (mut place, mut text) = (self.begin, Vec::new());
+        let length = choice(20);
+        loop {
+            let is_long = text.len() >= length;
+            if self.is_end(place) && (is_long || choice(16) == 0) {
+                return Some(text);
+            }
+            let mut ways: Vec<u8> =
+                (0..=u8::MAX).filter(|byte| distance(self.next(place, *byte)).is_some()).collect();
+            if is_long {
+                let least = ways.iter().filter_map(|byte| distance(self.next(place, *byte))).min();
+                ways.retain(|byte| distance(self.next(place, *byte)) == least);
+            }
+            if ways.iter().any(u8::is_ascii_graphic) && choice(8) > 0 {
+                ways.retain(u8::is_ascii_graphic);
+            }
+            let byte = *ways.get(choice(ways.len()))?;
+            text.push(byte);
+            place = self.next(place, byte);
+        }
+    }
+
+    /// How many bytes it is from each state to where it accepts.
+    fn distances(&self) -> HashMap<u16, usize> {
+        let places = (0..self.accepts.len()).filter_map(|n| u16::try_from(n).ok());
+        let places: Vec<u16> = places.map(|number| number * self.width).collect();
+        let mut far: HashMap<u16, usize> =
+            places.iter().filter(|place| self.is_end(**place)).map(|place| (*place, 0)).collect();
+        loop {
+            let before = far.len();
+            let reach = |place: &u16| {
+                let next = (0..=u8::MAX).filter_map(|byte| far.get(&self.next(*place, byte)));
+                Some((*place, next.min()? + 1))
+            };
+            let missing = places.iter().filter(|place| **place != 0 && !far.contains_key(place));
+            let more: Vec<(u16, usize)> = missing.filter_map(reach).collect();
+            far.extend(more);
+            if far.len() == before {
+                return far;
+            }
+        }
+    }
 }

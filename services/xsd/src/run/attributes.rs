@@ -1,5 +1,7 @@
 //! Attributes: read, then told apart, then judged.
 
+use std::borrow::Cow;
+
 use super::{
     Run,
     open::{Tag, split},
@@ -12,7 +14,10 @@ use crate::{
     simple::text::{is_ncname, trim, words},
     simple::uri,
     tables::{Attribute, Element, FOREIGN, INSTANCE, NO_NAMESPACE},
-    tokenizer::{self, Stretch},
+    tokenizer::{
+        self, Stretch,
+        decode::{Place, decode},
+    },
     verdict::{Doubted, Reason},
 };
 
@@ -181,10 +186,22 @@ impl<L: Lanes> Run<'_, L> {
 
     /// The element that `xsi:type` makes of `element`.
     fn override_type(&self, element: u32, attribute: RawAttribute) -> Doubted<u32> {
-        if attribute.has_markup || !attribute.is_plain {
-            return Err(Reason::TypeOverride);
+        self.named_type(element, trim(&self.meant(attribute)?))
+    }
+
+    /// What the value of `attribute` means.
+    fn meant(&self, attribute: RawAttribute) -> Doubted<Cow<'_, [u8]>> {
+        let raw = self.slice(attribute.value, attribute.value_end);
+        if attribute.is_plain && !attribute.has_markup {
+            return Ok(Cow::Borrowed(raw));
         }
-        let (prefix, local) = split(trim(self.slice(attribute.value, attribute.value_end)));
+        let mut decoded = Vec::new();
+        decode::<L>(raw, Place::Attribute, &mut decoded)?;
+        Ok(Cow::Owned(decoded))
+    }
+
+    fn named_type(&self, element: u32, name: &[u8]) -> Doubted<u32> {
+        let (prefix, local) = split(name);
         let namespace = self.memory.bindings.resolve(prefix)?.namespace;
         let list = self.tables.element(element)?.overrides;
         let list = self.tables.overrides.get(list as usize).ok_or(Reason::TypeOverride)?;
@@ -201,7 +218,7 @@ impl<L: Lanes> Run<'_, L> {
         let mut seen = 0_u8;
         let of_instance = self.memory.attributes.iter().filter(|a| a.namespace == INSTANCE);
         for attribute in of_instance {
-            let value = self.slice(attribute.value, attribute.value_end);
+            let value = &*self.meant(*attribute)?;
             let bit = match self.slice(attribute.local, attribute.name_end) {
                 b"type" => continue,
                 b"nil" => {
@@ -344,7 +361,6 @@ impl<L: Lanes> Run<'_, L> {
 
     /// Of what is not judged, the characters must still be right.
     fn check_unjudged(&self, value: &[u8]) -> Doubted<()> {
-        use tokenizer::decode::{Place, decode};
         decode::<L>(value, Place::Attribute, &mut Vec::new())
     }
 }

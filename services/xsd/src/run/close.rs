@@ -94,7 +94,8 @@ impl<L: Lanes> Run<'_, L> {
             return self.close_preset(row);
         }
         let fixed = if row.preset.is_fixed() { row.value } else { NONE };
-        self.value(row.simple, fixed, source)?;
+        let is_given = row.preset == Preset::Fixed || !self.current.is_overridden;
+        self.value(row.simple, (fixed, is_given), source)?;
         if self.current.path != NONE {
             let bytes = bytes_of(self.input, self.memory, source);
             let other = (!matches!(source, Source::Document(_))).then_some(bytes);
@@ -110,8 +111,8 @@ impl<L: Lanes> Run<'_, L> {
     fn close_preset(&mut self, row: &Element) -> Doubted<()> {
         let is_proven = matches!(row.preset, Preset::Default | Preset::Fixed);
         let is_simple = self.tables.role(row.simple) == Role::None;
-        // Of another type, and as a key, it would have to be looked at again.
-        if !is_proven || !is_simple || self.current.is_overridden || self.current.is_watched {
+        // As a key, it would have to be looked at again.
+        if !is_proven || !is_simple || self.current.is_watched {
             return Err(Reason::Default);
         }
         if self.current.path != NONE {
@@ -150,7 +151,7 @@ impl<L: Lanes> Run<'_, L> {
     pub(super) fn attribute_value(&mut self, declared: &Attribute, text: Text) -> Doubted<()> {
         let source = self.source(text, Place::Attribute)?;
         let fixed = if declared.preset.is_fixed() { declared.value } else { NONE };
-        self.value(declared.simple, fixed, source)?;
+        self.value(declared.simple, (fixed, true), source)?;
         if self.current.path != NONE {
             let bytes = bytes_of(self.input, self.memory, source);
             let other = (!matches!(source, Source::Document(_))).then_some(bytes);
@@ -163,9 +164,15 @@ impl<L: Lanes> Run<'_, L> {
         Ok(())
     }
 
-    /// Proves a value and does what it is there for.
+    /// Proves a value and does what it is there for. A fixed one may be given by the schema for this very
+    /// type: then its processor has proven it.
     #[inline(always)]
-    fn value(&mut self, simple: u32, fixed: u32, source: Source) -> Doubted<()> {
+    fn value(
+        &mut self,
+        simple: u32,
+        (fixed, is_given): (u32, bool),
+        source: Source,
+    ) -> Doubted<()> {
         let Memory { bindings, decoded, pieces, normalised, ids, limits, .. } = &mut *self.memory;
         let raw = match source {
             Source::Document(text) => self.input.get(text.from..text.end).unwrap_or_default(),
@@ -174,6 +181,14 @@ impl<L: Lanes> Run<'_, L> {
         };
         let is_bound = |prefix: &[u8]| bindings.resolve(prefix).is_ok();
         let context = Memory::context(self.tables, &is_bound);
+        let role = self.tables.role(simple);
+        if fixed != NONE && is_given && role == Role::None {
+            let white_space = self.tables.white_space(simple);
+            let found = simple::text::normalise(raw, white_space, normalised);
+            if found == self.tables.value(fixed)? {
+                return Ok(());
+            }
+        }
         let value = simple::check::<L>(context, simple, raw, normalised).map_err(reason)?;
         if fixed != NONE && !is_planted(Fault::FixedUnchecked) {
             let wanted = self.tables.value(fixed)?;
@@ -181,7 +196,7 @@ impl<L: Lanes> Run<'_, L> {
                 return Err(Reason::Fixed);
             }
         }
-        match self.tables.role(simple) {
+        match role {
             Role::None => Ok(()),
             Role::Id => ids.insert(value, limits.ids_max),
             Role::Reference => simple::text::words(value)
