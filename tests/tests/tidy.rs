@@ -20,6 +20,7 @@ const LAYERS: &[(&str, u8)] = &[
     ("wire", 0),
     ("telemetry", 0),
     ("text", 0),
+    ("xsd", 0),
 ];
 
 const FILE_LINES_MAX: usize = 500;

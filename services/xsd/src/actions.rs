@@ -124,7 +124,12 @@ impl Captures {
 
     /// The element at `node` holds this text, or `other` where it does not stand there as it is.
     #[inline]
-    pub(crate) fn text(&mut self, node: u32, text: (usize, usize), other: Option<&[u8]>) -> Doubted<()> {
+    pub(crate) fn text(
+        &mut self,
+        node: u32,
+        text: (usize, usize),
+        other: Option<&[u8]>,
+    ) -> Doubted<()> {
         let path = self.nodes.get(node as usize).and_then(|node| node.text);
         path.map_or(Ok(()), |path| self.take(path, text, other))
     }

@@ -5,12 +5,12 @@ mod constraints;
 mod layout;
 mod simple;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use crate::{
     model::{
-        AttributeUse, Body, ComplexType, Content as Holds, ElementId, Name, Namespaces, Preset as Given,
-        Process, Schema, TypeId, Wildcard as Any,
+        AttributeUse, Body, ComplexType, Content as Holds, ElementId, Name, Namespaces,
+        Preset as Given, Process, Schema, TypeId, Wildcard as Any,
     },
     names::{Interner, Key, NONE},
     simple::{Kind, Simple, text::WhiteSpace},
@@ -47,6 +47,19 @@ pub(crate) fn compile(schema: &Schema, limits: CompileLimits) -> Tables {
     compiler.finish()
 }
 
+/// The same, and the number of each simple type of `schema`, used or not.
+#[cfg(test)]
+pub(crate) fn with_simple_types(schema: &Schema) -> (Tables, Vec<Option<u32>>) {
+    let mut compiler = Compiler::new(schema, CompileLimits::default());
+    compiler.everything();
+    let types = (0..).zip(&schema.types).map(|(number, declared)| {
+        let is_simple = matches!(declared.body, Body::Simple(_));
+        is_simple.then(|| compiler.simple_of(TypeId(number)))
+    });
+    let numbers = types.collect();
+    (compiler.finish(), numbers)
+}
+
 /// What a type says of an element of it.
 #[derive(Clone, Copy)]
 struct Form {
@@ -73,6 +86,9 @@ impl Form {
     };
 }
 
+/// Characters at least and at most, and the number of the automaton.
+type PatternRow = (u32, u32, u32);
+
 /// What makes elements the same: then they share a row of the table.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Row {
@@ -95,7 +111,7 @@ struct Compiler<'s> {
     /// Types whose form is still to be found.
     open: Vec<TypeId>,
     simple: HashMap<TypeId, u32>,
-    patterns: HashMap<Vec<Vec<String>>, Option<(u32, u32, u32)>>,
+    patterns: HashMap<Vec<Vec<String>>, Option<PatternRow>>,
     constraints: HashMap<Vec<crate::model::Constraint>, u32>,
     overrides: HashMap<(usize, bool, Given, u32), u32>,
     /// The element nothing is known of.
@@ -220,8 +236,7 @@ impl<'s> Compiler<'s> {
     /// The element of everything, judged as `process` says.
     fn anything(&mut self, process: Process) -> u32 {
         let state = u32::try_from(self.tables.states.len()).unwrap_or(NONE);
-        let wildcard =
-            Wildcard { namespaces: Vec::new(), is_other: true, process, next: state };
+        let wildcard = Wildcard { namespaces: Vec::new(), is_other: true, process, next: state };
         self.tables.wildcards.push(wildcard.clone());
         let any_attribute = u32::try_from(self.tables.wildcards.len() - 1).unwrap_or(NONE);
         self.add_state(&[], &[wildcard], true);
@@ -258,8 +273,8 @@ impl<'s> Compiler<'s> {
         }
         let number = self.add_element(Form::UNKNOWN);
         self.rows.insert(row.clone(), number);
-        if !self.forms.contains_key(&row.of) {
-            self.forms.insert(row.of, Form::UNKNOWN);
+        if let Entry::Vacant(place) = self.forms.entry(row.of) {
+            place.insert(Form::UNKNOWN);
             self.open.push(row.of);
         }
         if let Some(list) = row.overrides {
@@ -357,8 +372,7 @@ impl<'s> Compiler<'s> {
                 match self.model(model) {
                     Some(begin) => {
                         form.begin = begin;
-                        form.content =
-                            if is_mixed { Content::Mixed } else { Content::Elements };
+                        form.content = if is_mixed { Content::Mixed } else { Content::Elements };
                     }
                     None => self.note("content model that is too large"),
                 }

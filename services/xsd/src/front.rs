@@ -162,7 +162,9 @@ impl<'s> Front<'s> {
         };
         let name = self.element_name(data);
         let type_key = match (data.resolved_type, of) {
-            (Some(own), Some(other)) if own != other => return unknown(name, "element of two types"),
+            (Some(own), Some(other)) if own != other => {
+                return unknown(name, "element of two types");
+            }
             (Some(own), _) => own,
             (None, Some(other)) => other,
             (None, None) => return unknown(name, "element without type"),
@@ -208,8 +210,7 @@ impl<'s> Front<'s> {
             return Some(*list);
         }
         let derived = self.derived.get(&of).into_iter().flatten();
-        let allowed =
-            derived.filter(|(_, key)| self.schemas.is_type_derived_from(*key, of, block));
+        let allowed = derived.filter(|(_, key)| self.schemas.is_type_derived_from(*key, of, block));
         let list =
             allowed.filter_map(|(name, key)| Some((name.clone(), self.type_id(*key)?))).collect();
         let number = self.schema.overrides.len();

@@ -117,7 +117,11 @@ impl Scopes {
             }
         }
         self.selected.extend(found);
-        if self.selected.len() > SELECTED_MAX { Err(Reason::Size) } else { self.own_fields(tables, depth) }
+        if self.selected.len() > SELECTED_MAX {
+            Err(Reason::Size)
+        } else {
+            self.own_fields(tables, depth)
+        }
     }
 
     /// Fields of the element itself that was just selected: `.`.

@@ -38,6 +38,7 @@ mod simple;
 mod tables;
 mod tokenizer;
 mod verdict;
+mod watch;
 
 pub use actions::{Captures, Fields};
 pub use compile::CompileLimits;
@@ -46,6 +47,7 @@ pub use load::{SchemaFault, compile, compile_file, compile_text};
 pub use run::{Acceptor, Limits};
 pub use tables::{FileFault, Tables};
 pub use verdict::{Cause, Reason, Verdict};
+pub use watch::{Nobody, Watch};
 
 /// The crate that schemas are read with.
 pub use xsd_schema;

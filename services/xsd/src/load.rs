@@ -28,10 +28,8 @@ pub fn compile(schemas: &SchemaSet, limits: CompileLimits) -> Tables {
 /// # Errors
 /// When one of them cannot be read or is wrong.
 pub fn compile_file(path: &str, limits: CompileLimits) -> Result<Tables, SchemaFault> {
-    let builder = SchemaSetBuilder::with_resolver(
-        xsd_schema::SchemaResolver::new(),
-        XsdVersion::V1_0,
-    );
+    let builder =
+        SchemaSetBuilder::with_resolver(xsd_schema::SchemaResolver::new(), XsdVersion::V1_0);
     finish(builder.add("", path), limits)
 }
 

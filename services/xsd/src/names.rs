@@ -25,16 +25,16 @@ impl Key {
     #[inline(always)]
     pub(crate) fn of(name: &[u8]) -> Self {
         let length = u32::try_from(name.len()).unwrap_or(u32::MAX);
-        let (first, last) = if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk())
-        {
-            (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
-        } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
-            (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
-        } else {
-            // At most three: the middle one is the first or the last of fewer.
-            let byte = |at: usize| u64::from(name.get(at).copied().unwrap_or(0));
-            (byte(0) | byte(name.len() / 2) << 8, byte(name.len().saturating_sub(1)))
-        };
+        let (first, last) =
+            if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+                (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+            } else if let (Some(first), Some(last)) = (name.first_chunk(), name.last_chunk()) {
+                (u64::from(u32::from_le_bytes(*first)), u64::from(u32::from_le_bytes(*last)))
+            } else {
+                // At most three: the middle one is the first or the last of fewer.
+                let byte = |at: usize| u64::from(name.get(at).copied().unwrap_or(0));
+                (byte(0) | byte(name.len() / 2) << 8, byte(name.len().saturating_sub(1)))
+            };
         Self { first, last, length }
     }
 
@@ -155,6 +155,7 @@ impl TextSet {
         false
     }
 
+    #[cfg(test)]
     pub(crate) fn texts<'n>(&'n self, names: &'n Names) -> impl Iterator<Item = &'n [u8]> {
         let taken = self.slots.iter().filter(|slot| slot.offset != NONE);
         taken.filter_map(|slot| names.get(slot.offset, slot.key.length() as usize))
@@ -193,7 +194,8 @@ mod tests {
     #[test]
     fn a_set_has_what_was_put_in_and_nothing_else() {
         let mut interner = Interner::default();
-        let texts: Vec<String> = (0..500).map(|number| format!("a long enough value {number}")).collect();
+        let texts: Vec<String> =
+            (0..500).map(|number| format!("a long enough value {number}")).collect();
         let set = TextSet::new(&texts, &mut interner);
         let names = interner.finish();
         assert!(texts.iter().all(|text| set.has(text.as_bytes(), &names)));

@@ -12,12 +12,16 @@
 )]
 
 mod chance;
+mod coverage;
 mod data;
 mod differential;
+mod fuzz;
 mod generated;
 mod generator;
 mod judges;
 mod mutation;
+mod planted;
 mod samples;
+mod typed;
 mod values;
 mod writer;

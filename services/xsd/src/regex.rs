@@ -85,7 +85,9 @@ fn counted_class(hir: &Hir) -> Option<(Hir, u32, u32)> {
     }
     let max = repetition.max.unwrap_or(u32::MAX);
     // A chain of bytes is faster still.
-    let is_chain = repetition.min == max && max <= 64 && repetition.sub.properties().is_utf8()
+    let is_chain = repetition.min == max
+        && max <= 64
+        && repetition.sub.properties().is_utf8()
         && repetition.sub.properties().maximum_len() == Some(1);
     if max <= 1 || is_chain {
         return None;
@@ -96,13 +98,16 @@ fn counted_class(hir: &Hir) -> Option<(Hir, u32, u32)> {
 }
 
 fn automaton(hir: &Hir) -> Result<Dfa, Fault> {
+    Dfa::smallest(&uncut(hir)?).ok_or(Fault::Size)
+}
+
+/// The automaton before it is made small.
+fn uncut(hir: &Hir) -> Result<Rows, Fault> {
     let parts = thompson::Config::new()
         .nfa_size_limit(Some(PARTS_BYTES_MAX))
         .which_captures(thompson::WhichCaptures::None);
-    let nfa = thompson::Compiler::new()
-        .configure(parts)
-        .build_from_hir(hir)
-        .map_err(|_| Fault::Size)?;
+    let nfa =
+        thompson::Compiler::new().configure(parts).build_from_hir(hir).map_err(|_| Fault::Size)?;
     let limits = dense::Config::new()
         .dfa_size_limit(Some(AUTOMATON_BYTES_MAX))
         .determinize_size_limit(Some(AUTOMATON_BYTES_MAX))
@@ -111,8 +116,7 @@ fn automaton(hir: &Hir) -> Result<Dfa, Fault> {
         .match_kind(regex_automata::MatchKind::All);
     let dense =
         dense::Builder::new().configure(limits).build_from_nfa(&nfa).map_err(|_| Fault::Size)?;
-    let rows = rows(&dense)?;
-    Dfa::smallest(&rows).ok_or(Fault::Size)
+    rows(&dense)
 }
 
 /// The automaton as plain rows: of each state, whether it accepts and where each byte leads.

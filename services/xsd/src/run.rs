@@ -5,6 +5,7 @@ mod bindings;
 mod close;
 mod ids;
 mod open;
+mod tell;
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -18,6 +19,7 @@ use crate::{
     tables::{Content, Tables},
     tokenizer::{self, decode, markup},
     verdict::{Doubted, Reason, Verdict},
+    watch::{Nobody, Watch},
 };
 use attributes::RawAttribute;
 use bindings::Bindings;
@@ -31,9 +33,15 @@ pub struct Limits {
     pub bytes_max: usize,
     /// Elements within each other.
     pub depth_max: usize,
+    /// Elements, attributes, stretches of text and all else, together.
+    pub parts_max: usize,
     /// Attributes of one element, and namespaces it declares.
     pub attributes_max: usize,
-    /// Bytes of one name.
+    /// Bytes of one attribute's value.
+    pub attribute_bytes_max: usize,
+    /// Namespaces in scope.
+    pub namespaces_max: usize,
+    /// Bytes of one name, or of one namespace's.
     pub name_bytes_max: usize,
     /// Ids and references of a document, each.
     pub ids_max: usize,
@@ -46,7 +54,10 @@ impl Default for Limits {
         Self {
             bytes_max: 1 << 30,
             depth_max: 256,
+            parts_max: usize::MAX,
             attributes_max: 128,
+            attribute_bytes_max: usize::MAX,
+            namespaces_max: 256,
             name_bytes_max: 512,
             ids_max: 1 << 20,
             keys_max: 1 << 20,
@@ -157,31 +168,46 @@ impl<L: Lanes> Acceptor<L> {
 
     /// What is known of `document`. Any bytes can be given.
     pub fn judge(&mut self, document: &[u8]) -> Verdict {
-        self.walk(document, &mut Captures::nothing())
+        self.walk(document, &mut Captures::nothing(), &mut Nobody)
     }
 
-    /// The same; and where it is valid, what stands in `fields`. Nothing is given away of a document
-    /// that is not proven.
+    /// The same, and `watch` sees what it holds. What it saw is true only where the verdict is
+    /// [`Valid`](Verdict::Valid).
+    pub fn judge_and_tell(&mut self, document: &[u8], watch: &mut impl Watch) -> Verdict {
+        self.walk(document, &mut Captures::nothing(), watch)
+    }
+
+    /// The same, and what stands at the paths of `captures`.
+    ///
+    /// # Errors
+    /// Why the document is not proven; nothing is given away of it then.
     pub fn judge_and_take<'f>(
         &mut self,
         document: &'f [u8],
         captures: &'f mut Captures,
     ) -> Result<Fields<'f>, Reason> {
-        match self.walk(document, captures) {
+        match self.walk(document, captures, &mut Nobody) {
             Verdict::Valid => Ok(captures.release(document)),
             Verdict::DontKnow(reason) => Err(reason),
         }
     }
 
-    fn walk(&mut self, document: &[u8], captures: &mut Captures) -> Verdict {
+    fn walk<W: Watch>(
+        &mut self,
+        document: &[u8],
+        captures: &mut Captures,
+        watch: &mut W,
+    ) -> Verdict {
         captures.forget();
         self.memory.forget();
         let current = Frame::outermost(self.tables.root, captures.root());
-        let mut run = Run::<L> {
+        let mut run = Run::<L, W> {
             input: document,
             tables: &self.tables,
             memory: &mut self.memory,
             captures,
+            watch,
+            parts: 0,
             current,
             lanes: PhantomData,
         };
@@ -208,16 +234,19 @@ impl Memory {
 }
 
 /// One document.
-struct Run<'r, L: Lanes> {
+struct Run<'r, L: Lanes, W: Watch> {
     input: &'r [u8],
     tables: &'r Tables,
     memory: &'r mut Memory,
     captures: &'r mut Captures,
+    watch: &'r mut W,
+    /// How many there were.
+    parts: usize,
     current: Frame,
     lanes: PhantomData<L>,
 }
 
-impl<L: Lanes> Run<'_, L> {
+impl<L: Lanes, W: Watch> Run<'_, L, W> {
     fn document(&mut self) -> Doubted<()> {
         if self.input.len() > self.memory.limits.bytes_max.min(u32::MAX as usize - 64) {
             return Err(Reason::Size);
@@ -247,7 +276,7 @@ impl<L: Lanes> Run<'_, L> {
             Content::Simple | Content::Mixed => {
                 let text = tokenizer::text::<L>(input, from).ok_or(Reason::End)?;
                 (is_plain, has_markup) = (text.is_plain, text.has_markup);
-                if self.current.content == Content::Mixed && !(is_plain && !has_markup) {
+                if self.current.content == Content::Mixed && (has_markup || !is_plain) {
                     self.check_mixed(from, text.end)?;
                 }
                 text.end
@@ -258,10 +287,17 @@ impl<L: Lanes> Run<'_, L> {
             },
         };
         let text = Text { from, end, is_plain, has_markup };
+        if end > from {
+            self.count(1)?;
+            if W::IS_AWAKE {
+                self.tell_text(text)?;
+            }
+        }
         match input.get(end + 1).ok_or(Reason::End)? {
             b'/' => self.end_tag(text).map(Some),
             b'!' => self.comment_or_cdata(text).map(Some),
             b'?' => {
+                self.count(1)?;
                 self.keep_piece(text)?;
                 markup::instruction::<L>(input, end).map(Some)
             }
@@ -296,6 +332,7 @@ impl<L: Lanes> Run<'_, L> {
 
     #[cold]
     fn comment_or_cdata(&mut self, text: Text) -> Doubted<usize> {
+        self.count(1)?;
         let rest = self.input.get(text.end..).unwrap_or_default();
         if rest.starts_with(b"<!--") {
             self.keep_piece(text)?;
@@ -308,10 +345,13 @@ impl<L: Lanes> Run<'_, L> {
         self.keep_piece(text)?;
         let section = self.input.get(from..to).unwrap_or_default();
         match self.current.content {
-            Content::Simple => self.memory.add_cdata(section),
+            Content::Simple => decode::lines(section, &mut self.memory.pieces),
             Content::Mixed => {}
             // Validators differ in whether white space that was marked as text is none.
             _ => return Err(Reason::Text),
+        }
+        if W::IS_AWAKE {
+            self.tell_cdata(section)?;
         }
         Ok(to + b"]]>".len())
     }
@@ -339,25 +379,8 @@ impl<L: Lanes> Run<'_, L> {
 }
 
 impl Memory {
-    /// Line ends are one in CDATA too.
-    fn add_cdata(&mut self, section: &[u8]) {
-        let mut rest = section;
-        while let Some((first, more)) = rest.split_first() {
-            rest = more;
-            if *first == b'\r' {
-                self.pieces.push(b'\n');
-                rest = rest.strip_prefix(b"\n").unwrap_or(rest);
-            } else {
-                self.pieces.push(*first);
-            }
-        }
-    }
-
     /// What values are looked at with.
-    fn context<'c>(
-        tables: &'c Tables,
-        is_bound: &'c dyn Fn(&[u8]) -> bool,
-    ) -> Context<'c> {
+    fn context<'c>(tables: &'c Tables, is_bound: &'c dyn Fn(&[u8]) -> bool) -> Context<'c> {
         Context { types: &tables.simple, names: &tables.names, is_bound }
     }
 }

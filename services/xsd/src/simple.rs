@@ -69,9 +69,34 @@ pub(crate) enum Kind {
 }
 
 coded!(
-    Kind = String, AnyUri, Language, NmToken, Name, NcName, Id, IdRef, QName, Boolean, Decimal,
-    Integer, Float, Double, Duration, DateTime, Date, Time, YearMonth, Year, MonthDay, Month, Day,
-    Base64, Hex, List, Union, Unknown,
+    Kind = String,
+    AnyUri,
+    Language,
+    NmToken,
+    Name,
+    NcName,
+    Id,
+    IdRef,
+    QName,
+    Boolean,
+    Decimal,
+    Integer,
+    Float,
+    Double,
+    Duration,
+    DateTime,
+    Date,
+    Time,
+    YearMonth,
+    Year,
+    MonthDay,
+    Month,
+    Day,
+    Base64,
+    Hex,
+    List,
+    Union,
+    Unknown,
 );
 
 /// Which values a bound lets pass.
@@ -119,8 +144,19 @@ pub(crate) struct Simple {
 }
 
 coded!(Simple {
-    kind, white_space, takes_printable, length_min, length_max, chars_min, chars_max, pattern,
-    enumeration, bounds, digits_max, fraction_digits_max, parts,
+    kind,
+    white_space,
+    takes_printable,
+    length_min,
+    length_max,
+    chars_min,
+    chars_max,
+    pattern,
+    enumeration,
+    bounds,
+    digits_max,
+    fraction_digits_max,
+    parts,
 });
 
 impl Simple {
@@ -404,7 +440,12 @@ pub(crate) fn canonical<L: Lanes>(
             let value = text::normalise(value, member.white_space, &mut buffer);
             return canonical::<L>(context, part, value, to);
         }
-        Kind::String | Kind::Language | Kind::NmToken | Kind::Name | Kind::NcName | Kind::Id
+        Kind::String
+        | Kind::Language
+        | Kind::NmToken
+        | Kind::Name
+        | Kind::NcName
+        | Kind::Id
         | Kind::IdRef => {
             to.push(b's');
             to.extend_from_slice(value);

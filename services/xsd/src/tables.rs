@@ -63,13 +63,8 @@ pub(crate) struct Transition {
 coded!(Transition { key, namespace, name, next, element });
 
 impl Transition {
-    pub(crate) const EMPTY: Self = Self {
-        key: Key::EMPTY,
-        namespace: NO_NAMESPACE,
-        name: NONE,
-        next: NONE,
-        element: NONE,
-    };
+    pub(crate) const EMPTY: Self =
+        Self { key: Key::EMPTY, namespace: NO_NAMESPACE, name: NONE, next: NONE, element: NONE };
 }
 
 /// Whether an element or attribute has a value by itself.
@@ -117,8 +112,19 @@ pub(crate) struct Element {
 }
 
 coded!(Element {
-    content, is_nillable, is_abstract, preset, value, simple, begin, attributes, attributes_count,
-    required, any_attribute, overrides, constraints,
+    content,
+    is_nillable,
+    is_abstract,
+    preset,
+    value,
+    simple,
+    begin,
+    attributes,
+    attributes_count,
+    required,
+    any_attribute,
+    overrides,
+    constraints,
 });
 
 /// An attribute of a type, or a global one.
@@ -250,8 +256,23 @@ pub struct Tables {
 }
 
 coded!(Tables {
-    names, namespaces, states, transitions, wildcards, elements, attributes, global_attributes, simple,
-    roles, values, overrides, constraints, root, skipped, lax, unknown,
+    names,
+    namespaces,
+    states,
+    transitions,
+    wildcards,
+    elements,
+    attributes,
+    global_attributes,
+    simple,
+    roles,
+    values,
+    overrides,
+    constraints,
+    root,
+    skipped,
+    lax,
+    unknown,
 });
 
 impl Tables {
@@ -259,8 +280,7 @@ impl Tables {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let patterns: usize = self.simple.patterns.iter().map(crate::regex::Dfa::bytes).sum();
-        let sets: usize =
-            self.simple.enumerations.iter().map(crate::names::TextSet::bytes).sum();
+        let sets: usize = self.simple.enumerations.iter().map(crate::names::TextSet::bytes).sum();
         self.names.len()
             + size_of_val(&*self.states)
             + size_of_val(&*self.transitions)

@@ -54,7 +54,10 @@ impl Compiler<'_> {
         Some(first)
     }
 
-    fn names<'e>(&'e self, elements: &'e [ElementId]) -> impl Iterator<Item = (&'e Name, ElementId)> {
+    fn names<'e>(
+        &'e self,
+        elements: &'e [ElementId],
+    ) -> impl Iterator<Item = (&'e Name, ElementId)> {
         let named = |id: &ElementId| Some((&self.schema.elements.get(id.0 as usize)?.name, *id));
         elements.iter().filter_map(named)
     }
@@ -138,8 +141,7 @@ impl Compiler<'_> {
                     let named: Vec<(Name, ElementId)> =
                         self.names(elements).map(|(name, id)| (name.clone(), id)).collect();
                     for (name, id) in named {
-                        let found =
-                            reads.names.entry(name).or_insert((Some(id), Vec::new()));
+                        let found = reads.names.entry(name).or_insert((Some(id), Vec::new()));
                         // Two declarations of one name are one only if everything of them is.
                         if found.0.is_some_and(|other| {
                             other != id && self.element(other) != self.element(id)
@@ -171,7 +173,10 @@ impl Compiler<'_> {
                 || other.namespaces.iter().any(|n| one.takes(*n) && other.takes(*n))
         };
         let clash = |(at, one): (usize, &Wildcard)| {
-            compiled.iter().enumerate().any(|(other, wildcard)| at != other && overlap(one, wildcard))
+            compiled
+                .iter()
+                .enumerate()
+                .any(|(other, wildcard)| at != other && overlap(one, wildcard))
         };
         let clashes: Vec<bool> = compiled.iter().enumerate().map(clash).collect();
         let mut clashes = clashes.into_iter();

@@ -1,6 +1,6 @@
 //! Simple types, their patterns and the values that are there by themselves.
 
-use super::{Compiler, Form};
+use super::{Compiler, Form, PatternRow};
 use crate::{
     lanes::Vector,
     model::{Body, Preset as Given, SimpleType, TypeId},
@@ -98,16 +98,16 @@ impl Compiler<'_> {
         if has_digits && !matches!(to.kind, Kind::Decimal | Kind::Integer) {
             return Err("digits of what has none");
         }
-        let has_order = matches!(to.kind, Kind::Decimal | Kind::Integer | Kind::Float | Kind::Double)
-            || (simple::form(to.kind).is_some() && to.kind != Kind::Time);
+        let has_order =
+            matches!(to.kind, Kind::Decimal | Kind::Integer | Kind::Float | Kind::Double)
+                || (simple::form(to.kind).is_some() && to.kind != Kind::Time);
         if !to.bounds.is_empty() && !has_order {
             return Err("bounds of what has no order here");
         }
         Ok(())
     }
 
-    /// Characters at least and at most, and the number of the automaton.
-    fn pattern(&mut self, steps: &[Vec<String>]) -> Option<(u32, u32, u32)> {
+    fn pattern(&mut self, steps: &[Vec<String>]) -> Option<PatternRow> {
         if let Some(found) = self.patterns.get(steps) {
             return *found;
         }
@@ -116,7 +116,7 @@ impl Compiler<'_> {
         made
     }
 
-    fn make_pattern(&mut self, steps: &[Vec<String>]) -> Option<(u32, u32, u32)> {
+    fn make_pattern(&mut self, steps: &[Vec<String>]) -> Option<PatternRow> {
         let pattern = regex::compile(steps).ok()?;
         let number = match pattern.dfa {
             None => NONE,
@@ -145,8 +145,7 @@ impl Compiler<'_> {
         let is_bound = |_: &[u8]| false;
         let context = Context { types: &self.tables.simple, names, is_bound: &is_bound };
         let value = value.as_bytes();
-        let is_proven =
-            simple::check::<Vector>(context, form.simple, value, &mut buffer).is_ok();
+        let is_proven = simple::check::<Vector>(context, form.simple, value, &mut buffer).is_ok();
         let white_space = self.tables.white_space(form.simple);
         let mut buffer = Vec::new();
         let normalised = simple::text::normalise(value, white_space, &mut buffer);

@@ -31,7 +31,8 @@ impl Front<'_> {
             IdentityKind::Unique => ConstraintKind::Unique,
             // Keys of elements below would do too, and are not followed here.
             IdentityKind::Keyref => {
-                let place = of.iter().position(|other| self.is_called(*other, data.refer.as_ref()))?;
+                let place =
+                    of.iter().position(|other| self.is_called(*other, data.refer.as_ref()))?;
                 ConstraintKind::Reference(u32::try_from(place).ok()?)
             }
         };
@@ -46,8 +47,7 @@ impl Front<'_> {
     /// Whether a key or unique has the name that a reference names. Names of constraints are one to a
     /// schema, so the local name and another kind tell enough.
     fn is_called(&self, key: IdentityConstraintKey, refer: Option<&QNameRef>) -> bool {
-        let (Some(data), Some(refer)) =
-            (self.schemas.arenas.identity_constraints.get(key), refer)
+        let (Some(data), Some(refer)) = (self.schemas.arenas.identity_constraints.get(key), refer)
         else {
             return false;
         };
@@ -60,8 +60,7 @@ impl Front<'_> {
 
     fn path(&self, text: &str, names: &NamespaceContextSnapshot) -> Option<Path> {
         let rest = text.strip_prefix(".//");
-        let mut path =
-            Path { is_anywhere: rest.is_some(), steps: Vec::new(), attribute: None };
+        let mut path = Path { is_anywhere: rest.is_some(), steps: Vec::new(), attribute: None };
         for step in rest.unwrap_or(text).split('/').map(str::trim) {
             if path.attribute.is_some() {
                 return None;

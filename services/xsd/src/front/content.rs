@@ -13,8 +13,8 @@ use xsd_schema::{
 
 use super::{Front, STEPS_MAX};
 use crate::model::{
-    Automaton, AutomatonState, Content, Edge, ElementId, Model, Namespaces, Process, SimpleType, Term,
-    Unknown, Wildcard,
+    Automaton, AutomatonState, Content, Edge, ElementId, Model, Namespaces, Process, SimpleType,
+    Term, Unknown, Wildcard,
 };
 
 /// What a complex type holds, before its model is compiled.
@@ -197,9 +197,7 @@ impl<'s> Front<'s> {
             NamespaceConstraint::Other => {
                 Namespaces::Not(vec![String::new(), self.namespace(target)])
             }
-            NamespaceConstraint::TargetNamespace => {
-                Namespaces::Only(vec![self.namespace(target)])
-            }
+            NamespaceConstraint::TargetNamespace => Namespaces::Only(vec![self.namespace(target)]),
             NamespaceConstraint::Local => Namespaces::Only(vec![String::new()]),
             NamespaceConstraint::List(list) => Namespaces::Only(all(list)),
             NamespaceConstraint::Not(list) => Namespaces::Not(all(list)),

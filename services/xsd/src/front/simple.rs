@@ -1,7 +1,8 @@
 //! Simple types with everything they inherit.
 
 use xsd_schema::{
-    FacetSet, SimpleTypeKey, TypeKey, WhitespaceMode, XmlTypeCode, parser::frames::SimpleTypeVariety,
+    FacetSet, SimpleTypeKey, TypeKey, WhitespaceMode, XmlTypeCode,
+    parser::frames::SimpleTypeVariety,
 };
 
 use super::{Front, STEPS_MAX};
@@ -43,11 +44,15 @@ impl Front<'_> {
             },
         };
         let exact = facets.length.as_ref().map(|facet| facet.value);
+        // The built-in lists have one item at least.
+        let is_builtin_list = matches!(origin.code, XmlTypeCode::NmTokens | XmlTypeCode::IdRefs);
         let patterns = facets.patterns.iter().filter(|step| !step.is_empty());
         Ok(SimpleType {
             kind,
             white_space,
-            length_min: exact.max(facets.min_length.as_ref().map(|facet| facet.value)),
+            length_min: exact
+                .max(facets.min_length.as_ref().map(|facet| facet.value))
+                .max(is_builtin_list.then_some(1)),
             length_max: least(exact, facets.max_length.as_ref().map(|facet| facet.value)),
             patterns: patterns
                 .map(|step| step.iter().map(|pattern| pattern.value.clone()).collect())

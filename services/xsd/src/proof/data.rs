@@ -63,7 +63,8 @@ pub(super) fn cases() -> &'static [Case] {
 
 fn make_cases() -> Vec<Case> {
     let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/proof/schemas");
-    let mut cases = vec![case("everything", &own.join("everything.xsd"), None, &[own.join("everything")])];
+    let mut cases =
+        vec![case("everything", &own.join("everything.xsd"), None, &[own.join("everything")])];
     for name in ["antwort", "eakte", "fuehrerschein", "gewerbe", "kfz", "meldebescheinigung"] {
         let folder = repository().join("schemas").join(format!("amtsbote-{name}")).join("1.0");
         let schema = folder.join("xsd").join(format!("{name}.xsd"));
@@ -89,12 +90,7 @@ fn make_cases() -> Vec<Case> {
     cases
 }
 
-fn case(
-    name: &'static str,
-    schema: &Path,
-    data: Option<&Path>,
-    folders: &[PathBuf],
-) -> Case {
+fn case(name: &'static str, schema: &Path, data: Option<&Path>, folders: &[PathBuf]) -> Case {
     let schemas = schemas(schema, data);
     let tables = compile(&schemas, CompileLimits::default());
     let mut documents: Vec<PathBuf> = folders
@@ -116,8 +112,7 @@ fn case(
 
 /// The schema at `path`, with the copies that a catalogue in `data` names.
 fn schemas(path: &Path, data: Option<&Path>) -> SchemaSet {
-    let mut builder =
-        SchemaSetBuilder::with_resolver(SchemaResolver::new(), XsdVersion::V1_0);
+    let mut builder = SchemaSetBuilder::with_resolver(SchemaResolver::new(), XsdVersion::V1_0);
     let local = data.map(local_copies).unwrap_or_default();
     builder.set_location_rewriter(move |request: &LocationRequest<'_>, _: &SchemaResolver| {
         local.get(without_scheme(request.location)).cloned()

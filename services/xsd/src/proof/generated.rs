@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::{
     chance::Chance,
+    coverage::Item,
     data::{Case, cases},
     differential::is_known,
-    generator::{Generator, Item},
+    generator::Generator,
     judges::Full,
     writer::Style,
 };
@@ -32,9 +33,12 @@ pub(super) fn documents(case: &Case, seed: u64) -> (Vec<Vec<u8>>, Generator<'_>)
     (documents, generator)
 }
 
+/// Whether an item is of a kind.
+type IsKind = fn(&Item) -> bool;
+
 /// How much of each kind of thing was reached.
 fn told(generator: &Generator<'_>) -> String {
-    let kinds: [(&str, fn(&Item) -> bool); 5] = [
+    let kinds: [(&str, IsKind); 5] = [
         ("elements", |item| matches!(item, Item::Child(..))),
         ("attributes", |item| matches!(item, Item::Attribute(_))),
         ("facets", |item| matches!(item, Item::Facet(..))),
@@ -42,7 +46,7 @@ fn told(generator: &Generator<'_>) -> String {
         ("xsi:type", |item| matches!(item, Item::Override(..))),
     ];
     let coverage = &generator.coverage;
-    let count = |(name, is_kind): (&str, fn(&Item) -> bool)| {
+    let count = |(name, is_kind): (&str, IsKind)| {
         let all = coverage.all.iter().filter(|item| is_kind(item)).count();
         let reached = coverage.all.intersection(&coverage.reached).filter(|i| is_kind(i)).count();
         format!("{name} {reached}/{all}")
@@ -70,19 +74,28 @@ fn documents_that_reach_everything_are_proven_and_valid() {
                 found,
                 Verdict::Valid
                     | Verdict::DontKnow(
-                        Reason::Key | Reason::KeyReference | Reason::ReferenceDangling | Reason::KeyUnsure
+                        Reason::Key
+                            | Reason::KeyReference
+                            | Reason::ReferenceDangling
+                            | Reason::KeyUnsure
                     )
             );
             if problems.is_empty() && found != Verdict::Valid {
                 missed += 1;
             }
             if !is_expected {
-                wrong.push_str(&format!("{}: {found:?} {problems:?}\n{}\n", case.name, shown(document)));
+                wrong.push_str(&format!(
+                    "{}: {found:?} {problems:?}\n{}\n",
+                    case.name,
+                    shown(document)
+                ));
             }
         }
         eprintln!(
             "{}: {} documents, {proven} proven, {missed} valid and not proven; {}",
-            case.name, documents.len(), told(&generator)
+            case.name,
+            documents.len(),
+            told(&generator)
         );
         let coverage = &generator.coverage;
         let left: Vec<_> = coverage.all.difference(&coverage.reached).take(8).collect();
@@ -93,7 +106,7 @@ fn documents_that_reach_everything_are_proven_and_valid() {
                 }
                 item => format!("{item:?}"),
             };
-            let left: Vec<String> = left.iter().map(|item| told(item)).collect();
+            let left: Vec<String> = left.iter().map(told).collect();
             wrong.push_str(&format!("{}: not reached: {left:?}\n", case.name));
         }
         if missed * 1_000 > documents.len() {

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     chance::Chance,
+    coverage::{Coverage, Item},
     values::{self, Facet},
     writer::{Style, Writer},
 };
@@ -17,28 +18,6 @@ use crate::{
 
 /// Elements within each other.
 const DEPTH_MAX: usize = 60;
-
-/// Something that can be reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Item {
-    /// A child of this name in content that begins with this state.
-    Child(u32, u16, u32),
-    /// An attribute.
-    Attribute(u32),
-    /// A facet of a simple type at its edge.
-    Facet(u32, Facet),
-    /// An element without a value.
-    Nil(u32),
-    /// One of the types that `xsi:type` may name.
-    Override(u32, u32),
-}
-
-/// What was reached, and what there is.
-#[derive(Debug, Default)]
-pub(super) struct Coverage {
-    pub(super) reached: BTreeSet<Item>,
-    pub(super) all: BTreeSet<Item>,
-}
 
 pub(super) struct Generator<'t> {
     tables: &'t Tables,
@@ -330,9 +309,7 @@ impl<'t> Generator<'t> {
     ) -> Option<&'t Transition> {
         let ways: Vec<&Transition> = self
             .transitions(state)
-            .filter(|t| {
-                self.element_cost(t.element) != NONE && self.cost[t.next as usize] != NONE
-            })
+            .filter(|t| self.element_cost(t.element) != NONE && self.cost[t.next as usize] != NONE)
             .collect();
         let cost = |t: &Transition| {
             self.element_cost(t.element).saturating_add(self.cost[t.next as usize])
@@ -425,8 +402,8 @@ impl<'t> Generator<'t> {
         for bit in 0..row.attributes_count {
             let number = row.attributes + bit;
             let attribute = self.tables.attributes[number as usize];
-            let is_wanted = self.is_open(&Item::Attribute(number))
-                || (!is_ending && draft.chance.is_one_in(2));
+            let is_wanted =
+                self.is_open(&Item::Attribute(number)) || (!is_ending && draft.chance.is_one_in(2));
             if row.required >> bit & 1 == 0 && !is_wanted {
                 continue;
             }
@@ -496,7 +473,8 @@ impl<'t> Generator<'t> {
             }
             Role::None => {}
         }
-        let known: Vec<Item> = self.facets(simple)
+        let known: Vec<Item> = self
+            .facets(simple)
             .into_iter()
             .map(|facet| Item::Facet(simple, facet))
             .filter(|item| self.is_open(item) && !draft.reached.contains(item))

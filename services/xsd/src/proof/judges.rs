@@ -5,8 +5,7 @@ use std::process::Command;
 use xsd_schema::{
     SchemaSet,
     validation::{
-        CollectingValidationSink, SchemaValidator, SchemaValidity, ValidationFlags,
-        drive_quick_xml,
+        CollectingValidationSink, SchemaValidator, SchemaValidity, ValidationFlags, drive_quick_xml,
     },
 };
 
@@ -56,7 +55,8 @@ pub(super) fn xerces(documents: &[(usize, Vec<u8>)]) -> Option<Vec<Option<String
         data::not_run("the JDK's validator as a second opinion on `xsd`", "no `java` is installed");
         return None;
     }
-    let folder = std::env::temp_dir().join(format!("xsd-proof-{}-{}", std::process::id(), documents.len()));
+    let folder =
+        std::env::temp_dir().join(format!("xsd-proof-{}-{}", std::process::id(), documents.len()));
     std::fs::create_dir_all(&folder).unwrap();
     let mut list = String::new();
     for (number, (case, document)) in documents.iter().enumerate() {

@@ -16,7 +16,10 @@ fn every_sample_that_is_valid_is_proven_and_no_other() {
             Acceptor::with_lanes(Arc::clone(&case.tables), Limits::default());
         eprintln!(
             "{}: {} documents, {} KB of tables, not compiled: {:?}",
-            case.name, case.documents.len(), case.tables.bytes() / 1024, case.tables.unknown()
+            case.name,
+            case.documents.len(),
+            case.tables.bytes() / 1024,
+            case.tables.unknown()
         );
         for (path, document) in &case.documents {
             let found = acceptor.judge(document);

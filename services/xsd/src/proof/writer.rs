@@ -17,7 +17,8 @@ pub(super) enum Style {
 }
 
 impl Style {
-    pub(super) const ALL: [Self; 4] = [Self::Prefixes, Self::Default, Self::Rebound, Self::Changing];
+    pub(super) const ALL: [Self; 4] =
+        [Self::Prefixes, Self::Default, Self::Rebound, Self::Changing];
 }
 
 /// Stands for a reference until the ids are known.

@@ -253,16 +253,17 @@ impl Dfa {
     /// Some text it accepts; `choice` picks among as many ways as it is told, and is asked often.
     pub(crate) fn sample(&self, mut choice: impl FnMut(usize) -> usize) -> Option<Vec<u8>> {
         let far = self.distances();
-        let distance = |place: u16| far.get(&place).copied();
+        let width = self.width;
+        let distance = |place: u16| far.get(usize::from(place / width)).copied().flatten();
         let (mut place, mut text) = (self.begin, Vec::new());
         let length = choice(20);
         loop {
             let is_long = text.len() >= length;
-            if self.is_end(place) && (is_long || choice(16) == 0) {
-                return Some(text);
-            }
             let mut ways: Vec<u8> =
                 (0..=u8::MAX).filter(|byte| distance(self.next(place, *byte)).is_some()).collect();
+            if self.is_end(place) && (is_long || ways.is_empty() || choice(16) == 0) {
+                return Some(text);
+            }
             if is_long {
                 let least = ways.iter().filter_map(|byte| distance(self.next(place, *byte))).min();
                 ways.retain(|byte| distance(self.next(place, *byte)) == least);
@@ -277,21 +278,24 @@ impl Dfa {
     }
 
     /// How many bytes it is from each state to where it accepts.
-    fn distances(&self) -> HashMap<u16, usize> {
-        let places = (0..self.accepts.len()).filter_map(|n| u16::try_from(n).ok());
-        let places: Vec<u16> = places.map(|number| number * self.width).collect();
-        let mut far: HashMap<u16, usize> =
-            places.iter().filter(|place| self.is_end(**place)).map(|place| (*place, 0)).collect();
+    fn distances(&self) -> Vec<Option<usize>> {
+        let width = usize::from(self.width);
+        let mut far: Vec<Option<usize>> =
+            self.accepts.iter().map(|accepts| accepts.then_some(0)).collect();
         loop {
-            let before = far.len();
-            let reach = |place: &u16| {
-                let next = (0..=u8::MAX).filter_map(|byte| far.get(&self.next(*place, byte)));
-                Some((*place, next.min()? + 1))
-            };
-            let missing = places.iter().filter(|place| **place != 0 && !far.contains_key(place));
-            let more: Vec<(u16, usize)> = missing.filter_map(reach).collect();
-            far.extend(more);
-            if far.len() == before {
+            let mut is_changed = false;
+            for state in (1..far.len()).rev() {
+                let row = self.rows.iter().skip(state * width).take(width);
+                let next = row.filter_map(|next| *far.get(usize::from(*next) / width)?);
+                let Some(least) = next.min() else { continue };
+                if let Some(place) = far.get_mut(state)
+                    && place.is_none_or(|known| known > least + 1)
+                {
+                    *place = Some(least + 1);
+                    is_changed = true;
+                }
+            }
+            if !is_changed {
                 return far;
             }
         }

@@ -1,9 +1,7 @@
 //! Attributes: read, then told apart, then judged.
 
-use std::borrow::Cow;
-
 use super::{
-    Run,
+    Run, Text,
     open::{Tag, split},
 };
 use crate::{
@@ -19,6 +17,7 @@ use crate::{
         decode::{Place, decode},
     },
     verdict::{Doubted, Reason},
+    watch::Watch,
 };
 
 /// An attribute as it stands in the document.
@@ -37,6 +36,17 @@ pub(super) struct RawAttribute {
     uri: (u32, u32),
 }
 
+impl RawAttribute {
+    fn text(&self) -> Text {
+        Text {
+            from: self.value as usize,
+            end: self.value_end as usize,
+            is_plain: self.is_plain,
+            has_markup: self.has_markup,
+        }
+    }
+}
+
 /// What the attributes of `xsi` say.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Instance {
@@ -44,7 +54,7 @@ pub(super) struct Instance {
     pub(super) is_nil: bool,
 }
 
-impl<L: Lanes> Run<'_, L> {
+impl<'r, L: Lanes, W: Watch> Run<'r, L, W> {
     /// Reads what stands behind a name up to the end of its tag. Declarations of namespaces are bound.
     #[inline(never)]
     pub(super) fn read_attributes(&mut self, from: usize) -> Doubted<Tag> {
@@ -61,6 +71,10 @@ impl<L: Lanes> Run<'_, L> {
                 b'/' => return Err(Reason::Syntax),
                 _ if before == at => return Err(Reason::Syntax),
                 _ => at = self.read_attribute(at, mark)?,
+            }
+            self.count(1)?;
+            if self.memory.bindings.len() > self.memory.limits.namespaces_max {
+                return Err(Reason::Size);
             }
             let declared = self.memory.bindings.len() - mark;
             if self.memory.attributes.len().max(declared) > self.memory.limits.attributes_max {
@@ -81,6 +95,9 @@ impl<L: Lanes> Run<'_, L> {
         let from = quote_at + 1;
         let value = tokenizer::quoted::<L>(self.input, from, quote).ok_or(Reason::End)?;
         let raw = self.input.get(from..value.end).unwrap_or_default();
+        if raw.len() > self.memory.limits.attribute_bytes_max {
+            return Err(Reason::Size);
+        }
         if value.has_markup && raw.contains(&b'<') {
             return Err(Reason::Syntax);
         }
@@ -116,6 +133,9 @@ impl<L: Lanes> Run<'_, L> {
             return Err(Reason::Namespace);
         }
         let uri = self.input.get(from..value.end).unwrap_or_default();
+        if uri.len() > self.memory.limits.name_bytes_max {
+            return Err(Reason::Size);
+        }
         let at = u32::try_from(from).map_err(|_| Reason::Size)?;
         self.memory.bindings.bind(prefix, (at, uri), mark, self.tables)
     }
@@ -186,18 +206,14 @@ impl<L: Lanes> Run<'_, L> {
 
     /// The element that `xsi:type` makes of `element`.
     fn override_type(&self, element: u32, attribute: RawAttribute) -> Doubted<u32> {
-        self.named_type(element, trim(&self.meant(attribute)?))
+        self.named_type(element, trim(&self.meant(attribute.text(), Place::Attribute)?))
     }
 
-    /// What the value of `attribute` means.
-    fn meant(&self, attribute: RawAttribute) -> Doubted<Cow<'_, [u8]>> {
-        let raw = self.slice(attribute.value, attribute.value_end);
-        if attribute.is_plain && !attribute.has_markup {
-            return Ok(Cow::Borrowed(raw));
-        }
-        let mut decoded = Vec::new();
-        decode::<L>(raw, Place::Attribute, &mut decoded)?;
-        Ok(Cow::Owned(decoded))
+    /// The name of the attribute that is number `number` of its element, as written, and its value.
+    pub(super) fn raw_attribute(&self, number: usize) -> Option<(&'r [u8], Text)> {
+        let attribute = self.memory.attributes.get(number)?;
+        let name = self.input.get(attribute.name as usize..attribute.name_end as usize)?;
+        Some((name, attribute.text()))
     }
 
     fn named_type(&self, element: u32, name: &[u8]) -> Doubted<u32> {
@@ -218,7 +234,7 @@ impl<L: Lanes> Run<'_, L> {
         let mut seen = 0_u8;
         let of_instance = self.memory.attributes.iter().filter(|a| a.namespace == INSTANCE);
         for attribute in of_instance {
-            let value = &*self.meant(*attribute)?;
+            let value = &*self.meant(attribute.text(), Place::Attribute)?;
             let bit = match self.slice(attribute.local, attribute.name_end) {
                 b"type" => continue,
                 b"nil" => {
@@ -254,7 +270,7 @@ impl<L: Lanes> Run<'_, L> {
     /// Hints where schemas lie: nobody follows them, and they stand at the root.
     fn check_locations(&self, value: &[u8], group: usize) -> Doubted<()> {
         let count = words(value).count();
-        let is_list = count > 0 && count % group == 0 && (group == 2 || count == 1);
+        let is_list = count > 0 && count.is_multiple_of(group) && (group == 2 || count == 1);
         let is_root = self.memory.stack.is_empty();
         let are_uris = words(value).all(|word| uri::any_uri(word).is_ok());
         if is_root && is_list && are_uris { Ok(()) } else { Err(Reason::SchemaLocation) }
@@ -309,13 +325,7 @@ impl<L: Lanes> Run<'_, L> {
     }
 
     fn check_attribute(&mut self, declared: &Attribute, attribute: &RawAttribute) -> Doubted<()> {
-        let text = super::Text {
-            from: attribute.value as usize,
-            end: attribute.value_end as usize,
-            is_plain: attribute.is_plain,
-            has_markup: attribute.has_markup,
-        };
-        self.attribute_value(declared, text).map_err(|reason| match reason {
+        self.attribute_value(declared, attribute.text()).map_err(|reason| match reason {
             Reason::Value => Reason::AttributeValue,
             reason => reason,
         })
@@ -364,4 +374,3 @@ impl<L: Lanes> Run<'_, L> {
         decode::<L>(value, Place::Attribute, &mut Vec::new())
     }
 }
-

@@ -46,11 +46,8 @@ struct Scope {
 impl Bindings {
     pub(super) fn forget(&mut self) {
         self.list.clear();
-        let builtin = |prefix: &[u8], namespace| Binding {
-            prefix: Key::of(prefix),
-            namespace,
-            uri: (0, 0),
-        };
+        let builtin =
+            |prefix: &[u8], namespace| Binding { prefix: Key::of(prefix), namespace, uri: (0, 0) };
         self.list.push(builtin(b"", NO_NAMESPACE));
         self.list.push(builtin(b"xml", XML));
         self.scope = OUTERMOST;
@@ -71,7 +68,8 @@ impl Bindings {
         let (at, uri) = uri;
         let is_reserved = prefix == b"xml" || prefix == b"xmlns";
         // A prefix cannot be taken back in this version of namespaces.
-        if prefix.len() > PREFIX_BYTES_MAX || is_reserved || (!prefix.is_empty() && uri.is_empty()) {
+        if prefix.len() > PREFIX_BYTES_MAX || is_reserved || (!prefix.is_empty() && uri.is_empty())
+        {
             return Err(Reason::Namespace);
         }
         let namespace = if uri.is_empty() { NO_NAMESPACE } else { tables.namespace(uri) };
@@ -93,7 +91,8 @@ impl Bindings {
 
     /// Enters the scope of an element whose bindings begin at `mark`.
     pub(super) fn enter(&mut self, mark: usize) {
-        let declared = self.list.iter().skip(mark).map(|binding| (binding.prefix, binding.namespace));
+        let declared =
+            self.list.iter().skip(mark).map(|binding| (binding.prefix, binding.namespace));
         let around = self.scope;
         let known = self.scopes.iter().find(|scope| {
             scope.around == around && declared.clone().eq(scope.declared.iter().copied())

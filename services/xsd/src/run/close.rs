@@ -9,6 +9,7 @@ use crate::{
     tables::{Attribute, Content, Element, Preset, Role},
     tokenizer::decode::{Place, decode, must_be_decoded},
     verdict::{Doubted, Reason},
+    watch::Watch,
 };
 
 /// Where a value's bytes are.
@@ -22,7 +23,7 @@ enum Source {
     Pieces,
 }
 
-impl<L: Lanes> Run<'_, L> {
+impl<L: Lanes, W: Watch> Run<'_, L, W> {
     /// The end of the current element, whose last text is `text`.
     #[inline(always)]
     pub(super) fn close(&mut self, text: Text) -> Doubted<()> {
@@ -46,6 +47,9 @@ impl<L: Lanes> Run<'_, L> {
         }
         if self.current.is_watched {
             self.close_scopes()?;
+        }
+        if W::IS_AWAKE {
+            self.watch.close();
         }
         let mark = self.current.bindings as usize;
         if self.memory.bindings.len() != mark {
@@ -199,8 +203,9 @@ impl<L: Lanes> Run<'_, L> {
         match role {
             Role::None => Ok(()),
             Role::Id => ids.insert(value, limits.ids_max),
-            Role::Reference => simple::text::words(value)
-                .try_for_each(|word| ids.refer(word, limits.ids_max)),
+            Role::Reference => {
+                simple::text::words(value).try_for_each(|word| ids.refer(word, limits.ids_max))
+            }
         }
     }
 

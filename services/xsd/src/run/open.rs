@@ -10,6 +10,7 @@ use crate::{
     tables::{Content, Element},
     tokenizer,
     verdict::{Doubted, Reason},
+    watch::Watch,
 };
 
 /// Bytes of a name that is guessed.
@@ -52,7 +53,7 @@ pub(super) struct Tag {
     pub(super) is_closed: bool,
 }
 
-impl<L: Lanes> Run<'_, L> {
+impl<L: Lanes, W: Watch> Run<'_, L, W> {
     /// The start tag whose name begins at `at`; gives where it ends.
     #[inline(always)]
     pub(super) fn start_tag(&mut self, at: usize) -> Doubted<usize> {
@@ -79,9 +80,17 @@ impl<L: Lanes> Run<'_, L> {
             _ => self.look_up(at, name.end, declares)?,
         };
         self.current.state = found.next;
+        self.count(1)?;
+        if W::IS_AWAKE {
+            if !has_attributes {
+                self.memory.attributes.clear();
+            }
+            self.tell_element(at, name.end)?;
+        }
         self.enter(found, at, name.end, mark, scope, has_attributes)?;
         if tag.is_closed {
-            let text = super::Text { from: tag.end, end: tag.end, is_plain: true, has_markup: false };
+            let text =
+                super::Text { from: tag.end, end: tag.end, is_plain: true, has_markup: false };
             self.close(text)?;
         }
         Ok(tag.end)
@@ -261,7 +270,5 @@ fn is_written<L: Lanes>(input: &[u8], at: usize, guess: &Guess) -> bool {
         let wanted = if left >= WIDTH { 0xFFFF } else { (1 << left) - 1 };
         same & wanted == wanted
     };
-    is_part(0)
-        && (length <= WIDTH || is_part(WIDTH))
-        && (length <= 2 * WIDTH || is_part(2 * WIDTH))
+    is_part(0) && (length <= WIDTH || is_part(WIDTH)) && (length <= 2 * WIDTH || is_part(2 * WIDTH))
 }

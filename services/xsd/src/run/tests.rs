@@ -1,1 +1,184 @@
-//! Tests.
+//! Documents, one construct each: what is proven, and why the rest is not.
+
+use std::sync::Arc;
+
+use crate::{
+    Acceptor, Captures, CompileLimits, Limits, Reason, Scalar, Tables, Verdict, compile_file,
+};
+
+fn tables() -> Arc<Tables> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/proof/schemas/everything.xsd");
+    Arc::new(compile_file(path, CompileLimits::default()).unwrap())
+}
+
+fn document(content: &str) -> String {
+    format!(
+        "<r xmlns='urn:everything' xmlns:e='urn:everything' xmlns:o='urn:other' \
+         xmlns:i='http://www.w3.org/2001/XMLSchema-instance'>{content}</r>"
+    )
+}
+
+/// Content of `r`, and why it is not proven.
+const ROWS: &[(&str, Option<Reason>)] = &[
+    ("", None),
+    (" <!-- c --><?p i?>\n", None),
+    ("<empty/><empty></empty><empty><!-- c --></empty>", None),
+    ("x", Some(Reason::Text)),
+    ("<empty> </empty>", Some(Reason::Text)),
+    ("<nobody/>", Some(Reason::Element)),
+    ("<empty></empt>", Some(Reason::EndTag)),
+    ("<empty></empty", Some(Reason::EndTag)),
+    ("<empty a='1'/>", Some(Reason::Attribute)),
+    ("<empty a/>", Some(Reason::Syntax)),
+    ("<empty a=1/>", Some(Reason::Syntax)),
+    ("<empty a='<'/>", Some(Reason::Syntax)),
+    ("<e:empty/>", None),
+    ("<q:empty/>", Some(Reason::Namespace)),
+    ("<empty xmlns:q=''/>", Some(Reason::Namespace)),
+    ("<empty xmlns:xml='urn:x'/>", Some(Reason::Namespace)),
+    ("<empty xmlns:q='urn:x' xmlns:q='urn:y'/>", Some(Reason::AttributeTwice)),
+    ("<nested><nested xmlns='urn:other'/></nested>", None),
+    ("<nested><nested xmlns='urn:nobody'/></nested>", Some(Reason::Element)),
+    ("<nested xmlns=''/>", None),
+    ("<values><int>1</int><int> 2 </int></values>", None),
+    ("<values><int>x</int></values>", Some(Reason::Value)),
+    ("<values><int>2147483648</int></values>", Some(Reason::Value)),
+    ("<values><int>1<!-- c -->2</int><int><![CDATA[3]]></int><int>&#x34;</int></values>", None),
+    ("<values><int>1<int/></int></values>", Some(Reason::Element)),
+    ("<values><string>]]></string></values>", Some(Reason::Syntax)),
+    ("<values><string>&foo;</string></values>", Some(Reason::Entity)),
+    ("<values><string>\u{1}</string></values>", Some(Reason::Characters)),
+    ("<values><string>\u{fffe}</string></values>", Some(Reason::Characters)),
+    ("<values><date>12024-01-01</date></values>", Some(Reason::ValueUnsure)),
+    ("<values><qname>o:x</qname></values>", None),
+    ("<values><qname>q:x</qname></values>", Some(Reason::ValueUnsure)),
+    ("<values/>", Some(Reason::Incomplete)),
+    ("<all><z>1</z><y>1</y><x>1</x></all>", None),
+    ("<all><z>1</z><z>1</z></all>", Some(Reason::Element)),
+    ("<mixed>a<b>b</b>c<i/>&lt;</mixed>", None),
+    ("<mixed>&q;</mixed>", Some(Reason::Entity)),
+    ("<skip a='1' o:number='x'><x y='2'><z/></x></skip>", None),
+    ("<skip><x y='&q;'/></skip>", Some(Reason::Entity)),
+    ("<skip><q:x/></skip>", Some(Reason::Namespace)),
+    ("<skip a='1' a='2'/>", Some(Reason::AttributeTwice)),
+    ("<skip xmlns:p='urn:x' xmlns:q='urn:x' p:a='1' q:a='2'/>", Some(Reason::AttributeTwice)),
+    ("<skip xmlns:p='urn:x' xmlns:q='urn:y' p:a='1' q:a='2'/>", None),
+    ("<lax o:number='x'/>", Some(Reason::AttributeValue)),
+    ("<lax><o:number>x</o:number></lax>", Some(Reason::Value)),
+    ("<lax><o:unclear/></lax>", Some(Reason::Abstract)),
+    ("<lax><x:y xmlns:x='urn:x'><o:number>x</o:number></x:y></lax>", Some(Reason::Value)),
+    ("<lax><x:y xmlns:x='urn:x' i:type='Person'/></lax>", Some(Reason::TypeOverride)),
+    ("<lax><empty/></lax>", Some(Reason::Element)),
+    ("<strict><o:number>1</o:number></strict>", None),
+    ("<strict><o:nobody/></strict>", Some(Reason::Element)),
+    ("<strict o:nobody='1'><o:number>1</o:number></strict>", Some(Reason::Attribute)),
+    ("<anything a='1'>text<b/><o:number>1</o:number></anything>", None),
+    ("<anything><o:number>x</o:number></anything>", Some(Reason::Value)),
+    ("<subject><name/></subject>", Some(Reason::Abstract)),
+    ("<subject i:type=' Person '><name/></subject>", None),
+    ("<subject i:type='o:Person'><name/></subject>", Some(Reason::TypeOverride)),
+    ("<sealed i:type='Official'><name/><rank>1</rank></sealed>", Some(Reason::TypeOverride)),
+    ("<step at='2024-05-28T09:00:00'/>", Some(Reason::Element)),
+    ("<nil i:nil='true'/>", None),
+    ("<nil i:nil='true'>1</nil>", Some(Reason::Text)),
+    ("<nil i:nil='maybe'/>", Some(Reason::Nil)),
+    ("<empty i:nil='true'/>", Some(Reason::Nil)),
+    ("<empty i:other='true'/>", Some(Reason::Attribute)),
+    ("<empty i:schemaLocation='urn:x x.xsd'/>", Some(Reason::SchemaLocation)),
+    ("<presets><default/><fixed/></presets>", None),
+    ("<presets fixed='a  b'/>", None),
+    ("<presets fixed='ab'/>", Some(Reason::Fixed)),
+    ("<presets default='x'/>", Some(Reason::AttributeValue)),
+    ("<shortStep/>", Some(Reason::AttributeMissing)),
+    ("<ids><to>a</to><thingId>a</thingId></ids>", None),
+    ("<ids><to>a</to></ids>", Some(Reason::ReferenceDangling)),
+    ("<ids><thingId>a</thingId><thing id='a'/></ids>", Some(Reason::IdTwice)),
+    ("<index><part/></index>", Some(Reason::Key)),
+    ("<index><part number='1'/><use/></index>", None),
+    ("<index><part number='1'/><use of='2'/></index>", Some(Reason::KeyReference)),
+    ("<index><label>a</label><part number='1'><label>a</label></part></index>", Some(Reason::Key)),
+    ("<index><label>a</label></index><index><label>a</label></index>", None),
+    ("<größe>1.8</größe>", None),
+    ("<gr\u{f6}\u{df}e>1.8</gr\u{f6}\u{df}e >", None),
+];
+
+#[test]
+fn each_construct_is_proven_or_not_for_its_reason() {
+    let tables = tables();
+    let mut fast = Acceptor::new(Arc::clone(&tables), Limits::default());
+    let mut scalar: Acceptor<Scalar> = Acceptor::with_lanes(tables, Limits::default());
+    let mut wrong = String::new();
+    for (content, expected) in ROWS {
+        let document = document(content);
+        let expected = expected.map_or(Verdict::Valid, Verdict::DontKnow);
+        let found = [fast.judge(document.as_bytes()), scalar.judge(document.as_bytes())];
+        if found != [expected; 2] {
+            wrong.push_str(&format!("{content}: {found:?}, not {expected:?}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn around_the_root_there_is_little() {
+    let mut acceptor = Acceptor::new(tables(), Limits::default());
+    let root = "<nil xmlns='urn:everything'>1</nil>";
+    let declared = "<?xml version=\"1.0\"";
+    let rows = [
+        ("<o:number xmlns:o='urn:other'>1</o:number>".to_owned(), None),
+        (root.to_owned(), Some(Reason::Element)),
+        (format!("{root}{root}"), Some(Reason::Element)),
+        (String::new(), Some(Reason::End)),
+        ("  ".to_owned(), Some(Reason::End)),
+    ];
+    for (document, expected) in rows {
+        let expected = expected.map_or(Verdict::Valid, Verdict::DontKnow);
+        assert_eq!(acceptor.judge(document.as_bytes()), expected, "{document}");
+    }
+    let number = "<o:number xmlns:o='urn:other'>1</o:number>";
+    let rows = [
+        (
+            format!(
+                "\u{feff}{declared} encoding='utf-8' standalone='yes' ?>\n{number}\n<!-- c -->"
+            ),
+            None,
+        ),
+        (format!("{declared} encoding='ISO-8859-1'?>{number}"), Some(Reason::Encoding)),
+        (format!("<?xml version='1.1'?>{number}"), Some(Reason::Encoding)),
+        (format!("<?xml encoding='UTF-8'?>{number}"), Some(Reason::Encoding)),
+        (format!("{declared} standalone='maybe'?>{number}"), Some(Reason::Syntax)),
+        (format!("<!DOCTYPE a>{number}"), Some(Reason::Doctype)),
+        (format!("{number}x"), Some(Reason::Text)),
+        (format!("{number}{number}"), Some(Reason::Element)),
+        (format!("{number}<![CDATA[]]>"), Some(Reason::Text)),
+        (format!(" {declared}?>{number}"), Some(Reason::Syntax)),
+    ];
+    for (document, expected) in rows {
+        let expected = expected.map_or(Verdict::Valid, Verdict::DontKnow);
+        assert_eq!(acceptor.judge(document.as_bytes()), expected, "{document}");
+    }
+}
+
+#[test]
+fn fields_are_given_away_of_proven_documents_only() {
+    let tables = tables();
+    let paths = [
+        "presets/fixed",
+        "presets/default",
+        "presets/@fixed",
+        "values/string",
+        "@version",
+        "no/where",
+    ];
+    let mut captures = Captures::of(&tables, &paths);
+    let mut acceptor = Acceptor::new(tables, Limits::default());
+    let content = "<presets fixed='a b'><default/><fixed> so be it</fixed></presets>\
+        <values><string>a&amp;b</string><string>c<!-- - -->d</string></values>";
+    let text = document(content).replace("<r ", "<r version='1.0' ");
+    let fields = acceptor.judge_and_take(text.as_bytes(), &mut captures).unwrap();
+    let expected = [(4, "1.0"), (2, "a b"), (1, "5"), (0, " so be it"), (3, "a&b"), (3, "cd")];
+    assert_eq!(fields.iter().collect::<Vec<_>>(), expected);
+    let wrong = text.replace("</r>", "<nobody/></r>");
+    let reason = acceptor.judge_and_take(wrong.as_bytes(), &mut captures).map(|_| ());
+    assert_eq!(reason, Err(Reason::Element));
+}

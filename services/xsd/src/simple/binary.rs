@@ -9,7 +9,12 @@ pub(crate) fn base64<L: Lanes>(value: &[u8]) -> Result<usize, Doubt> {
     let digits = count_digits::<L>(body).ok_or(Doubt::Refused)?;
     let last = body.iter().rev().copied().find(|byte| !text::is_space(*byte));
     // The bits of the last digit that belong to no octet are zero.
-    let idle = last.and_then(digit).unwrap_or(0) & [0, 3, 15, 0][padding.min(3)];
+    let idle_bits = match padding {
+        1 => 0b11,
+        2 => 0b1111,
+        _ => 0,
+    };
+    let idle = last.and_then(digit).unwrap_or(0) & idle_bits;
     if (digits + padding) % 4 != 0 || padding > 2 || idle != 0 || (digits == 0 && padding > 0) {
         return Err(Doubt::Refused);
     }

@@ -215,7 +215,9 @@ fn parts(mut text: &[u8], designators: &[u8; 3]) -> Result<usize, Doubt> {
         let place = left.iter().position(|other| other == designator).ok_or(Doubt::Refused)?;
         left = left.get(place + 1..).unwrap_or_default();
         let (whole, fraction) = match number.iter().position(|byte| *byte == b'.') {
-            Some(dot) if *designator == b'S' => number.split_at_checked(dot).ok_or(Doubt::Refused)?,
+            Some(dot) if *designator == b'S' => {
+                number.split_at_checked(dot).ok_or(Doubt::Refused)?
+            }
             _ => (number, &b".0"[..]),
         };
         let fraction = fraction.get(1..).unwrap_or_default();
@@ -295,7 +297,9 @@ mod tests {
         for text in ["P1Y", "-P1Y2M3DT4H5M6.7S", "PT0S", "P1M", "PT1M", "P1DT1S"] {
             assert_eq!(duration(text.as_bytes()), Ok(()), "{text}");
         }
-        for text in ["P", "PT", "P1", "1Y", "P1M1Y", "P1YT", "PT1.S", "P1.5Y", "P1H", "PT1D", "P-1Y"] {
+        for text in
+            ["P", "PT", "P1", "1Y", "P1M1Y", "P1YT", "PT1.S", "P1.5Y", "P1H", "PT1D", "P-1Y"]
+        {
             assert_eq!(duration(text.as_bytes()), Err(Doubt::Refused), "{text}");
         }
         assert_eq!(duration(b"P1234567Y"), Err(Doubt::Unsure));

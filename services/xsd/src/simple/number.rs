@@ -54,7 +54,9 @@ impl<'v> Decimal<'v> {
     pub(crate) fn compare(self, other: Self) -> Ordering {
         let size = |number: Self| {
             let by_length = self.whole.len().cmp(&number.whole.len());
-            by_length.then_with(|| self.whole.cmp(number.whole)).then(self.fraction.cmp(number.fraction))
+            by_length
+                .then_with(|| self.whole.cmp(number.whole))
+                .then(self.fraction.cmp(number.fraction))
         };
         match (self.is_negative, other.is_negative) {
             (false, true) => Ordering::Greater,

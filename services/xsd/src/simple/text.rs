@@ -43,14 +43,12 @@ pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
 
 /// `text` after `mode`; `buffer` is used where it has to change.
 #[inline]
-pub(crate) fn normalise<'t>(
-    text: &'t [u8],
-    mode: WhiteSpace,
-    buffer: &'t mut Vec<u8>,
-) -> &'t [u8] {
+pub(crate) fn normalise<'t>(text: &'t [u8], mode: WhiteSpace, buffer: &'t mut Vec<u8>) -> &'t [u8] {
     match mode {
         WhiteSpace::Preserve => text,
-        WhiteSpace::Replace if !text.iter().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r')) => text,
+        WhiteSpace::Replace if !text.iter().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r')) => {
+            text
+        }
         WhiteSpace::Replace => {
             buffer.clear();
             buffer.extend(text.iter().map(|byte| if is_space(*byte) { b' ' } else { *byte }));
@@ -83,7 +81,8 @@ fn is_collapsed(text: &[u8]) -> bool {
     let (mut is_clean, mut was_space) = (true, false);
     for byte in text {
         let is_now = *byte == b' ';
-        is_clean &= !(is_now && was_space) && !matches!(byte, b'\n' | b'\t' | b'\r');
+        let is_other = matches!(byte, b'\n' | b'\t' | b'\r');
+        is_clean &= !(is_other || (is_now && was_space));
         was_space = is_now;
     }
     is_clean
@@ -167,7 +166,14 @@ mod tests {
     #[test]
     fn what_xml_forbids_is_found_anywhere() {
         let bad: [&[u8]; 8] = [
-            b"\0", b"\x08", b"\x0B", b"\x1F", b"\xFF", b"\xC3", "\u{fffe}".as_bytes(), b"\xED\xA0\x80",
+            b"\0",
+            b"\x08",
+            b"\x0B",
+            b"\x1F",
+            b"\xFF",
+            b"\xC3",
+            "\u{fffe}".as_bytes(),
+            b"\xED\xA0\x80",
         ];
         for filler in ["", "0123456789abcdefgh", "ä", "0123456789abcdeä\t\n\r\u{7f}\u{85}"] {
             assert!(is_xml::<Vector>(filler.as_bytes()) && is_xml::<Scalar>(filler.as_bytes()));

@@ -48,7 +48,8 @@ fn is_certain_behind_scheme(rest: &[u8]) -> bool {
 /// `de` or `de-DE`.
 pub(crate) fn language(value: &[u8]) -> Proof {
     let is_part = |(number, part): (usize, &[u8])| {
-        let is_letter = |byte: &u8| byte.is_ascii_alphabetic() || (number > 0 && byte.is_ascii_digit());
+        let is_letter =
+            |byte: &u8| byte.is_ascii_alphabetic() || (number > 0 && byte.is_ascii_digit());
         (1..=8).contains(&part.len()) && part.iter().all(is_letter)
     };
     let is_language = value.split(|byte| *byte == b'-').enumerate().all(is_part);
@@ -62,12 +63,20 @@ mod tests {
     #[test]
     fn uris_are_taken_where_everybody_takes_them() {
         let certain = [
-            "", "urn:de:x", "http://a.de/b?c=d#e", "a/b", "#a", "https://www.xrepository.de/api/x", "a%20b",
+            "",
+            "urn:de:x",
+            "http://a.de/b?c=d#e",
+            "a/b",
+            "#a",
+            "https://www.xrepository.de/api/x",
+            "a%20b",
         ];
         for value in certain {
             assert_eq!(any_uri(value.as_bytes()), Ok(()), "{value}");
         }
-        for value in ["1a:b", ":", "a b", "http://a b", "%zz", "#a#b", "//a", "urn:", "http://1.2/", "ä"] {
+        for value in
+            ["1a:b", ":", "a b", "http://a b", "%zz", "#a#b", "//a", "urn:", "http://1.2/", "ä"]
+        {
             assert_eq!(any_uri(value.as_bytes()), Err(Doubt::Unsure), "{value}");
         }
     }

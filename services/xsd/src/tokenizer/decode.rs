@@ -47,6 +47,20 @@ pub(crate) fn decode<L: Lanes>(raw: &[u8], place: Place, to: &mut Vec<u8>) -> Do
     Ok(())
 }
 
+/// Appends the text of a section of CDATA, where only line ends are made one.
+pub(crate) fn lines(section: &[u8], to: &mut Vec<u8>) {
+    let mut rest = section;
+    while let Some((first, more)) = rest.split_first() {
+        rest = more;
+        if *first == b'\r' {
+            to.push(b'\n');
+            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+        } else {
+            to.push(*first);
+        }
+    }
+}
+
 /// Whether `raw` means something else than it says.
 pub(crate) fn must_be_decoded(raw: &[u8], place: Place) -> bool {
     raw.iter().any(|byte| match byte {
@@ -117,7 +131,8 @@ mod tests {
         check(content, "a]b]]c>", Ok("a]b]]c>"));
         check(Place::Attribute, "a\r\nb\rc\n\td", Ok("a b c  d"));
         check(Place::Attribute, "a]]>b&#10;", Ok("a]]>b\n"));
-        for raw in ["&#0;", "&#x1;", "&#xD800;", "&#x110000;", "&#;", "&#x;", "&#+65;", "&#xFFFE;"] {
+        for raw in ["&#0;", "&#x1;", "&#xD800;", "&#x110000;", "&#;", "&#x;", "&#+65;", "&#xFFFE;"]
+        {
             check(content, raw, Err(Reason::Characters));
         }
         for raw in ["&", "&amp", "& amp;", "&foo;", "&#0000000000065;", "&AMP;"] {
