@@ -130,6 +130,9 @@ pub(crate) struct Standards {
     pub(crate) paths: Vec<PathBuf>,
     /// `workers`: threads that check documents, 1 to 256. Default: one per core.
     pub(crate) workers: usize,
+    /// `cross_check`: which share of the documents that are proven valid the full validator judges too,
+    /// e.g. `"1%"`; here of a million. Default `"0%"`.
+    pub(crate) cross_check_ppm: u32,
     /// `defects`: where documents are kept whose check fails by a fault of ours. Default nowhere.
     pub(crate) defects: Option<PathBuf>,
 }

@@ -119,6 +119,9 @@ impl Desk {
         let wait_max = self.limits.admission_time_max;
         let (judgement, draft) = self.judge.judge(&caller.sender, request, wait_max, span).await;
         *message_id = judgement.message_id;
+        if let Some(proof) = judgement.proof {
+            self.metrics.gateway().judged(proof);
+        }
         let draft = draft?;
         *message_id = Some(draft.head.message_id);
         self.publisher.submit(draft, caller.trace(span), admitted).await

@@ -45,6 +45,8 @@ pub(crate) struct Judgement {
     pub(crate) authority: String,
     pub(crate) is_test: bool,
     pub(crate) message_id: Option<MessageId>,
+    /// How its XSD judged, of a closed list.
+    pub(crate) proof: Option<&'static str>,
     /// Request's and document's.
     pub(crate) violations: Vec<Violation>,
     pub(crate) violations_total: usize,
@@ -124,6 +126,7 @@ impl Judge {
         judgement.authority =
             header.authority.as_ref().map(ToString::to_string).unwrap_or_default();
         judgement.is_test = verdict.header.is_test;
+        judgement.proof = verdict.proof;
         judgement.message_id = header.own_id.is_some().then_some(message_id);
         judgement.recognised.clone_from(&verdict.recognised);
         judgement.violations_total = verdict.violations_total + found.len();

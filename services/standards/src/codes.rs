@@ -85,6 +85,8 @@ pub const LOAD: &str = "AB-4900";
 pub const BUSY: &str = "AB-4901";
 /// A fault of ours while checking one document.
 pub const DEFECT: &str = "AB-9400";
+/// A document was proven valid, and the validator refuses it: a fault of ours.
+pub const JUDGES_DISAGREE: &str = "AB-9401";
 /// What is to be installed is no package: neither archive nor schema, or a broken archive.
 pub const IMPORT_UNREADABLE: &str = "AB-4700";
 /// A package with names or links that lead out of it, or one name twice.

@@ -1,7 +1,7 @@
 //! The threads that check documents, and the bounded queue before them.
 
 use std::{
-    cell::OnceCell,
+    cell::{Cell, OnceCell},
     collections::{BTreeSet, VecDeque},
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
@@ -18,7 +18,7 @@ use bytes::Bytes;
 
 use crate::{
     CodeListInfo, ComposeError, Composed, Composition, Document, Limits, LoadError, OnDefect,
-    OneWay, Options, Severity, StandardInfo, Verdict, Violation, codes, desk::Desk,
+    OneWay, Options, Proofs, Severity, StandardInfo, Verdict, Violation, codes, desk::Desk,
     load::registry::Registry, stages::Stages, write,
 };
 
@@ -74,6 +74,7 @@ struct Shared {
     /// Counts what was installed, so that workers see a change without the lock.
     generation: AtomicU64,
     limits: Limits,
+    cross_check_ppm: u32,
     on_defect: Option<OnDefect>,
     /// Documents of more than [`LARGE_BYTES`] that are checked at once.
     large_max: usize,
@@ -172,6 +173,7 @@ impl Standards {
             registry: RwLock::new(Arc::new(registry)),
             generation: AtomicU64::new(0),
             limits: options.limits,
+            cross_check_ppm: options.cross_check_ppm,
             on_defect: options.on_defect,
             large_max: workers.saturating_sub(1).max(1),
             queue: Mutex::default(),
@@ -272,6 +274,13 @@ impl Standards {
         self.0.shared.wait(|answer| Job::compose(order, answer))
     }
 
+    /// How many documents of each standard were proven valid without the validator, and why others were
+    /// not, since they were loaded.
+    #[must_use]
+    pub fn proofs(&self) -> Vec<Proofs> {
+        self.0.shared.registry().proofs()
+    }
+
     /// The lines of mappings and dialects that cannot be reversed for every value: texts joined of
     /// several whose separator may stand within them. Such a value is refused when it is to be
     /// written, unless it is of one part.
@@ -296,7 +305,7 @@ impl Standards {
     /// there one after the other without the queue. Schemas are compiled anew for it.
     pub fn at_a_desk<T>(&self, work: impl FnOnce(&Stages<'_>) -> T) -> T {
         let shared = &self.0.shared;
-        at_a_desk(&shared.registry(), &shared.limits, |desk| work(&Stages { desk }))
+        at_a_desk(&shared.registry(), shared, |desk| work(&Stages { desk }))
     }
 }
 
@@ -397,7 +406,7 @@ fn serve(shared: &Shared) -> bool {
     // Read before the registry: a change in between lays the desk once more, and is never missed.
     let generation = shared.generation.load(Ordering::Acquire);
     let registry = shared.registry();
-    at_a_desk(&registry, &shared.limits, |desk| {
+    at_a_desk(&registry, shared, |desk| {
         loop {
             let job = match shared.next(generation) {
                 Next::Job(job) => job,
@@ -419,12 +428,23 @@ fn serve(shared: &Shared) -> bool {
 }
 
 /// Lays a desk for `work`. Validators borrow their schemas, so the schemas are made first and go last.
-fn at_a_desk<T>(registry: &Registry, limits: &Limits, work: impl FnOnce(Desk<'_>) -> T) -> T {
+fn at_a_desk<T>(registry: &Registry, shared: &Shared, work: impl FnOnce(Desk<'_>) -> T) -> T {
     let count = registry.standards.len();
     let schemas: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
     let validators: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
     let json: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
-    work(Desk { registry, limits, schemas: &schemas, validators: &validators, json: &json })
+    let acceptors: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
+    work(Desk {
+        registry,
+        limits: &shared.limits,
+        schemas: &schemas,
+        validators: &validators,
+        json: &json,
+        acceptors: &acceptors,
+        cross_check_ppm: shared.cross_check_ppm,
+        due_ppm: Cell::new(0),
+        on_defect: shared.on_defect.as_ref(),
+    })
 }
 
 /// What `act` makes of `bytes`; `None` after a panic, and `on_defect` has got them.
@@ -476,6 +496,7 @@ mod tests {
             registry: RwLock::new(Arc::new(registry)),
             generation: AtomicU64::new(0),
             limits: Limits::default(),
+            cross_check_ppm: 0,
             on_defect: None,
             large_max: 1,
             queue: Mutex::default(),

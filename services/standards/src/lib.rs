@@ -48,7 +48,7 @@ mod xml;
 
 pub use codelist::CodeListInfo;
 pub use engine::{Busy, Reloaded, Standards};
-pub use load::{LoadError, LoadFault, MessageTypeInfo, StandardInfo};
+pub use load::{LoadError, LoadFault, MessageTypeInfo, Proofs, StandardInfo};
 pub use options::{Limits, OnDefect, Options};
 pub use stages::Stages;
 pub use verdict::{

@@ -96,6 +96,25 @@ pub struct StandardInfo {
     pub message_types: Vec<MessageTypeInfo>,
 }
 
+/// What became of proving documents of a standard valid without the validator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proofs {
+    /// Id of the standard.
+    pub standard: String,
+    /// Its version.
+    pub version: String,
+    /// Documents that were proven.
+    pub proven: u64,
+    /// For each reason that there was, documents that were not, and went to the validator.
+    pub unproven: Vec<(&'static str, u64)>,
+    /// Documents that were proven and refused by the validator, of the share that both judge.
+    pub disagreements: u64,
+    /// Bytes of the tables.
+    pub tables_bytes: usize,
+    /// What of the schema is never proven, in words.
+    pub not_compiled: Vec<String>,
+}
+
 /// One message type of a standard.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageTypeInfo {

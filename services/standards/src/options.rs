@@ -13,7 +13,10 @@ pub struct Options {
     pub workers: usize,
     /// Bounds on every document.
     pub limits: Limits,
-    /// Is given each document whose check fails by a fault of ours. Default: nobody.
+    /// Of a million documents that are proven valid, how many the validator judges too. Default 0.
+    pub cross_check_ppm: u32,
+    /// Is given each document whose check fails by a fault of ours, and each that is proven valid and
+    /// refused by the validator. Default: nobody.
     pub on_defect: Option<OnDefect>,
 }
 
@@ -37,6 +40,7 @@ impl Default for Options {
             except: Vec::new(),
             workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             limits: Limits::default(),
+            cross_check_ppm: 0,
             on_defect: None,
         }
     }

@@ -39,6 +39,9 @@ pub struct Verdict {
     pub violations_total: usize,
     /// What is passed on; there iff the document is acceptable, that is without error.
     pub message: Option<Message>,
+    /// How the judgement of its XSD came about, a word of a closed list: `proven`, or why it was not and
+    /// the validator judged; `None` where none was asked.
+    pub proof: Option<&'static str>,
 }
 
 impl Verdict {

@@ -4,6 +4,7 @@ mod base64;
 mod characters;
 pub(crate) mod expected;
 pub(crate) mod mend;
+pub(crate) mod proof;
 pub(crate) mod root;
 pub(crate) mod sentences;
 pub(crate) mod types;

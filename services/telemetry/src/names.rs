@@ -126,6 +126,8 @@ pub mod attr {
 pub mod metric {
     /// Answers to submissions, by outcome (`accepted`, `repeated` or the code of the refusal).
     pub const SUBMISSIONS: &str = "amtsbote_gateway_submissions_total";
+    /// Documents judged by an XSD, by outcome (`proven`, or why the validator had to judge).
+    pub const PROOFS: &str = "amtsbote_gateway_proofs_total";
     /// Time from a submission's arrival to its receipt.
     pub const RECEIPT_DURATION: &str = "amtsbote_gateway_receipt_duration_seconds";
     /// Bytes of requests being worked on.

@@ -64,6 +64,10 @@ impl Config {
         let mut table = Table::new();
         table.put("paths", paths.collect::<Vec<_>>());
         table.put("workers", i64::try_from(self.standards.workers).unwrap_or(i64::MAX));
+        let ppm = self.standards.cross_check_ppm;
+        let share = format!("{}.{:04}", ppm / 10_000, ppm % 10_000);
+        let share = share.trim_end_matches('0').trim_end_matches('.');
+        table.put("cross_check", format!("{share}%"));
         if let Some(defects) = &self.standards.defects {
             table.put("defects", defects.display().to_string());
         }

@@ -109,9 +109,24 @@ pub(super) fn standards(root: &Section<'_>) -> Standards {
     }
     let workers = section.number("workers", 1..=WORKERS_MAX).and_then(|n| usize::try_from(n).ok());
     let cores = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let cross_check_ppm = section.parsed("cross_check", share_ppm).unwrap_or_default();
     let defects = section.path("defects");
     section.close();
-    Standards { paths, workers: workers.unwrap_or_else(cores), defects }
+    Standards { paths, workers: workers.unwrap_or_else(cores), cross_check_ppm, defects }
+}
+
+/// `0.5%` as parts of a million.
+fn share_ppm(text: &str) -> Result<u32, String> {
+    let wrong = || format!("`{text}` is no share such as `1%` or `0.05%`");
+    let number = text.strip_suffix('%').ok_or_else(wrong)?;
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if !is_number(whole) || !is_number(fraction) || fraction.len() > 4 || whole.len() > 3 {
+        return Err(wrong());
+    }
+    let parts = |digits: &str| digits.parse::<u32>().map_err(|_| wrong());
+    let ppm = parts(whole)? * 10_000 + parts(&format!("{fraction:0<4}"))?;
+    if ppm > 1_000_000 { Err(wrong()) } else { Ok(ppm) }
 }
 
 /// `[dispatcher]`.

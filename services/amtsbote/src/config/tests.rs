@@ -63,6 +63,10 @@ fn every_fault_is_told_with_line_and_key() {
     check_faults("[telemetry]\nsampling = 1.5", &[(2, "telemetry.sampling", "AB-5004")]);
     check_faults("[standards]\npaths = [\"/no/such\"]", &[(2, "standards.paths", "AB-5004")]);
     check_faults("[standards]\nworkers = 0", &[(2, "standards.workers", "AB-5004")]);
+    for share in ["1", "101%", "-1%", "1.00001%", "%", "1,5%"] {
+        let text = format!("[standards]\ncross_check = \"{share}\"");
+        check_faults(&text, &[(2, "standards.cross_check", "AB-5004")]);
+    }
     check_faults(
         "[retention]\nclaims_unused = \"23h\"",
         &[(2, "retention.claims_unused", "AB-5004")],

@@ -1,7 +1,7 @@
 //! `amtsbote standard show`: all there is to a standard.
 
 use serde_json::json;
-use standards::{CodeListInfo, Options, Severity, StandardInfo};
+use standards::{CodeListInfo, Options, Proofs, Severity, StandardInfo};
 
 use super::{
     folders,
@@ -28,6 +28,7 @@ pub(super) fn show(
     };
     let standards = load(Options { paths: folders(paths)?, workers: 1, ..Options::default() })?;
     let (installed, lists) = (standards.list(), standards.codelists());
+    let proofs = standards.proofs();
     let is_meant = |standard: &&StandardInfo| {
         standard.id == id && version.is_none_or(|version| standard.version == version)
     };
@@ -45,9 +46,11 @@ pub(super) fn show(
         // Those of a folder are its own; what several share lies beside all standards.
         let own: Vec<&CodeListInfo> =
             lists.iter().filter(|list| list.source.starts_with(&folder(standard))).collect();
+        let is_own = |p: &&Proofs| p.standard == standard.id && p.version == standard.version;
+        let proofs = proofs.iter().find(is_own);
         match output.is_json {
-            true => json(standard, &own, output),
-            false => tell(standard, &own, language, output),
+            true => json(standard, &own, proofs, output),
+            false => tell(standard, &own, proofs, language, output),
         }
     }
     Ok(Exit::Done)
@@ -67,7 +70,12 @@ fn severity(severity: Severity) -> &'static str {
     }
 }
 
-fn json(standard: &StandardInfo, lists: &[&CodeListInfo], output: &Output) {
+fn json(
+    standard: &StandardInfo,
+    lists: &[&CodeListInfo],
+    proofs: Option<&Proofs>,
+    output: &Output,
+) {
     let mut value = as_json(standard);
     let rules = standard.rules.iter();
     let rules = rules.map(|(rule, of)| (rule.clone(), severity(*of).into())).collect();
@@ -75,11 +83,21 @@ fn json(standard: &StandardInfo, lists: &[&CodeListInfo], output: &Output) {
     if let Some(object) = value.as_object_mut() {
         object.insert("rules".to_owned(), serde_json::Value::Object(rules));
         object.insert("code_lists".to_owned(), lists.collect());
+        if let Some(proofs) = proofs {
+            let (bytes, never) = (proofs.tables_bytes, &proofs.not_compiled);
+            object.insert("proof".to_owned(), json!({ "bytes": bytes, "never": never }));
+        }
     }
     output.json(&value);
 }
 
-fn tell(standard: &StandardInfo, lists: &[&CodeListInfo], language: Language, output: &Output) {
+fn tell(
+    standard: &StandardInfo,
+    lists: &[&CodeListInfo],
+    proofs: Option<&Proofs>,
+    language: Language,
+    output: &Output,
+) {
     let of = |german, english| language.of(german, english);
     output.line(format_args!("{} {}: {}", standard.id, standard.version, standard.title));
     let line = |name: &str, value: &str| output.line(format_args!("  {name}: {value}"));
@@ -102,6 +120,13 @@ fn tell(standard: &StandardInfo, lists: &[&CodeListInfo], language: Language, ou
         let (name, domain) = (&message_type.name, &message_type.domain);
         let kind = message_type.kind.as_str();
         line(&format!("{name} [{domain}, {kind}]"), &message_type.title);
+    }
+    if let Some(proofs) = proofs {
+        let size = format!("{} KiB", proofs.tables_bytes.div_ceil(1024));
+        line(of("Schnellprüfung", "fast judgement"), &size);
+        for never in &proofs.not_compiled {
+            line(of("nie schnell geprüft", "never judged fast"), never);
+        }
     }
     for list in lists {
         line(of("Codeliste", "code list"), &format!("{} {}", list.uri, list.version));

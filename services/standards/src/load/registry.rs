@@ -1,12 +1,15 @@
 //! All installed standards, and which of them a document belongs to.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use xsd_schema::SchemaSet;
 
 use crate::{
-    LoadError, MessageTypeInfo, Options, StandardInfo,
+    LoadError, MessageTypeInfo, Options, Proofs, StandardInfo,
     codelist::CodeLists,
     load::{
         LoadFault,
@@ -16,6 +19,7 @@ use crate::{
         standard::{MessageType, Standard},
     },
     store,
+    xml::proof::Counts,
 };
 
 /// The message every standard becomes.
@@ -33,6 +37,10 @@ pub(crate) struct Registry {
     json_roots: Roots,
     /// Compiled while loading, for the first worker that needs them.
     compiled: Mutex<HashMap<usize, SchemaSet>>,
+    /// What proves documents valid, of each standard that has an XSD.
+    tables: Vec<Option<Arc<xsd::Tables>>>,
+    /// What became of that, of each standard.
+    counts: Vec<Counts>,
 }
 
 /// Standard and message type of a root; several where a document says its version within.
@@ -91,6 +99,8 @@ impl Registry {
             roots: HashMap::new(),
             json_roots: HashMap::new(),
             compiled: Mutex::default(),
+            tables: Vec::new(),
+            counts: Vec::new(),
         };
         registry.index(&mut faults);
         registry.compile(&mut faults);
@@ -132,8 +142,13 @@ impl Registry {
     fn compile(&mut self, faults: &mut Vec<LoadFault>) {
         let mut compiled = HashMap::new();
         for (at, standard) in self.standards.iter().enumerate() {
+            self.counts.push(Counts::default());
+            self.tables.push(None);
             match schema::compile(standard) {
                 Ok(Some(schemas)) => {
+                    let tables = xsd::compile(&schemas, xsd::CompileLimits::default());
+                    self.tables.pop();
+                    self.tables.push(Some(Arc::new(tables)));
                     compiled.insert(at, schemas);
                 }
                 Ok(None) => {}
@@ -155,6 +170,33 @@ impl Registry {
     pub(crate) fn schemas(&self, standard: usize) -> Option<SchemaSet> {
         let ready = self.compiled.lock().ok().and_then(|mut sets| sets.remove(&standard));
         ready.or_else(|| schema::compile(self.standards.get(standard)?).ok().flatten())
+    }
+
+    /// What proves documents of the standard valid; `None` where it has no XSD.
+    pub(crate) fn tables(&self, standard: usize) -> Option<Arc<xsd::Tables>> {
+        self.tables.get(standard)?.clone()
+    }
+
+    /// What became of proving documents of the standard.
+    pub(crate) fn counts(&self, standard: usize) -> Option<&Counts> {
+        self.counts.get(standard)
+    }
+
+    /// What became of proving documents.
+    pub(crate) fn proofs(&self) -> Vec<Proofs> {
+        let told = |((standard, tables), counts): ((&Standard, &Option<Arc<_>>), &Counts)| {
+            let tables: &Arc<xsd::Tables> = tables.as_ref()?;
+            Some(Proofs {
+                standard: standard.id.clone(),
+                version: standard.version.clone(),
+                proven: counts.proven(),
+                unproven: counts.unproven(),
+                disagreements: counts.disagreements(),
+                tables_bytes: tables.bytes(),
+                not_compiled: tables.unknown().to_vec(),
+            })
+        };
+        self.standards.iter().zip(&self.tables).zip(&self.counts).filter_map(told).collect()
     }
 
     /// Whom an XML root belongs to. `version` says what the document says its version is, where a

@@ -12,6 +12,7 @@ use crate::names::metric;
 pub struct GatewayMetrics {
     submissions: IntCounterVec,
     outcomes: Label,
+    proofs: IntCounterVec,
     receipt: Histogram,
     bytes: IntGauge,
     requests: IntGauge,
@@ -39,6 +40,12 @@ impl GatewayMetrics {
                 &["outcome"],
             ),
             outcomes: Label::default(),
+            proofs: counters(
+                registry,
+                metric::PROOFS,
+                "Documents proven valid, or why the validator had to judge",
+                &["outcome"],
+            ),
             receipt: histogram(
                 registry,
                 metric::RECEIPT_DURATION,
@@ -60,6 +67,11 @@ impl GatewayMetrics {
     /// A submission was answered: `accepted`, `repeated` or the code of the refusal.
     pub fn submitted(&self, outcome: &str) {
         self.submissions.with_label_values(&[self.outcomes.bounded(outcome)]).inc();
+    }
+
+    /// A document was judged by its XSD: `proven`, or why the validator had to judge, of a closed list.
+    pub fn judged(&self, outcome: &'static str) {
+        self.proofs.with_label_values(&[outcome]).inc();
     }
 
     /// A receipt was given this long after its submission arrived.
