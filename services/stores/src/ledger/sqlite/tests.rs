@@ -74,7 +74,8 @@ async fn an_open_delivery_that_is_named_is_found_without_looking_through_the_oth
     let mut statement = connection.prepare(&explain).unwrap();
     let plan = statement.query_map([1, 2, 2], |row| row.get::<_, String>(3)).unwrap();
     let plan: Vec<String> = plan.map(Result::unwrap).collect();
-    assert!(plan.iter().all(|step| step.contains("USING INTEGER PRIMARY KEY")), "{plan:?}");
+    let looks_through = |step: &String| step.starts_with("SCAN") || step.contains("delivery_open");
+    assert!(!plan.iter().any(looks_through), "{plan:?}");
 }
 
 #[tokio::test]
