@@ -127,7 +127,8 @@ impl<'d> Desk<'d> {
     fn acceptor(&self, standard: usize) -> Option<&'d RefCell<Acceptor>> {
         let cell = self.acceptors.get(standard)?;
         let acceptor = cell.get_or_init(|| {
-            let tables = self.registry.tables(standard)?;
+            let schemas = || self.xsd(standard).map(|(schemas, _)| schemas);
+            let tables = self.registry.tables(standard, schemas)?;
             Some(RefCell::new(Acceptor::new(tables, proof::limits(self.limits))))
         });
         acceptor.as_ref()

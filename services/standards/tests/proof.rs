@@ -12,7 +12,7 @@
 
 mod common;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use common::{
     check,
@@ -23,7 +23,7 @@ use standards::{Options, Standards};
 
 const EVERY: u32 = 1_000_000;
 
-fn is_xml(path: &PathBuf) -> bool {
+fn is_xml(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "xml")
 }
 
@@ -55,7 +55,7 @@ fn where_both_judge_they_agree_and_are_counted() {
         Standards::load(Options { workers: 1, cross_check_ppm, ..Options::default() }).unwrap()
     };
     let (alone, both) = (standards(0), standards(EVERY));
-    let examples: Vec<_> = examples().into_iter().filter(is_xml).collect();
+    let examples: Vec<_> = examples().into_iter().filter(|path| is_xml(path)).collect();
     for path in &examples {
         let bytes = std::fs::read(path).unwrap();
         assert_eq!(check(&alone, &bytes), check(&both, &bytes), "{}", path.display());
@@ -73,7 +73,7 @@ fn where_both_judge_they_agree_and_are_counted() {
 #[test]
 fn a_text_that_is_not_normal_goes_the_old_way() {
     let standards = Standards::load(Options { workers: 1, ..Options::default() }).unwrap();
-    let path = examples().into_iter().find(is_xml).unwrap();
+    let path = examples().into_iter().find(|path| is_xml(path)).unwrap();
     let text = std::fs::read_to_string(path).unwrap();
     let place = text.find("ö").or(text.find("ü")).or(text.find("ä"));
     let Some(at) = place else { panic!("an example has an umlaut") };

@@ -47,7 +47,7 @@ pub use load::{SchemaFault, compile, compile_file, compile_text};
 pub use run::{Acceptor, Limits};
 pub use tables::{FileFault, Tables};
 pub use verdict::{Cause, Reason, Verdict};
-pub use watch::{Nobody, Watch};
+pub use watch::Watch;
 
 /// The crate that schemas are read with.
 pub use xsd_schema;

@@ -13,13 +13,13 @@ use crate::{
     actions::{Captures, Fields},
     faults::{Fault, is_planted},
     identity::Scopes,
-    lanes::{Lanes, Vector},
+    lanes::{Lanes, Scalar, Vector},
     names::NONE,
     simple::Context,
     tables::{Content, Tables},
     tokenizer::{self, decode, markup},
     verdict::{Doubted, Reason, Verdict},
-    watch::{Nobody, Watch},
+    watch::{Nobody, Somebody, Watch, Watching},
 };
 use attributes::RawAttribute;
 use bindings::Bindings;
@@ -166,33 +166,7 @@ impl<L: Lanes> Acceptor<L> {
         Self { tables, memory, lanes: PhantomData }
     }
 
-    /// What is known of `document`. Any bytes can be given.
-    pub fn judge(&mut self, document: &[u8]) -> Verdict {
-        self.walk(document, &mut Captures::nothing(), &mut Nobody)
-    }
-
-    /// The same, and `watch` sees what it holds. What it saw is true only where the verdict is
-    /// [`Valid`](Verdict::Valid).
-    pub fn judge_and_tell(&mut self, document: &[u8], watch: &mut impl Watch) -> Verdict {
-        self.walk(document, &mut Captures::nothing(), watch)
-    }
-
-    /// The same, and what stands at the paths of `captures`.
-    ///
-    /// # Errors
-    /// Why the document is not proven; nothing is given away of it then.
-    pub fn judge_and_take<'f>(
-        &mut self,
-        document: &'f [u8],
-        captures: &'f mut Captures,
-    ) -> Result<Fields<'f>, Reason> {
-        match self.walk(document, captures, &mut Nobody) {
-            Verdict::Valid => Ok(captures.release(document)),
-            Verdict::DontKnow(reason) => Err(reason),
-        }
-    }
-
-    fn walk<W: Watch>(
+    fn walk<W: Watching>(
         &mut self,
         document: &[u8],
         captures: &mut Captures,
@@ -218,6 +192,42 @@ impl<L: Lanes> Acceptor<L> {
     }
 }
 
+/// The ways to ask, for each way to look at bytes: not generic, so that the walk is compiled in this crate,
+/// as fast as it is meant to be, and not by each caller.
+macro_rules! ways_to_ask {
+    ($($lanes:ty),+) => {$(
+        impl Acceptor<$lanes> {
+            /// What is known of `document`. Any bytes can be given.
+            pub fn judge(&mut self, document: &[u8]) -> Verdict {
+                self.walk(document, &mut Captures::nothing(), &mut Nobody)
+            }
+
+            /// The same, and `watch` sees what it holds. What it saw is true only where the verdict is
+            /// [`Valid`](Verdict::Valid).
+            pub fn judge_and_tell(&mut self, document: &[u8], watch: &mut dyn Watch) -> Verdict {
+                self.walk(document, &mut Captures::nothing(), &mut Somebody(watch))
+            }
+
+            /// The same, and what stands at the paths of `captures`.
+            ///
+            /// # Errors
+            /// Why the document is not proven; nothing is given away of it then.
+            pub fn judge_and_take<'f>(
+                &mut self,
+                document: &'f [u8],
+                captures: &'f mut Captures,
+            ) -> Result<Fields<'f>, Reason> {
+                match self.walk(document, captures, &mut Nobody) {
+                    Verdict::Valid => Ok(captures.release(document)),
+                    Verdict::DontKnow(reason) => Err(reason),
+                }
+            }
+        }
+    )+};
+}
+
+ways_to_ask!(Vector, Scalar);
+
 impl Memory {
     fn forget(&mut self) {
         /// Bytes of a buffer that are kept for the next document.
@@ -234,7 +244,7 @@ impl Memory {
 }
 
 /// One document.
-struct Run<'r, L: Lanes, W: Watch> {
+struct Run<'r, L: Lanes, W: Watching> {
     input: &'r [u8],
     tables: &'r Tables,
     memory: &'r mut Memory,
@@ -246,7 +256,7 @@ struct Run<'r, L: Lanes, W: Watch> {
     lanes: PhantomData<L>,
 }
 
-impl<L: Lanes, W: Watch> Run<'_, L, W> {
+impl<L: Lanes, W: Watching> Run<'_, L, W> {
     fn document(&mut self) -> Doubted<()> {
         if self.input.len() > self.memory.limits.bytes_max.min(u32::MAX as usize - 64) {
             return Err(Reason::Size);

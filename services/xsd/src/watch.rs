@@ -4,9 +4,6 @@
 /// only once the verdict is [`Valid`](crate::Verdict::Valid): the walk ends without notice where
 /// anything is not proven.
 pub trait Watch {
-    /// Whether it looks at all: where it does not, nothing is done for it.
-    const IS_AWAKE: bool = true;
-
     /// An element begins at byte `at`; prefix and namespace are empty where there are none.
     fn open(&mut self, prefix: &str, local: &str, namespace: &str, at: usize);
 
@@ -20,18 +17,34 @@ pub trait Watch {
     fn close(&mut self);
 }
 
-/// Looks away.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Nobody;
+/// Whether anybody watches: where nobody does, nothing is done for it.
+pub(crate) trait Watching {
+    /// Whether somebody does.
+    const IS_AWAKE: bool;
 
-impl Watch for Nobody {
+    /// Who.
+    fn who(&mut self) -> Option<&mut dyn Watch>;
+}
+
+/// Nobody watches.
+#[derive(Debug)]
+pub(crate) struct Nobody;
+
+impl Watching for Nobody {
     const IS_AWAKE: bool = false;
 
-    fn open(&mut self, _: &str, _: &str, _: &str, _: usize) {}
+    fn who(&mut self) -> Option<&mut dyn Watch> {
+        None
+    }
+}
 
-    fn attribute(&mut self, _: &str, _: &str, _: &str) {}
+/// This one watches. Behind a pointer, so that the walk is compiled here, once, and not by each caller.
+pub(crate) struct Somebody<'w>(pub(crate) &'w mut dyn Watch);
 
-    fn text(&mut self, _: &str) {}
+impl Watching for Somebody<'_> {
+    const IS_AWAKE: bool = true;
 
-    fn close(&mut self) {}
+    fn who(&mut self) -> Option<&mut dyn Watch> {
+        Some(self.0)
+    }
 }

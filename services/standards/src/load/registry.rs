@@ -1,8 +1,9 @@
 //! All installed standards, and which of them a document belongs to.
 
 use std::{
+    cell::OnceCell,
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
 };
 
 use prost_reflect::{DescriptorPool, MessageDescriptor};
@@ -37,8 +38,9 @@ pub(crate) struct Registry {
     json_roots: Roots,
     /// Compiled while loading, for the first worker that needs them.
     compiled: Mutex<HashMap<usize, SchemaSet>>,
-    /// What proves documents valid, of each standard that has an XSD.
-    tables: Vec<Option<Arc<xsd::Tables>>>,
+    /// What proves documents valid, of each standard: made for the first document, so that a start does
+    /// not wait for standards nobody uses; nothing where there is no XSD.
+    tables: Vec<OnceLock<Option<Arc<xsd::Tables>>>>,
     /// What became of that, of each standard.
     counts: Vec<Counts>,
 }
@@ -143,12 +145,9 @@ impl Registry {
         let mut compiled = HashMap::new();
         for (at, standard) in self.standards.iter().enumerate() {
             self.counts.push(Counts::default());
-            self.tables.push(None);
+            self.tables.push(OnceLock::new());
             match schema::compile(standard) {
                 Ok(Some(schemas)) => {
-                    let tables = xsd::compile(&schemas, xsd::CompileLimits::default());
-                    self.tables.pop();
-                    self.tables.push(Some(Arc::new(tables)));
                     compiled.insert(at, schemas);
                 }
                 Ok(None) => {}
@@ -172,9 +171,15 @@ impl Registry {
         ready.or_else(|| schema::compile(self.standards.get(standard)?).ok().flatten())
     }
 
-    /// What proves documents of the standard valid; `None` where it has no XSD.
-    pub(crate) fn tables(&self, standard: usize) -> Option<Arc<xsd::Tables>> {
-        self.tables.get(standard)?.clone()
+    /// What proves documents of the standard valid, made of `schemas` if it is not there yet; `None` where
+    /// it has no XSD.
+    pub(crate) fn tables<'s>(
+        &self,
+        standard: usize,
+        schemas: impl FnOnce() -> Option<&'s SchemaSet>,
+    ) -> Option<Arc<xsd::Tables>> {
+        let made = |schemas| Arc::new(xsd::compile(schemas, xsd::CompileLimits::default()));
+        self.tables.get(standard)?.get_or_init(|| schemas().map(made)).clone()
     }
 
     /// What became of proving documents of the standard.
@@ -184,8 +189,11 @@ impl Registry {
 
     /// What became of proving documents.
     pub(crate) fn proofs(&self) -> Vec<Proofs> {
-        let told = |((standard, tables), counts): ((&Standard, &Option<Arc<_>>), &Counts)| {
-            let tables: &Arc<xsd::Tables> = tables.as_ref()?;
+        let told = |(at, (standard, counts)): (usize, (&Standard, &Counts))| {
+            standard.xsd.as_ref()?;
+            let schemas = OnceCell::new();
+            let compiled = || schema::compile(standard).ok().flatten();
+            let tables = self.tables(at, || schemas.get_or_init(compiled).as_ref())?;
             Some(Proofs {
                 standard: standard.id.clone(),
                 version: standard.version.clone(),
@@ -196,7 +204,7 @@ impl Registry {
                 not_compiled: tables.unknown().to_vec(),
             })
         };
-        self.standards.iter().zip(&self.tables).zip(&self.counts).filter_map(told).collect()
+        self.standards.iter().zip(&self.counts).enumerate().filter_map(told).collect()
     }
 
     /// Whom an XML root belongs to. `version` says what the document says its version is, where a

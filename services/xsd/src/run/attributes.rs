@@ -17,7 +17,7 @@ use crate::{
         decode::{Place, decode},
     },
     verdict::{Doubted, Reason},
-    watch::Watch,
+    watch::Watching,
 };
 
 /// An attribute as it stands in the document.
@@ -54,7 +54,7 @@ pub(super) struct Instance {
     pub(super) is_nil: bool,
 }
 
-impl<'r, L: Lanes, W: Watch> Run<'r, L, W> {
+impl<'r, L: Lanes, W: Watching> Run<'r, L, W> {
     /// Reads what stands behind a name up to the end of its tag. Declarations of namespaces are bound.
     #[inline(never)]
     pub(super) fn read_attributes(&mut self, from: usize) -> Doubted<Tag> {

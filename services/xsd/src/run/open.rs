@@ -10,7 +10,7 @@ use crate::{
     tables::{Content, Element},
     tokenizer,
     verdict::{Doubted, Reason},
-    watch::Watch,
+    watch::Watching,
 };
 
 /// Bytes of a name that is guessed.
@@ -53,7 +53,7 @@ pub(super) struct Tag {
     pub(super) is_closed: bool,
 }
 
-impl<L: Lanes, W: Watch> Run<'_, L, W> {
+impl<L: Lanes, W: Watching> Run<'_, L, W> {
     /// The start tag whose name begins at `at`; gives where it ends.
     #[inline(always)]
     pub(super) fn start_tag(&mut self, at: usize) -> Doubted<usize> {

@@ -8,10 +8,10 @@ use crate::{
     tables::XML,
     tokenizer::decode::{Place, decode, lines, must_be_decoded},
     verdict::{Doubted, Reason},
-    watch::Watch,
+    watch::Watching,
 };
 
-impl<'r, L: Lanes, W: Watch> Run<'r, L, W> {
+impl<'r, L: Lanes, W: Watching> Run<'r, L, W> {
     /// Counts parts of the document: elements, attributes, stretches of text and all else.
     #[inline(always)]
     pub(super) fn count(&mut self, parts: usize) -> Doubted<()> {
@@ -29,13 +29,17 @@ impl<'r, L: Lanes, W: Watch> Run<'r, L, W> {
             XML => "http://www.w3.org/XML/1998/namespace",
             _ => utf8(input.get(from as usize..(from + length) as usize).unwrap_or_default())?,
         };
-        self.watch.open(utf8(prefix)?, utf8(local)?, namespace, at - 1);
+        if let Some(who) = self.watch.who() {
+            who.open(utf8(prefix)?, utf8(local)?, namespace, at - 1);
+        }
         for number in 0..self.memory.attributes.len() {
             let Some((name, text)) = self.raw_attribute(number) else { break };
             let (prefix, local) = split(name);
             let value = self.meant(text, Place::Attribute)?;
             let (prefix, local, value) = (utf8(prefix)?, utf8(local)?, utf8(&value)?);
-            self.watch.attribute(prefix, local, value);
+            if let Some(who) = self.watch.who() {
+                who.attribute(prefix, local, value);
+            }
         }
         Ok(())
     }
@@ -43,7 +47,10 @@ impl<'r, L: Lanes, W: Watch> Run<'r, L, W> {
     /// A stretch of text.
     pub(super) fn tell_text(&mut self, text: Text) -> Doubted<()> {
         let text = self.meant(text, Place::Content)?;
-        self.watch.text(utf8(&text)?);
+        let text = utf8(&text)?;
+        if let Some(who) = self.watch.who() {
+            who.text(text);
+        }
         Ok(())
     }
 
@@ -51,7 +58,10 @@ impl<'r, L: Lanes, W: Watch> Run<'r, L, W> {
     pub(super) fn tell_cdata(&mut self, section: &[u8]) -> Doubted<()> {
         let mut text = Vec::new();
         lines(section, &mut text);
-        self.watch.text(utf8(&text)?);
+        let text = utf8(&text)?;
+        if let Some(who) = self.watch.who() {
+            who.text(text);
+        }
         Ok(())
     }
 
