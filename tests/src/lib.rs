@@ -20,6 +20,7 @@ pub mod machine;
 pub mod operator;
 pub mod otlp;
 pub mod portal;
+pub mod postgres;
 pub mod process;
 pub mod program;
 pub mod receiver;

@@ -14,6 +14,7 @@ mod retention;
 mod section;
 mod sections;
 mod secured;
+mod store;
 mod variables;
 mod words;
 
@@ -27,6 +28,7 @@ pub(crate) use self::{
     fault::{Fault, Faults},
     read::{read_file, read_text},
     secured::Kafka,
+    store::StoreBackend,
 };
 
 /// One installation, checked.
@@ -39,8 +41,9 @@ pub(crate) struct Config {
     pub(crate) channel: ChannelBackend,
     /// `[kafka]`: how the brokers of `channel` are reached.
     pub(crate) kafka: Kafka,
-    /// `store`: where ledger and journal lie. `embedded:DIR`. Default: embedded in `data`.
-    pub(crate) store: Backend,
+    /// `store`: where ledger and journal lie. `embedded:DIR` or `postgres://USER@HOST/DATABASE`.
+    /// Default: embedded in `data`.
+    pub(crate) store: StoreBackend,
     /// `claims`: where large bodies and attachments lie. `embedded:DIR`, `file:///DIR` or
     /// `s3://BUCKET`. Default: embedded in `data`.
     pub(crate) claims: ClaimsBackend,
@@ -186,6 +189,9 @@ pub(crate) struct Dispatcher {
     /// `replies`: `canonical` reads what departmental systems answer in a standard that is installed;
     /// `as_sent` does not. Default `canonical`; it costs nothing until there is such an answer.
     pub(crate) has_replies_read: bool,
+    /// `name`: by which a dispatcher is known to others on its ledger across restarts; two have two.
+    /// Default: the machine's name.
+    pub(crate) name: Option<String>,
 }
 
 /// One departmental system of one authority.

@@ -31,6 +31,8 @@ pub(crate) struct Job {
     pub(crate) envelope: Option<Arc<Envelope>>,
     /// Under which intent; a look-up needs none, as it changes nothing.
     pub(crate) intent: Option<IntentRow>,
+    /// Under which tenure of the endpoint it was handed out.
+    pub(crate) fence: Option<u64>,
     pub(crate) started_at: Timestamp,
     /// In which round of its endpoint's ramp it began.
     pub(crate) round: Round,

@@ -54,6 +54,12 @@ pub(crate) const CALENDAR: &str = "AB-3231";
 pub(crate) const ORDER_SAME_KEY: &str = "AB-3232";
 /// More bulks at once than anybody oversees.
 pub(crate) const ORDER_BULKS: &str = "AB-3233";
+/// Another dispatcher has taken an endpoint over.
+pub(crate) const TENURE_LOST: &str = "AB-3240";
+/// Another dispatcher has admitted what was read here.
+pub(crate) const ADMITTED_ELSEWHERE: &str = "AB-3241";
+/// What an endpoint subscribes to was written by a newer version.
+pub(crate) const INTERESTS_UNKNOWN: &str = "AB-3242";
 /// The adapter panicked.
 pub(crate) const ADAPTER_PANICKED: &str = "AB-9201";
 /// The reader or the relay is gone.

@@ -75,7 +75,11 @@ impl ControlReader {
     pub(crate) async fn run(self, orders: mpsc::Sender<Orders>) {
         let mut pause = PAUSE_MIN;
         while !orders.is_closed() {
-            let Err(failure) = self.read(&orders, &mut pause).await else { return };
+            let Err(failure) = self.read(&orders, &mut pause).await else {
+                // Ended, or something of it was dropped.
+                self.handed.clear();
+                continue;
+            };
             let (code, cause) = (failure.code(), failure.report());
             if failure.kind() == FailureKind::Unavailable {
                 warn!(code, cause, "commands cannot be read now");
@@ -110,8 +114,9 @@ impl ControlReader {
         // How far was handed over and not yet told to the channel as admitted.
         let mut untold: BTreeMap<Partition, u64> = BTreeMap::new();
         let mut contradictions = BTreeSet::new();
+        let round = self.handed.round();
         self.ready.ready();
-        while !orders.is_closed() {
+        while !orders.is_closed() && self.handed.round() == round {
             let received = tokio::select! {
                 biased;
                 () = orders.closed() => return Ok(()),

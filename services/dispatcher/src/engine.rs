@@ -7,6 +7,7 @@
 mod admit;
 mod bulk;
 mod command;
+mod dice;
 mod draft;
 mod gates;
 mod linger;
@@ -15,17 +16,19 @@ mod replay;
 mod report;
 mod settle;
 mod start;
+mod steady;
+mod tenure;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
     time::Duration,
 };
 
 use messaging::{
-    CaseId, Claims, Clock, EndpointName, FailureKind, Partition, Result, Timestamp, fault,
+    CaseId, Claims, Clock, EndpointName, FailureKind, Partition, Result, fault,
 };
-use stores::ledger::{DeliveryId, EndpointRow, IntentRow, Ledger, MessageRow, PauseRow};
+use stores::ledger::{Committed, DeliveryId, EndpointRow, IntentRow, Ledger, PauseRow};
 use telemetry::{Check, Metrics};
 use tokio::{
     sync::{mpsc, watch},
@@ -35,7 +38,15 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use self::{bulk::Bulk, draft::Draft, report::Reported, start::Envelopes};
+use self::{
+    bulk::Bulk,
+    dice::Dice,
+    draft::Draft,
+    report::Reported,
+    start::Envelopes,
+    steady::Steady,
+    tenure::{Numbers, Sharing},
+};
 use crate::{
     Endpoint, Parts,
     attempt::{self, Ended, Job},
@@ -49,6 +60,8 @@ use crate::{
     retention::Keeper,
     ruling::Terms,
     schedule::Schedule,
+    steward::Notice,
+    subscribers::Subscriber,
     teller::{Teller, Why},
 };
 
@@ -77,6 +90,14 @@ pub(crate) struct Engine {
     known: Known,
     numbers: Numbers,
     subscriptions_version: u64,
+    /// Who wants what; on a shared ledger also those that are served elsewhere.
+    subscribers: Vec<Subscriber>,
+    /// All endpoints of a shared ledger.
+    names: HashSet<EndpointName>,
+    /// `None`: the ledger is ours alone.
+    sharing: Option<Sharing>,
+    notices: mpsc::Receiver<Notice>,
+    tenures: mpsc::UnboundedReceiver<Notice>,
     /// Deliveries not settled yet, by intent.
     intents: HashMap<IntentRow, usize>,
     envelopes: Envelopes,
@@ -93,6 +114,8 @@ pub(crate) struct Engine {
     orders: mpsc::Receiver<Orders>,
     /// Ordered, and not done.
     bulks: Vec<Bulk>,
+    /// Whether this dispatcher beats, on a shared ledger.
+    beating: Option<Check>,
     /// Endpoints that are not configured any more, of which something may be open.
     former: HashMap<EndpointName, EndpointRow>,
     admitted: mpsc::UnboundedSender<(Partition, u64)>,
@@ -109,6 +132,12 @@ pub(crate) struct Engine {
 struct Served {
     endpoint: Arc<Endpoint>,
     row: EndpointRow,
+    /// Under which tenure it is ours; `None`: another's. Always 0 where the ledger is ours alone.
+    fence: Option<u64>,
+    /// What lies before these positions was in the schedule when the tenure began.
+    loaded_through: HashMap<Partition, u64>,
+    /// How long interrupted attempts may still take effect; `None`: a lease.
+    grace: Option<Duration>,
     terms: Terms,
     schedule: Schedule,
     gate: Gate,
@@ -129,15 +158,6 @@ struct Served {
     failing: Vec<CaseId>,
 }
 
-/// The last numbers given; this process gives all of them.
-#[derive(Debug)]
-struct Numbers {
-    delivery: DeliveryId,
-    message: MessageRow,
-    intent: IntentRow,
-    outbox: u64,
-}
-
 #[derive(Debug)]
 struct Announcement {
     due: Instant,
@@ -152,11 +172,11 @@ impl Served {
         self.is_wanted() && (self.gate.is_open() || fault::is_on("closed-gate-served"))
     }
 
-    /// Whether neither an operator nor the calendar keeps it closed.
+    /// Whether it is ours, and neither an operator nor the calendar keeps it closed.
     fn is_wanted(&self) -> bool {
         let is_paused = self.paused.is_some() && !fault::is_on("pause-ignored");
         let is_in_hours = self.hours.closed().is_none() || fault::is_on("calendar-ignored");
-        !is_paused && is_in_hours
+        self.fence.is_some() && !is_paused && is_in_hours
     }
 
     /// When something may start by itself, as far as that is in sight.
@@ -173,42 +193,13 @@ impl Served {
     }
 }
 
-/// Counts on from what the clock said at the start, whatever the clock says since: what is measured
-/// by it does not jump.
-#[derive(Clone, Copy, Debug)]
-struct Steady {
-    at: Timestamp,
-    since: Instant,
-}
-
-impl Steady {
-    fn now(self) -> Timestamp {
-        self.at.after(self.since.elapsed())
-    }
-}
-
-/// Spreads waits (xorshift64*). Not for secrets.
-#[derive(Debug)]
-struct Dice(u64);
-
-impl Dice {
-    /// Even over `0.0..1.0`.
-    fn chance(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        let drawn = u32::try_from(self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32)
-            .expect("the upper half has 32 bits");
-        f64::from(drawn) / (f64::from(u32::MAX) + 1.0)
-    }
-}
-
 /// Why the loop went round.
 #[derive(Debug)]
 enum Wake {
     Ended(Box<Ended>),
     Batch(Prepared),
     Orders(Orders),
+    Notice(Notice),
     Probed(usize, Result<()>),
     Time,
     Shutdown,
@@ -224,7 +215,7 @@ impl Engine {
         let (admitted, admitted_out) = mpsc::unbounded_channel();
         let (written, written_out) = watch::channel(0);
         let (told_in, told) = watch::channel(0);
-        let reader = Reader {
+        let mut reader = Reader {
             channel: Arc::clone(&parts.channel),
             claims: Arc::clone(&parts.claims),
             ledger: parts.ledger.clone(),
@@ -232,7 +223,7 @@ impl Engine {
             ready: parts.ready.add("dispatcher.reader"),
             handed: Handed::default(),
         };
-        let control = ControlReader {
+        let mut control = ControlReader {
             channel: Arc::clone(&parts.channel),
             ledger: parts.ledger.clone(),
             ready: parts.ready.add("dispatcher.control"),
@@ -267,7 +258,13 @@ impl Engine {
         parts.ledger.grow_older(parts.clock.now(), Duration::ZERO).await?;
 
         let mut helpers = JoinSet::new();
-        let mut engine = recover::recover(parts, shutdown).await?;
+        let channel = Arc::clone(&parts.channel);
+        let sharing = tenure::sharing(&*parts.ledger).await?;
+        if let Some(sharing) = &sharing {
+            [reader.handed, control.handed] = sharing.handed.clone();
+        }
+        let mut engine = recover::recover(parts, sharing, shutdown).await?;
+        engine.share(channel, &mut helpers);
         helpers.spawn(reader.run(batches_in, admitted_out));
         helpers.spawn(control.run(orders_in));
         helpers.spawn(relay.run(written_out, told_in));
@@ -311,6 +308,8 @@ impl Engine {
             () = self.shutdown.cancelled() => Wake::Shutdown,
             // The rare first: under load an attempt ends during every commit, and an operator who
             // pauses a system that goes astray must not wait for a lull.
+            Some(notice) = self.tenures.recv() => Wake::Notice(notice),
+            Some(notice) = self.notices.recv() => Wake::Notice(notice),
             Some(orders) = self.orders.recv() => Wake::Orders(orders),
             Some((served, probed)) = next_probe(&mut self.probes) => Wake::Probed(served, probed),
             Some(ended) = self.attempts.join_next() => ended_of(ended),
@@ -335,6 +334,7 @@ impl Engine {
 
     /// Settles, admits, chooses, records; then acts.
     async fn turn(&mut self, wake: Wake) -> Result<()> {
+        self.catch_up().await?;
         let mut draft = self.draft();
         let is_tick = matches!(wake, Wake::Time);
         self.look_at_calendars(&mut draft);
@@ -343,6 +343,7 @@ impl Engine {
         self.announce(&mut draft).await?;
         self.begin_probes(draft.now);
         self.go_on_with_bulks(&mut draft).await?;
+        self.reserve(0, 0).await?;
         self.choose(&mut draft).await?;
         self.report(&mut draft);
         self.tidy_outbox(&mut draft, is_tick);
@@ -359,6 +360,7 @@ impl Engine {
             Wake::Ended(ended) => self.settle(*ended, draft).await,
             Wake::Batch(batch) => self.admit(batch, draft).await,
             Wake::Orders(orders) => self.obey(orders, draft).await,
+            Wake::Notice(notice) => self.notice(notice, draft).await,
             Wake::Probed(served, probed) => {
                 self.probed(served, &probed, draft);
                 Ok(())
@@ -390,6 +392,7 @@ impl Engine {
         }
         if self.told_until < told && (is_tick || !draft.transaction.is_empty()) {
             draft.transaction.outbox_done = Some(told);
+            draft.transaction.outbox_told = self.told_until;
             self.told_until = told;
         }
         self.metrics.dispatcher().set_outbox(self.numbers.outbox.saturating_sub(told));
@@ -401,19 +404,30 @@ impl Engine {
             self.act(std::mem::take(&mut draft.jobs));
         }
         if !draft.transaction.is_empty() {
-            let transaction = Arc::new(draft.transaction);
+            self.guard(&mut draft.transaction);
+            let transaction = Arc::new(std::mem::take(&mut draft.transaction));
             let began = Instant::now();
-            while let Err(failure) = self.ledger.commit(Arc::clone(&transaction)).await {
-                if failure.kind() != FailureKind::Unavailable || self.shutdown.is_cancelled() {
-                    return Err(failure);
+            let committed = loop {
+                match self.ledger.commit(Arc::clone(&transaction)).await {
+                    Ok(committed) => break committed,
+                    Err(failure)
+                        if failure.kind() != FailureKind::Unavailable
+                            || self.shutdown.is_cancelled() =>
+                    {
+                        return Err(failure);
+                    }
+                    Err(_) if fault::is_on("commit-taken-for-granted") => {
+                        break Committed::default();
+                    }
+                    Err(failure) => {
+                        let (code, cause) = (failure.code(), failure.report());
+                        warn!(code, cause, "ledger is unavailable");
+                        self.ready.not_ready(cause);
+                        tokio::time::sleep(COMMIT_PAUSE).await;
+                    }
                 }
-                if fault::is_on("commit-taken-for-granted") {
-                    break;
-                }
-                warn!(code = failure.code(), cause = failure.report(), "ledger is unavailable");
-                self.ready.not_ready(failure.report());
-                tokio::time::sleep(COMMIT_PAUSE).await;
-            }
+            };
+            self.committed(&committed, &transaction, &mut draft);
             self.ready.ready();
             self.metrics.dispatcher().ledger_transaction("turn", began.elapsed());
             self.fresh.extend(draft.events);
@@ -455,11 +469,14 @@ impl Engine {
             self.take_in_the_rest_of_endings(&mut draft).await?;
             self.commit(draft).await?;
         }
+        self.tenures.close();
+        self.notices.close();
         // Closing `written` lets the relay tell what is left and end.
         let (written, _) = watch::channel(0);
         self.written = written;
         let helpers = async { while self.helpers.join_next().await.is_some() {} };
         tokio::time::timeout_at(deadline, helpers).await.ok();
+        self.release().await;
         Ok(())
     }
 

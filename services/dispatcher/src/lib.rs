@@ -21,6 +21,8 @@ mod relay;
 mod retention;
 mod ruling;
 mod schedule;
+mod steward;
+mod subscribers;
 mod teller;
 
 use std::{sync::Arc, time::Duration};
@@ -43,7 +45,7 @@ use tokio_util::sync::CancellationToken;
 /// Everything a dispatcher works with.
 #[derive(Debug)]
 pub struct Parts {
-    /// The truth about deliveries; this process is its only writer.
+    /// The truth about deliveries; this process is its only writer, unless it is a shared one.
     pub ledger: Arc<dyn Ledger>,
     /// Where applications come from and events go.
     pub channel: Arc<dyn Channel>,
@@ -126,12 +128,6 @@ impl Interest {
             && head.authorities().any(|of| of.as_str().starts_with(&self.authority_prefix))
             && (self.message_types.is_empty()
                 || self.message_types.contains(&head.procedure.message_type))
-    }
-}
-
-impl Endpoint {
-    fn wants(&self, head: &ApplicationHead) -> bool {
-        self.interests.iter().any(|interest| interest.matches(head))
     }
 }
 

@@ -120,7 +120,7 @@ impl Revision {
 #[cfg(test)]
 mod tests {
     use messaging::{CaseId, MessageId, Target};
-    use stores::ledger::{DeliveryId, MessageRow};
+    use stores::ledger::{DeliveryId, EndpointRow, MessageRow};
     use uuid::Uuid;
 
     use super::*;
@@ -131,6 +131,7 @@ mod tests {
     fn entry(state: DeliveryState) -> Entry {
         Entry {
             delivery: DeliveryId(1),
+            endpoint: EndpointRow(1),
             message: MessageRow(1),
             case_id: CaseId(Uuid::nil()),
             generation: 0,

@@ -3,7 +3,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -68,11 +71,14 @@ pub(crate) struct Reader {
 /// How far the engine was given records. Ahead of the ledger while they wait for their commit: a
 /// reader that begins anew must not give them a second time.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Handed(Arc<Mutex<HashMap<Partition, u64>>>);
+pub(crate) struct Handed {
+    until: Arc<Mutex<HashMap<Partition, u64>>>,
+    round: Arc<AtomicU64>,
+}
 
 impl Handed {
     pub(crate) fn set(&self, partition: &Partition, next: u64) {
-        let mut handed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut handed = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         handed.insert(partition.clone(), next);
     }
 
@@ -80,7 +86,22 @@ impl Handed {
         if fault::is_on("handed-batch-forgotten") {
             return None;
         }
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(partition).copied()
+        self.until.lock().unwrap_or_else(PoisonError::into_inner).get(partition).copied()
+    }
+
+    /// Some of it was dropped: whoever reads begins anew where the ledger stands.
+    pub(crate) fn begin_anew(&self) {
+        self.round.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often that was said.
+    pub(crate) fn round(&self) -> u64 {
+        self.round.load(Ordering::SeqCst)
+    }
+
+    /// Forgets what was handed over, for a reader that begins anew.
+    pub(crate) fn clear(&self) {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
@@ -125,7 +146,8 @@ impl Reader {
         let mut pause = PAUSE_MIN;
         while !batches.is_closed() {
             match self.read(&batches, &mut admitted, &mut pause).await {
-                Ok(()) => return,
+                // Ended, or something of it was dropped.
+                Ok(()) => self.handed.clear(),
                 Err(failure) if failure.kind() == FailureKind::Unavailable => {
                     warn!(
                         code = failure.code(),
@@ -163,8 +185,9 @@ impl Reader {
         let mut subscription =
             self.channel.subscribe(group, &self.channels, Box::new(positions)).await?;
         let mut contradictions = BTreeSet::new();
+        let round = self.handed.round();
         self.ready.ready();
-        while !batches.is_closed() {
+        while !batches.is_closed() && self.handed.round() == round {
             let received = tokio::select! {
                 biased;
                 () = batches.closed() => return Ok(()),

@@ -11,12 +11,13 @@ use std::{
 
 use channels::{codec, spans};
 use messaging::{Channel, Failure, Record, Result, fault};
-use stores::ledger::{Ledger, OutboxEntry};
+use stores::ledger::{Ledger, OutboxEntry, Writer};
 use telemetry::Check;
 use tokio::sync::watch;
-use tracing::{error, warn};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
 
-use crate::codes;
+use crate::{codes, steward::Estates};
 
 /// Events appended at once, and their bytes; dead letters carry a whole record.
 const ENTRIES_MAX: u32 = 500;
@@ -29,6 +30,8 @@ const GATHER: Duration = Duration::from_millis(5);
 const GATHERED: u64 = 100;
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// Between two looks whether a dispatcher that is gone has left something to tell.
+const ESTATES_EVERY: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub(crate) struct Relay {
@@ -139,44 +142,95 @@ impl Relay {
         // What was taken and not told is in the ledger too.
         let mut entries = self.ledger.outbox(after, ENTRIES_MAX).await?;
         entries.truncate(fitting(&entries));
-        let Some(last) = entries.last().map(|entry| entry.sequence) else { return Ok(None) };
-        let records: Vec<Record> = entries.iter().filter_map(decode).collect();
-        if records.is_empty() {
-            return Ok(Some(last));
+        if entries.is_empty() {
+            return Ok(None);
         }
-        match self.append(records).await {
-            Err(_) if fault::is_on("told-unappended") => Ok(Some(last)),
-            Ok(()) => Ok(Some(last)),
-            Err(failure) if is_about_one(&failure) => {
-                self.relay_one_by_one(&entries).await.map(Some)
-            }
-            Err(failure) => Err(failure),
-        }
+        append_all(&*self.channel, &entries).await.map(Some)
     }
 
     async fn append(&self, records: Vec<Record>) -> Result<()> {
-        let mut sending = spans::sending(self.channel.system(), &records);
-        let appended = self.channel.append(records).await;
-        spans::conclude(&mut sending, &appended);
-        appended.map(drop)
+        append(&*self.channel, records).await
     }
+}
 
-    /// One of them cannot be told, and must not keep the others from being told.
-    async fn relay_one_by_one(&self, entries: &[OutboxEntry]) -> Result<u64> {
-        let mut last = 0;
-        for entry in entries {
-            if let Some(record) = decode(entry) {
-                match self.append(vec![record]).await {
-                    Err(failure) if is_about_one(&failure) => {
-                        let (code, cause) = (failure.code(), failure.report());
-                        error!(code, cause, sequence = entry.sequence, "an event cannot be told");
-                    }
-                    appended => appended?,
+async fn append(channel: &dyn Channel, records: Vec<Record>) -> Result<()> {
+    let mut sending = spans::sending(channel.system(), &records);
+    let appended = channel.append(records).await;
+    spans::conclude(&mut sending, &appended);
+    appended.map(drop)
+}
+
+/// Gives the last sequence that is told.
+async fn append_all(channel: &dyn Channel, entries: &[OutboxEntry]) -> Result<u64> {
+    let last = entries.last().map_or(0, |entry| entry.sequence);
+    let records: Vec<Record> = entries.iter().filter_map(decode).collect();
+    if records.is_empty() {
+        return Ok(last);
+    }
+    match append(channel, records).await {
+        Err(_) if fault::is_on("told-unappended") => Ok(last),
+        Ok(()) => Ok(last),
+        Err(failure) if is_about_one(&failure) => append_one_by_one(channel, entries).await,
+        Err(failure) => Err(failure),
+    }
+}
+
+/// One of them cannot be told, and must not keep the others from being told.
+async fn append_one_by_one(channel: &dyn Channel, entries: &[OutboxEntry]) -> Result<u64> {
+    let mut last = 0;
+    for entry in entries {
+        if let Some(record) = decode(entry) {
+            match append(channel, vec![record]).await {
+                Err(failure) if is_about_one(&failure) => {
+                    let (code, cause) = (failure.code(), failure.report());
+                    error!(code, cause, sequence = entry.sequence, "an event cannot be told");
+                }
+                appended => appended?,
+            }
+        }
+        last = entry.sequence;
+    }
+    Ok(last)
+}
+
+/// Tells what dispatchers that are gone have left untold. One that was only slow tells it too: a repeat
+/// changes nothing.
+#[derive(Debug)]
+pub(crate) struct Executor {
+    pub(crate) channel: Arc<dyn Channel>,
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) estates: Estates,
+}
+
+impl Executor {
+    /// Works until `shutdown`. Dropping it loses nothing.
+    pub(crate) async fn run(self, shutdown: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(ESTATES_EVERY) => {}
+            }
+            for writer in self.estates.take() {
+                if let Err(failure) = self.settle(writer).await {
+                    let (code, cause) = (failure.code(), failure.report());
+                    warn!(code, cause, "what another dispatcher left cannot be told now");
                 }
             }
-            last = entry.sequence;
         }
-        Ok(last)
+    }
+
+    async fn settle(&self, writer: Writer) -> Result<()> {
+        let Some(shared) = self.ledger.shared() else { return Ok(()) };
+        loop {
+            let mut entries = shared.untold(writer, ENTRIES_MAX).await?;
+            entries.truncate(fitting(&entries));
+            if entries.is_empty() {
+                return Ok(());
+            }
+            let last = append_all(&*self.channel, &entries).await?;
+            info!(writer = writer.0, events = entries.len(), "told for another dispatcher");
+            shared.told(writer, last).await?;
+        }
     }
 }
 

@@ -10,13 +10,14 @@ use std::{
 };
 
 use messaging::{CaseId, DeliveryState, Timestamp, fault};
-use stores::ledger::{DeliveryId, MessageRow};
+use stores::ledger::{DeliveryId, EndpointRow, MessageRow};
 use tokio::time::Instant;
 
 /// One open delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
     pub(crate) delivery: DeliveryId,
+    pub(crate) endpoint: EndpointRow,
     pub(crate) message: MessageRow,
     pub(crate) case_id: CaseId,
     pub(crate) generation: u32,
@@ -236,6 +237,7 @@ mod tests {
     fn entry(case: u128, delivery: i64) -> Entry {
         Entry {
             delivery: DeliveryId(delivery),
+            endpoint: EndpointRow(1),
             message: MessageRow(delivery),
             case_id: CaseId(Uuid::from_u128(case)),
             generation: 0,

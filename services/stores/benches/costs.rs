@@ -5,10 +5,15 @@
 //!     AMTSBOTE_BENCH_ROWS=10000 cargo bench -p stores
 //!
 //! One line a store. It needs some 2 GiB in the temporary folder, and removes them.
+//!
+//! With a PostgreSQL server of its own (its port, and the process that was started), the same there; then
+//! the CPU is that of this process and of the server's:
+//!
+//!     AMTSBOTE_BENCH_POSTGRES=5433 AMTSBOTE_BENCH_POSTGRES_PID=4711 cargo bench -p stores
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a measurement reports and gives up")]
 
-use std::{fs, sync::Arc};
+use std::{fs, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use messaging::{
@@ -17,11 +22,12 @@ use messaging::{
     Timestamp,
 };
 use stores::{
-    journal::{Journal as _, Projected, Projection, SqliteJournal},
+    PostgresSettings,
+    journal::{Journal, PgJournal, Projected, Projection, SqliteJournal},
     ledger::{
-        Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, EndpointSpec, IntentRow,
-        Ledger as _, MessageRow, NewDelivery, OutboxEntry, PartitionBatch, Settlement,
-        SqliteLedger, Transaction,
+        Admission, AdmittedMessage, AttemptRow, Claim, DeliveryId, EndpointRow, EndpointSpec,
+        IntentRow, Ledger, MessageRow, NewDelivery, OutboxEntry, Part, PartitionBatch, PgLedger,
+        Settlement, SqliteLedger, Started, Tenure, Transaction,
     },
 };
 use tokio::time::Instant;
@@ -42,16 +48,52 @@ async fn main() {
     let rows = std::env::var("AMTSBOTE_BENCH_ROWS").ok().and_then(|rows| rows.parse().ok());
     let rows: i64 = rows.unwrap_or(1_000_000) / TURN * TURN;
     let folder = tempfile::tempdir().expect("a temporary folder");
-    ledger(&folder.path().join("ledger.sqlite"), rows).await;
-    journal(&folder.path().join("journal.sqlite"), rows).await;
+    let files = SqliteLedger::open(&folder.path().join("ledger.sqlite")).expect("a new ledger");
+    ledger("ledger in a file", &files, rows).await;
+    drop(files);
+    let file = SqliteJournal::open(&folder.path().join("journal.sqlite")).expect("a new journal");
+    journal("journal in a file", &file, rows).await;
+    let variable = |name| std::env::var(name).ok();
+    if let Some(port) = variable("AMTSBOTE_BENCH_POSTGRES").and_then(|port| port.parse().ok()) {
+        let settings = PostgresSettings {
+            host: "127.0.0.1".to_owned(),
+            port,
+            database: "postgres".to_owned(),
+            user: "postgres".to_owned(),
+            password: None,
+            prefix: format!("bench_{}", std::process::id()),
+            tls: false,
+            ca_file: None,
+        };
+        let server = PgLedger::open(&settings, "bench").await.expect("a new ledger");
+        ledger("ledger on PostgreSQL", &server, rows).await;
+        let server = PgJournal::open(&settings).await.expect("a new journal");
+        journal("journal on PostgreSQL", &server, rows).await;
+    }
 }
 
-/// Utime and stime of this process, in seconds; the kernel counts in hundredths.
+/// Utime and stime of this process and of the server's, if there is one, in seconds; the kernel counts
+/// in hundredths.
 fn cpu() -> f64 {
-    let stat = fs::read_to_string("/proc/self/stat").expect("Linux tells it");
-    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
-    let ticks: f64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
-    ticks / 100.0
+    let own = ticks("self").map_or(0.0, |(_, own, _)| own);
+    let server = std::env::var("AMTSBOTE_BENCH_POSTGRES_PID").ok();
+    let of_server = server.map_or(0.0, |server| {
+        let first = ticks(&server).map_or(0.0, |(_, own, ended)| own + ended);
+        let entries = fs::read_dir("/proc").expect("Linux has it").filter_map(Result::ok);
+        let others = entries.filter_map(|entry| ticks(entry.file_name().to_str()?));
+        others.filter(|(parent, ..)| *parent == server).map(|(_, own, _)| own).sum::<f64>() + first
+    });
+    (own + of_server) / 100.0
+}
+
+/// Of a process: its parent, its own ticks, and those of its children that have ended.
+fn ticks(process: &str) -> Option<(String, f64, f64)> {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let sum = |from: usize| -> f64 {
+        fields.iter().skip(from).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum()
+    };
+    Some(((*fields.get(1)?).to_owned(), sum(11), sum(13)))
 }
 
 fn report(what: &str, rows: i64, began: (f64, Instant), messages: i64) {
@@ -70,8 +112,7 @@ fn partition() -> Partition {
     Partition { channel: ChannelName::new("application.kfz").expect("a name"), number: 0 }
 }
 
-async fn ledger(path: &std::path::Path, rows: i64) {
-    let ledger = SqliteLedger::open(path).expect("a new ledger");
+async fn ledger(what: &str, ledger: &dyn Ledger, rows: i64) {
     let spec = |number| EndpointSpec {
         name: EndpointName::new(format!("system-{number}")).expect("a name"),
         interests: "all".to_owned(),
@@ -79,22 +120,33 @@ async fn ledger(path: &std::path::Path, rows: i64) {
     let loaded = ledger.load((0..ENDPOINTS).map(spec).collect()).await.expect("it loads");
     let version = loaded.subscriptions_version;
     let endpoints = loaded.endpoints;
+    let tenures = own(ledger, &endpoints).await;
     let waiting = rows / 10 / TURN;
     let mut turn = 0;
     for _ in 0..waiting + rows / TURN {
         // What waits is old, as it is in an outage; what is settled came after it.
         let settles = waiting < turn;
-        let transaction = ledger_turn(turn, version, &endpoints, OLD_RECORD_BYTES, settles);
+        let mut transaction = ledger_turn(turn, version, &endpoints, OLD_RECORD_BYTES, settles);
+        transaction.tenures.clone_from(&tenures);
         ledger.commit(Arc::new(transaction)).await.expect("a turn");
         turn += 1;
     }
     let began = (cpu(), Instant::now());
     for _ in 0..TURNS {
-        let transaction = ledger_turn(turn, version, &endpoints, RECORD_BYTES, true);
+        let mut transaction = ledger_turn(turn, version, &endpoints, RECORD_BYTES, true);
+        transaction.tenures.clone_from(&tenures);
         ledger.commit(Arc::new(transaction)).await.expect("a turn");
         turn += 1;
     }
-    report("ledger", rows, began, TURNS * TURN);
+    report(what, rows, began, TURNS * TURN);
+}
+
+/// Takes the endpoints of a ledger that can be shared.
+async fn own(ledger: &dyn Ledger, endpoints: &[EndpointRow]) -> Vec<Tenure> {
+    let Some(shared) = ledger.shared() else { return Vec::new() };
+    let lease = Duration::from_secs(60);
+    let claim = |endpoint: &EndpointRow| Claim { endpoint: *endpoint, lease, stands_still: None };
+    shared.claim(endpoints.iter().map(claim).collect()).await.expect("nobody has them")
 }
 
 /// Admits the messages of `turn`, writes their intent, and settles those of the turn before.
@@ -107,9 +159,14 @@ fn ledger_turn(
 ) -> Transaction {
     let first = turn * TURN + 1;
     let rows = first..first + TURN;
-    let admit = |row: i64| {
+    let endpoint_of = |row: i64| {
         let endpoint = endpoints.get(usize::try_from(row % ENDPOINTS).unwrap_or(0));
-        let endpoint = *endpoint.expect("there are as many");
+        *endpoint.expect("there are as many")
+    };
+    let started =
+        |row| Started { delivery: DeliveryId(row), version: 1, endpoint: endpoint_of(row) };
+    let admit = |row: i64| {
+        let endpoint = endpoint_of(row);
         Admission::Message(AdmittedMessage {
             row: MessageRow(row),
             offset: row.unsigned_abs() - 1,
@@ -129,6 +186,7 @@ fn ledger_turn(
         records: rows.clone().map(admit).collect(),
     };
     let event = |row: i64| OutboxEntry {
+        of: Part::Whole,
         sequence: row.unsigned_abs(),
         record: Bytes::from(vec![b'e'; EVENT_BYTES]),
     };
@@ -136,19 +194,21 @@ fn ledger_turn(
     Transaction {
         subscriptions_version,
         at: Timestamp(1),
-        settlements: before.clone().map(delivered).collect(),
+        settlements: before.clone().map(|row| delivered(row, endpoint_of(row))).collect(),
         outbox: before.map(event).collect(),
         outbox_done: settles.then(|| (first - TURN - 1).unsigned_abs()),
-        intent: Some((IntentRow(turn + 1), rows.map(|row| (DeliveryId(row), 1)).collect())),
+        outbox_told: (first - 2 * TURN - 1).max(0).unsigned_abs(),
+        intent: Some((IntentRow(turn + 1), rows.map(started).collect())),
         intents_done: if settles { vec![IntentRow(turn)] } else { Vec::new() },
         admissions: vec![batch],
         ..Transaction::default()
     }
 }
 
-fn delivered(row: i64) -> Settlement {
+fn delivered(row: i64, endpoint: EndpointRow) -> Settlement {
     Settlement {
         delivery: DeliveryId(row),
+        endpoint,
         version: 2,
         state: DeliveryState::Delivered,
         attempts: 1,
@@ -166,8 +226,7 @@ fn delivered(row: i64) -> Settlement {
     }
 }
 
-async fn journal(path: &std::path::Path, rows: i64) {
-    let journal = SqliteJournal::open(path).expect("a new journal");
+async fn journal(what: &str, journal: &dyn Journal, rows: i64) {
     let mut turn = 0;
     for _ in 0..rows / TURN {
         journal.apply(journal_turn(turn), Timestamp(turn)).await.expect("a turn");
@@ -178,7 +237,7 @@ async fn journal(path: &std::path::Path, rows: i64) {
         journal.apply(journal_turn(turn), Timestamp(turn)).await.expect("a turn");
         turn += 1;
     }
-    report("journal", rows, began, TURNS * TURN);
+    report(what, rows, began, TURNS * TURN);
 }
 
 /// The applications of `turn`, and that those of the turn before were delivered.

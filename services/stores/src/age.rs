@@ -27,7 +27,7 @@ pub struct Age {
 }
 
 impl Age {
-    fn of(at: Timestamp, now: Timestamp) -> Self {
+    pub(crate) fn of(at: Timestamp, now: Timestamp) -> Self {
         Self { at, behind: now.since(at), ahead: at.since(now) }
     }
 }
@@ -38,7 +38,7 @@ pub(crate) fn before(at: Timestamp, age: Duration) -> Timestamp {
 }
 
 /// The age that follows `known` (0: none yet) when the clock says `now`.
-fn following(known: Timestamp, now: Timestamp, step_max: Duration) -> Timestamp {
+pub(crate) fn following(known: Timestamp, now: Timestamp, step_max: Duration) -> Timestamp {
     match known {
         Timestamp(0) => now.max(EARLIEST),
         known if now <= known => known,

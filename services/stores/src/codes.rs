@@ -15,6 +15,17 @@ pub(crate) const LEDGER: Codes = Codes {
 /// Another dispatcher works on this ledger.
 pub(crate) const SUPERSEDED: &str = "AB-2307";
 
+/// The PostgreSQL server cannot be reached or used now.
+pub(crate) const POSTGRES_UNAVAILABLE: &str = "AB-2310";
+/// It refuses us: login, rights, database, or encryption.
+pub(crate) const POSTGRES_REFUSED: &str = "AB-2311";
+/// The schema holds something else.
+pub(crate) const POSTGRES_FOREIGN: &str = "AB-2312";
+/// The schema was made by a newer version.
+pub(crate) const POSTGRES_NEWER: &str = "AB-2313";
+/// What is there contradicts itself.
+pub(crate) const POSTGRES_DAMAGED: &str = "AB-2314";
+
 /// The store of the claims cannot be used: a directory that is none, a server that cannot do enough.
 pub(crate) const CLAIMS_UNUSABLE: &str = "AB-2201";
 /// No room for a claim.

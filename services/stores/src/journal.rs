@@ -1,17 +1,21 @@
 //! What the console reads: a projection of the channels, rebuilt from them as far as they reach.
 //!
-//! Where it is kept is behind the trait: [`SqliteJournal`] in a file of this process. Losing it is
-//! harmless: it is projected anew.
+//! Where it is kept is behind the trait: [`SqliteJournal`] in a file of this process, [`PgJournal`] on a
+//! PostgreSQL server. Losing it is harmless: it is projected anew.
 
+mod asked;
 mod bulks;
 mod commands;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod keys;
+mod postgres;
+mod project;
 mod report;
 mod retention;
 mod rows;
 mod sqlite;
+mod stand;
 mod state;
 
 use std::time::Duration;
@@ -26,6 +30,7 @@ use uuid::Uuid;
 
 pub use bulks::{BulkItem, BulkOverview};
 pub use commands::{Answer, CommandRow, Issued, Undecided, UndecidedCursor, UndecidedOf};
+pub use postgres::PgJournal;
 pub use retention::Kind;
 pub use rows::{
     Application, Delivery, EndpointOverview, Entry, Overview, Progress, Projected, Projection,

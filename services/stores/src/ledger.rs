@@ -3,13 +3,16 @@
 //! One [`Transaction`] holds everything that must be true together: endings, admissions with the
 //! channel's position, the intent of what starts next, and events for the outbox. The schedule lives
 //! in the dispatcher's memory and is rebuilt by [`Ledger::load`]. Where it is kept is behind the
-//! trait: [`SqliteLedger`] in a file of this process.
+//! trait: [`SqliteLedger`] in a file of this process, [`PgLedger`] on a PostgreSQL server, where several
+//! dispatchers may share it.
 
 mod bulks;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod orders;
+mod postgres;
 mod retention;
+mod shared;
 mod sqlite;
 mod types;
 
@@ -22,14 +25,19 @@ use messaging::{
 };
 
 pub use bulks::{BulkItemRow, BulkRow, OpenBulk};
-pub use orders::{CommandRow, CommandState, PauseRow};
+pub use orders::{CommandRow, CommandState, Obeyed, PauseRow};
+pub use postgres::PgLedger;
 pub use retention::{DoubtfulPin, Kind, Retention};
+pub use shared::{
+    Beat, Claim, FollowedMessage, Look, Numbers, Owned, Round, Shared, Subscription, Taken, Tenure,
+    Writer,
+};
 pub use sqlite::SqliteLedger;
 pub use types::{
-    Admission, AdmittedMessage, AttemptRow, DeliveryId, EndpointRow, EndpointSpec, FinalDelivery,
-    IntentRow, LastAdmitted, LedgerIdentity, Loaded, MessageIdentity, MessageRow, NewDelivery,
-    OpenDelivery, OutboxEntry, PartitionBatch, ReplayRow, Settlement, Transaction, UnroutedMessage,
-    VerdictKind, VerdictRow,
+    Admission, AdmittedMessage, AttemptRow, Committed, DeliveryId, EndpointRow, EndpointSpec,
+    FinalDelivery, IntentRow, LastAdmitted, LedgerIdentity, Loaded, MessageIdentity, MessageRow,
+    NewDelivery, OpenDelivery, OutboxEntry, Part, PartitionBatch, ReplayRow, Settlement, Started,
+    Transaction, UnroutedMessage, VerdictKind, VerdictRow,
 };
 
 use crate::{age::Age, pass::Trimmed};
@@ -54,14 +62,21 @@ pub trait Ledger: StoredPositions {
     /// `Unavailable` (AB-2305), `Defect` (AB-2304).
     async fn load(&self, endpoints: Vec<EndpointSpec>) -> Result<Loaded>;
 
-    /// Commits `transaction` as one; durable on return.
+    /// Commits `transaction` as one; durable on return. On a shared ledger, parts of it that were
+    /// drafted under what is not true any more are dropped, and told.
     ///
     /// A dropped commit may or may not have happened: only the process's end may drop it.
     ///
     /// # Errors
-    /// `Unavailable` (AB-2305): nothing of it happened, commit the same again. `Defect` (AB-2307):
-    /// another dispatcher moved a position or changed the subscriptions; nothing of it happened.
-    async fn commit(&self, transaction: Arc<Transaction>) -> Result<()>;
+    /// `Unavailable`: commit the same again, which does nothing if it happened after all. `Defect`
+    /// (AB-2307): another dispatcher was there, on a ledger that is not shared, or a delivery is not at
+    /// the version before; nothing of it happened.
+    async fn commit(&self, transaction: Arc<Transaction>) -> Result<Committed>;
+
+    /// What several dispatchers need, if they may share this ledger.
+    fn shared(&self) -> Option<&dyn Shared> {
+        None
+    }
 
     /// The records of `messages` that are still kept.
     ///

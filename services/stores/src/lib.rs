@@ -9,6 +9,8 @@ mod codes;
 pub mod journal;
 pub mod ledger;
 pub mod pass;
+mod postgres;
 mod sqlite;
 
 pub use age::Age;
+pub use postgres::PostgresSettings;

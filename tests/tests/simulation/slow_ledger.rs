@@ -10,7 +10,7 @@ use messaging::{
 use stores::{
     Age,
     ledger::{
-        DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind, LastAdmitted,
+        Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind, LastAdmitted,
         Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow, OpenDelivery, OutboxEntry,
         Retention, SqliteLedger, Transaction, UnroutedMessage,
     },
@@ -66,7 +66,7 @@ impl Ledger for SlowLedger {
         through!(self.load(endpoints))
     }
 
-    async fn commit(&self, transaction: Arc<Transaction>) -> Result<()> {
+    async fn commit(&self, transaction: Arc<Transaction>) -> Result<Committed> {
         through!(self.commit(transaction))
     }
 

@@ -84,6 +84,9 @@ impl Config {
         }
         let replies = if self.dispatcher.has_replies_read { "canonical" } else { "as_sent" };
         table.put("replies", replies);
+        if let Some(name) = &self.dispatcher.name {
+            table.put("name", name.as_str());
+        }
         table
     }
 

@@ -9,7 +9,7 @@ use super::{
     Backend, ChannelBackend, Config, Fault, Faults, Retention, Route, broker, claims, endpoints,
     retention,
     section::{Place, Section, Source},
-    sections, secured,
+    sections, secured, store,
 };
 use crate::codes;
 
@@ -78,7 +78,7 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
     if root.has("kafka") && !matches!(channel, None | Some(ChannelBackend::Kafka(_))) {
         root.fault("kafka", codes::KEYS_CONTRADICT, "is for a `channel` on Kafka");
     }
-    let store = backend(&root, "store", &["postgres", "postgresql"], EMBEDDED, &data);
+    let store = store::read(&root, &data);
     let claims = claims::read(&root, &data);
     let shutdown_times = SHUTDOWN_TIME_MIN..=SHUTDOWN_TIME_MAX;
     let shutdown_time_max = root.duration("shutdown_time_max", shutdown_times);

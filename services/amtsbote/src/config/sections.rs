@@ -21,6 +21,7 @@ const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCA
 const TOKEN_CHARS_MIN: usize = 16;
 const TOKEN_BYTES_MAX: u64 = 4096;
 const WORKERS_MAX: u32 = 256;
+const NAME_BYTES_MAX: usize = 200;
 
 /// `[gateway]`.
 pub(super) fn gateway(root: &Section<'_>, has_senders: bool) -> Gateway {
@@ -138,8 +139,13 @@ pub(super) fn dispatcher(root: &Section<'_>) -> Dispatcher {
         "as_sent" => Ok(false),
         other => Err(format!("`{other}` is neither `canonical` nor `as_sent`")),
     });
+    let name =
+        section.parsed("name", |text| match text.is_empty() || NAME_BYTES_MAX < text.len() {
+            true => Err(format!("is no name of 1 to {NAME_BYTES_MAX} bytes")),
+            false => Ok(text.to_owned()),
+        });
     section.close();
-    Dispatcher { channels, has_replies_read: has_replies_read.unwrap_or(true) }
+    Dispatcher { channels, has_replies_read: has_replies_read.unwrap_or(true), name }
 }
 
 /// `None` where nothing was written, or where what was meant is unknown, so that nothing is told of

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeSet,
     fs,
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
@@ -16,16 +16,16 @@ use messaging::{Channel, ChannelName, Clock, Domain, Failure};
 use standards::Standards;
 use stores::{
     claims::ObjectClaims,
-    journal::{Journal, SqliteJournal},
-    ledger::{Ledger, SqliteLedger},
+    journal::{Journal, PgJournal, SqliteJournal},
+    ledger::{Ledger, PgLedger, SqliteLedger},
 };
 use telemetry::{Metrics, Readiness};
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, runtime::Handle};
 
 use super::{Addresses, Console, Gateway, System, claims};
 use crate::{
     codes,
-    config::{ChannelBackend, ClaimsBackend, Config},
+    config::{ChannelBackend, ClaimsBackend, Config, StoreBackend},
     defects,
     exit::{Exit, Stop},
     roles::Roles,
@@ -139,14 +139,17 @@ async fn load_standards(config: &Config, roles: Roles) -> Result<Option<Standard
 struct Backends {
     roles: Roles,
     channel: ChannelBackend,
-    store: PathBuf,
+    store: StoreBackend,
+    /// By which a dispatcher is known on a shared ledger.
+    name: String,
     claims: ClaimsBackend,
 }
 
 impl Backends {
     fn of(config: &Config, roles: Roles) -> Self {
-        let (channel, store) = (config.channel.clone(), config.store.folder().to_owned());
-        Self { roles, channel, store, claims: config.claims.clone() }
+        let name = config.dispatcher.name.clone().unwrap_or_else(machine_name);
+        let (channel, store) = (config.channel.clone(), config.store.clone());
+        Self { roles, channel, store, name, claims: config.claims.clone() }
     }
 
     fn open(self, clock: Clock) -> Result<Stores, Stop> {
@@ -165,7 +168,7 @@ impl Backends {
 
     fn check_folders(&self) -> Result<(), Stop> {
         let mut folders = BTreeSet::new();
-        folders.extend(self.has_store().then_some(self.store.as_path()));
+        folders.extend(self.store.own_folder().filter(|_| self.has_store()));
         folders.extend(self.claims.own_folder().filter(|_| self.has_claims()));
         if let ChannelBackend::Embedded(backend) = &self.channel {
             folders.insert(backend.folder());
@@ -182,28 +185,55 @@ impl Backends {
                 (channel, found, None)
             }
             ChannelBackend::Kafka(settings) => {
-                let lock =
-                    self.has_store().then(|| DirectoryLock::take(&self.store)).transpose()?;
+                let folder = self.store.own_folder().filter(|_| self.has_store());
+                let lock = folder.map(DirectoryLock::take).transpose()?;
                 // Topics outlive what names them; those that nobody names are left to their owner.
                 (KafkaChannel::open((**settings).clone(), clock)?, Vec::new(), lock)
             }
         };
         let claims = || claims::open(&self.claims);
-        let ledger = || -> Result<Arc<dyn Ledger>, Failure> {
-            Ok(Arc::new(SqliteLedger::open(&self.store.join(LEDGER_FILE))?))
-        };
-        let journal = || -> Result<Arc<dyn Journal>, Failure> {
-            Ok(Arc::new(SqliteJournal::open(&self.store.join(JOURNAL_FILE))?))
-        };
         Ok(Stores {
             channel,
             found,
             lock,
             claims: self.has_claims().then(claims).transpose()?,
-            ledger: self.roles.dispatcher.then(ledger).transpose()?,
-            journal: self.roles.console.then(journal).transpose()?,
+            ledger: self.roles.dispatcher.then(|| self.ledger()).transpose()?,
+            journal: self.roles.console.then(|| self.journal()).transpose()?,
         })
     }
+}
+
+impl Backends {
+    /// On a thread that may wait.
+    fn ledger(&self) -> Result<Arc<dyn Ledger>, Failure> {
+        Ok(match &self.store {
+            StoreBackend::Embedded(backend) => {
+                Arc::new(SqliteLedger::open(&backend.folder().join(LEDGER_FILE))?)
+            }
+            StoreBackend::Postgres(database) => Arc::new(
+                Handle::current().block_on(PgLedger::open(&database.settings, &self.name))?,
+            ),
+        })
+    }
+
+    /// As [`Backends::ledger`].
+    fn journal(&self) -> Result<Arc<dyn Journal>, Failure> {
+        Ok(match &self.store {
+            StoreBackend::Embedded(backend) => {
+                Arc::new(SqliteJournal::open(&backend.folder().join(JOURNAL_FILE))?)
+            }
+            StoreBackend::Postgres(database) => {
+                Arc::new(Handle::current().block_on(PgJournal::open(&database.settings))?)
+            }
+        })
+    }
+}
+
+/// As the system calls it; the same after each restart of the machine.
+fn machine_name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name = name.trim();
+    if name.is_empty() { "dispatcher".to_owned() } else { name.to_owned() }
 }
 
 /// Says which folder it is and why, before a database says "unable to open".

@@ -11,12 +11,12 @@ use messaging::{
     Result, Sha256,
 };
 use stores::ledger::{
-    Admission, AdmittedMessage, DeliveryId, MessageRow, NewDelivery, PartitionBatch, VerdictKind,
-    VerdictRow,
+    Admission, AdmittedMessage, DeliveryId, EndpointRow, FollowedMessage, MessageRow, NewDelivery,
+    Part, PartitionBatch, VerdictKind, VerdictRow,
 };
 use tracing::{error, warn};
 
-use super::{Announcement, Draft, Engine};
+use super::{Announcement, Draft, Engine, tenure::Admitted};
 use crate::{
     admission::{Novelty, novelty},
     codes,
@@ -27,9 +27,9 @@ use crate::{
 
 /// A delivery to which nothing has happened for so long is told of as pending. Most are delivered
 /// long before, and one event tells all of it.
-const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
+pub(super) const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
 /// Behind so many others, a delivery starts too late for its envelope to be kept in memory.
-const DUE_SOON_MAX: usize = 1_000;
+pub(super) const DUE_SOON_MAX: usize = 1_000;
 /// Deliveries announced in one turn.
 const ANNOUNCEMENTS_MAX: usize = 500;
 
@@ -38,6 +38,13 @@ impl Engine {
         let Prepared { partition, from, next, records, span } = batch;
         draft.spans.extend(span);
         let mut admitted = self.admitted_before(&records, draft).await?;
+        self.reserve(records.len() * self.subscribers.len(), records.len()).await?;
+        draft.admitted.extend(self.sharing.is_some().then(|| Admitted {
+            partition: partition.clone(),
+            from,
+            next,
+            messages: Vec::new(),
+        }));
         let mut made = Vec::with_capacity(records.len());
         for PreparedRecord { offset, bytes, content } in records {
             let position = Position { partition: partition.clone(), offset };
@@ -100,11 +107,17 @@ impl Engine {
         draft: &mut Draft,
     ) -> Admission {
         let head = &envelope.head;
-        self.numbers.message.0 += 1;
-        let row = self.numbers.message;
+        self.numbers.message += 1;
+        let row = MessageRow(self.numbers.message);
         self.known.insert(head.message_id, row);
-        let (deliveries, soon) = self.schedule(head, row, draft);
-        self.envelopes.keep(row, envelope, soon);
+        let deliveries = self.deliveries(head);
+        if let Some(admitted) = draft.admitted.last_mut() {
+            let message = followed(head, row, position.offset, &deliveries);
+            admitted.messages.push((message, Arc::clone(envelope)));
+        } else {
+            let soon = self.schedule(head, row, &deliveries, draft);
+            self.envelopes.keep(row, envelope, soon);
+        }
         if deliveries.is_empty() {
             self.unrouted(head, position, draft);
         }
@@ -121,32 +134,40 @@ impl Engine {
         })
     }
 
-    /// Makes a delivery for every endpoint that wants `head`, and says how many start soon.
+    /// A delivery for every endpoint that wants `head`.
+    fn deliveries(&mut self, head: &ApplicationHead) -> Vec<NewDelivery> {
+        let wanting = self.subscribers.iter().filter(|subscriber| subscriber.wants(head));
+        wanting
+            .map(|subscriber| {
+                self.numbers.delivery += 1;
+                let delivery = DeliveryId(self.numbers.delivery);
+                NewDelivery { delivery, endpoint: subscriber.endpoint }
+            })
+            .collect()
+    }
+
+    /// Puts them into the schedules, and says how many start soon.
     fn schedule(
         &mut self,
         head: &ApplicationHead,
         message: MessageRow,
+        deliveries: &[NewDelivery],
         draft: &Draft,
-    ) -> (Vec<NewDelivery>, usize) {
-        let (mut deliveries, mut soon) = (Vec::new(), 0);
-        for (index, served) in self.served.iter_mut().enumerate() {
-            if !served.endpoint.wants(head) {
-                continue;
-            }
-            self.numbers.delivery.0 += 1;
-            let delivery = self.numbers.delivery;
-            let is_soon = served.is_open() && served.schedule.due_len() < DUE_SOON_MAX;
-            soon += usize::from(is_soon);
-            served.schedule.add(new_entry(delivery, message, head), Turn::Due);
+    ) -> usize {
+        let mut soon = 0;
+        for NewDelivery { delivery, endpoint } in deliveries {
+            let Some(index) = self.by_row.get(endpoint).copied() else { continue };
+            let Some(served) = self.served.get_mut(index) else { continue };
+            soon += usize::from(served.expects_soon());
+            served.schedule.add(new_entry(*delivery, *endpoint, message, head), Turn::Due);
             self.announcements.push_back(Announcement {
                 due: draft.now + ANNOUNCE_AFTER,
                 served: index,
                 case_id: head.case_id,
-                delivery,
+                delivery: *delivery,
             });
-            deliveries.push(NewDelivery { delivery, endpoint: served.row });
         }
-        (deliveries, soon)
+        soon
     }
 
     fn unrouted(&mut self, head: &ApplicationHead, position: &Position, draft: &mut Draft) {
@@ -157,7 +178,8 @@ impl Engine {
         let subject = Subject::from(head);
         let event =
             self.teller.about_record(Some(&subject), position, EventKind::Unrouted, why, draft.at);
-        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        let of = Part::Partition(position.partition.clone());
+        draft.tell_of(of, &mut self.numbers, self.teller.event_record(&event));
     }
 
     fn verdict(
@@ -181,7 +203,8 @@ impl Engine {
         let why = Why { code: Some(code), cause: None };
         let subject = Subject::from(head);
         let event = self.teller.about_record(Some(&subject), position, event, why, draft.at);
-        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        let of = Part::Partition(position.partition.clone());
+        draft.tell_of(of, &mut self.numbers, self.teller.event_record(&event));
         Admission::Verdict(VerdictRow {
             offset: position.offset,
             kind,
@@ -207,9 +230,10 @@ impl Engine {
         let why = Why { code: Some(code), cause: Some(why) };
         let kind = EventKind::Undecodable { position: position.clone() };
         let event = self.teller.about_record(None, &position, kind, why, draft.at);
-        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        let of = Part::Partition(position.partition.clone());
+        draft.tell_of(of.clone(), &mut self.numbers, self.teller.event_record(&event));
         let letter = self.teller.dead_letter_record(event, Vec::new(), position, record);
-        draft.tell(&mut self.numbers, letter);
+        draft.tell_of(of, &mut self.numbers, letter);
         let kind = VerdictKind::Undecodable;
         let (message_id, sha256, record, claims) = (None, None, Some(bytes), Vec::new());
         Admission::Verdict(VerdictRow { offset, kind, message_id, sha256, record, claims })
@@ -245,15 +269,38 @@ impl Engine {
             subject.trace = self.envelopes.trace(entry.message);
             let name = &served.endpoint.name;
             let event = self.teller.about_delivery(&subject, name, &entry, what);
-            draft.tell(&mut self.numbers, self.teller.event_record(&event));
+            let of = Part::Endpoint(entry.endpoint);
+            draft.tell_of(of, &mut self.numbers, self.teller.event_record(&event));
         }
         Ok(())
     }
 }
 
-fn new_entry(delivery: DeliveryId, message: MessageRow, head: &ApplicationHead) -> Entry {
+/// As it is taken up once it is committed.
+fn followed(
+    head: &ApplicationHead,
+    row: MessageRow,
+    offset: u64,
+    deliveries: &[NewDelivery],
+) -> FollowedMessage {
+    FollowedMessage {
+        row,
+        offset,
+        message_id: head.message_id,
+        case_id: head.case_id,
+        deliveries: deliveries.iter().map(|new| (new.endpoint, new.delivery)).collect(),
+    }
+}
+
+fn new_entry(
+    delivery: DeliveryId,
+    endpoint: EndpointRow,
+    message: MessageRow,
+    head: &ApplicationHead,
+) -> Entry {
     Entry {
         delivery,
+        endpoint,
         message,
         case_id: head.case_id,
         generation: 0,

@@ -8,7 +8,9 @@ use messaging::{
     Bulk as Ordered, BulkState, Command, CommandId, DeliveryState, EffectContract, EventKind,
     ItemResult, Order, Result, Target, fault,
 };
-use stores::ledger::{BulkItemRow, BulkRow, DeliveryId, OpenBulk, OpenDelivery};
+use stores::ledger::{
+    BulkItemRow, BulkRow, DeliveryId, EndpointRow, OpenBulk, OpenDelivery, Part,
+};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -32,6 +34,7 @@ const BULKS_MAX: usize = 20;
 #[derive(Debug)]
 pub(super) struct Bulk {
     command: Command,
+    endpoint: EndpointRow,
     /// Index of its endpoint; `None`: not configured now, and it waits.
     served: Option<usize>,
     progress: Progress,
@@ -42,7 +45,12 @@ pub(super) struct Bulk {
 }
 
 impl Bulk {
-    fn new(command: Command, served: Option<usize>, now: Instant) -> Option<Self> {
+    fn new(
+        command: Command,
+        endpoint: EndpointRow,
+        served: Option<usize>,
+        now: Instant,
+    ) -> Option<Self> {
         let Order::Bulk(ordered) = &command.order else { return None };
         let size = |number: u32| usize::try_from(number).unwrap_or(usize::MAX);
         let bounds = Bounds {
@@ -52,7 +60,7 @@ impl Bulk {
             failures_max: size(ordered.failures_max),
         };
         let progress = Progress::new(bounds, now);
-        Some(Self { command, served, progress, open: HashMap::new(), told: None })
+        Some(Self { command, endpoint, served, progress, open: HashMap::new(), told: None })
     }
 
     /// When the next item may be ordered.
@@ -97,7 +105,10 @@ impl Engine {
         if !ordered.targets.iter().all(is_ours) {
             return Err(stale());
         }
-        self.bulks.extend(Bulk::new(command.clone(), Some(index), draft.now));
+        let Some(row) = self.served.get(index).map(|served| served.row) else {
+            return Err(stale());
+        };
+        self.bulks.extend(Bulk::new(command.clone(), row, Some(index), draft.now));
         let (endpoint, items) = (&command.endpoint, ordered.targets.len());
         info!(command = %command.id, %endpoint, items, "a bulk begins");
         self.tell_bulk(self.bulks.len() - 1, draft);
@@ -184,15 +195,17 @@ impl Engine {
     ) {
         let Some(bulk) = self.bulks.get_mut(place) else { return };
         bulk.progress.note(item, result, draft.now);
-        let (command, endpoint) = (bulk.command.id, bulk.command.endpoint.clone());
+        let (command, endpoint, row) =
+            (bulk.command.id, bulk.command.endpoint.clone(), bulk.endpoint);
         let Some(message) = bulk.targets().get(item).map(|target| target.message_id) else {
             return;
         };
         let item = u32::try_from(item).unwrap_or(u32::MAX);
-        draft.transaction.bulk_items.push(BulkItemRow { command, item, delivery, result });
+        let noted = BulkItemRow { command, endpoint: row, item, delivery, result };
+        draft.transaction.bulk_items.push(noted);
         let kind = EventKind::BulkItem { command, endpoint, item, message, result };
         let event = self.teller.about_command(kind, why, draft.at);
-        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        draft.tell_of(Part::Endpoint(row), &mut self.numbers, self.teller.event_record(&event));
     }
 
     /// What is stopped has a result for every item, too.
@@ -212,15 +225,21 @@ impl Engine {
             return;
         }
         bulk.told = Some(state);
-        let (command, endpoint) = (bulk.command.id, bulk.command.endpoint.clone());
+        let (command, endpoint, row) =
+            (bulk.command.id, bulk.command.endpoint.clone(), bulk.endpoint);
         let total = u32::try_from(bulk.targets().len()).unwrap_or(u32::MAX);
         if state == BulkState::Stopped {
             warn!(%command, %endpoint, "a bulk is stopped");
         }
-        draft.transaction.bulks.push(BulkRow { command, state });
+        draft.transaction.bulks.push(BulkRow { command, endpoint: row, state });
         let kind = EventKind::BulkState { command, endpoint, total, state };
         let event = self.teller.about_command(kind, Why::default(), draft.at);
-        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        draft.tell_of(Part::Endpoint(row), &mut self.numbers, self.teller.event_record(&event));
+    }
+
+    /// Forgets those of an endpoint that is another's.
+    pub(super) fn drop_bulks_of(&mut self, endpoint: EndpointRow) {
+        self.bulks.retain(|bulk| bulk.endpoint != endpoint);
     }
 
     /// Goes on with what a former process had begun.
@@ -230,6 +249,7 @@ impl Engine {
         open: &[OpenDelivery],
         draft: &mut Draft,
     ) {
+        let first = self.bulks.len();
         for OpenBulk { row, record, items } in bulks {
             let read = codec::from_bytes(record).and_then(|it| codec::decode_command(&it));
             let command = match read {
@@ -240,9 +260,8 @@ impl Engine {
                     continue;
                 }
             };
-            let is_it = |served: &super::Served| served.endpoint.name == command.endpoint;
-            let served = self.served.iter().position(is_it);
-            let Some(mut bulk) = Bulk::new(command, served, draft.now) else { continue };
+            let served = self.by_row.get(&row.endpoint).copied();
+            let Some(mut bulk) = Bulk::new(command, row.endpoint, served, draft.now) else { continue };
             bulk.told = Some(row.state);
             if row.state == BulkState::Stopped {
                 bulk.progress.stop();
@@ -259,18 +278,19 @@ impl Engine {
             info!(command = %row.command, items = items.len(), "a bulk goes on");
             self.bulks.push(bulk);
         }
-        self.settle_known(open, draft);
+        self.settle_known(first, open, draft);
     }
 
     /// Whatever was ordered and rests by now, by an end nobody noted.
-    fn settle_known(&mut self, open: &[OpenDelivery], draft: &mut Draft) {
-        if self.bulks.is_empty() {
+    fn settle_known(&mut self, first: usize, open: &[OpenDelivery], draft: &mut Draft) {
+        let taken_up = self.bulks.iter().skip(first);
+        let ordered: Vec<DeliveryId> =
+            taken_up.flat_map(|bulk| bulk.open.keys().copied()).collect();
+        if ordered.is_empty() {
             return;
         }
         let states: HashMap<DeliveryId, &OpenDelivery> =
             open.iter().map(|open| (open.delivery, open)).collect();
-        let ordered: Vec<DeliveryId> =
-            self.bulks.iter().flat_map(|bulk| bulk.open.keys().copied()).collect();
         for delivery in ordered {
             let Some(open) = states.get(&delivery) else {
                 self.note_in_bulks(delivery, DeliveryState::Dead, true, draft);

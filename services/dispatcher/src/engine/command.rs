@@ -10,8 +10,8 @@ use messaging::{
     Result, Seen, Target, fault,
 };
 use stores::ledger::{
-    Admission, CommandRow, CommandState, DeliveryId, EndpointRow, MessageIdentity, PartitionBatch,
-    PauseRow, Settlement,
+    Admission, CommandRow, CommandState, DeliveryId, EndpointRow, MessageIdentity, Part,
+    PartitionBatch, PauseRow, Settlement,
 };
 use tracing::{info, warn};
 
@@ -77,7 +77,11 @@ impl Engine {
                 Content::Command(command) => (command, false),
                 Content::Past(command) => (command, true),
             };
-            let Some(owner) = self.owner_of(&command) else { continue };
+            let is_shared = self.sharing.is_some();
+            let owner = self.owner_of(&command);
+            if owner.is_none() && !(is_shared && self.is_known(&command.endpoint)) {
+                continue;
+            }
             if let Some(first) = known.get(&command.id)
                 && !fault::is_on("command-twice")
             {
@@ -85,14 +89,19 @@ impl Engine {
                 continue;
             }
             known.insert(command.id, bytes.clone());
-            let answer = match is_past {
-                true => Err(past()),
-                false => match self.execute(owner, &command, draft).await? {
-                    Some(answer) => answer,
+            let answer = match (is_past, owner) {
+                (true, _) => Some(Err(past())),
+                // Its owner, which may be another dispatcher, finds it in the ledger.
+                (false, _) if is_shared => None,
+                (false, Some(owner)) => match self.execute(owner, &command, draft).await? {
+                    Some(answer) => Some(answer),
                     None => continue,
                 },
+                (false, None) => continue,
             };
-            let code = self.answer(&command, answer, draft);
+            let of = Part::Partition(partition.clone());
+            let is_waiting = answer.is_none();
+            let code = answer.and_then(|answer| self.answer(&command, answer, of, draft));
             made.push(Admission::Command(CommandRow {
                 id: command.id,
                 offset,
@@ -100,7 +109,11 @@ impl Engine {
                 endpoint: command.endpoint,
                 name: command.order.name().to_owned(),
                 issued_at: command.at,
-                state: if code.is_none() { CommandState::Accepted } else { CommandState::Refused },
+                state: match code {
+                    _ if is_waiting => CommandState::Waiting,
+                    None => CommandState::Accepted,
+                    Some(_) => CommandState::Refused,
+                },
                 code,
                 record: bytes,
             }));
@@ -128,6 +141,11 @@ impl Engine {
         Ok(known)
     }
 
+    /// Whether the ledger has such an endpoint, whoever serves it.
+    fn is_known(&self, endpoint: &messaging::EndpointName) -> bool {
+        self.names.contains(endpoint)
+    }
+
     /// `None`: another dispatcher's.
     fn owner_of(&self, command: &Command) -> Option<Owner> {
         let is_it = |served: &super::Served| served.endpoint.name == command.endpoint;
@@ -147,7 +165,7 @@ impl Engine {
     }
 
     /// `None`: of a former endpoint that has nothing open here, so that another may own it now.
-    async fn execute(
+    pub(super) async fn execute(
         &mut self,
         owner: Owner,
         command: &Command,
@@ -328,6 +346,7 @@ impl Engine {
         let next_at = next_at(revision.next, draft.at);
         draft.transaction.settlements.push(Settlement {
             delivery: revised.delivery,
+            endpoint: revised.endpoint,
             version: revised.version,
             state: revised.state,
             attempts: revised.attempts,
@@ -351,15 +370,17 @@ impl Engine {
         let what = What { kind: revision.event, why, next_at, at: draft.at };
         let subject = Subject::from(identity);
         let event = self.teller.about_delivery(&subject, &command.endpoint, &revised, what);
-        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        let of = Part::Endpoint(revised.endpoint);
+        draft.tell_of(of, &mut self.numbers, self.teller.event_record(&event));
         self.note_in_bulks(revised.delivery, revised.state, revision.next == Next::Held, draft);
     }
 
     /// Tells the answer and gives the code of a refusal.
-    fn answer(
+    pub(super) fn answer(
         &mut self,
         command: &Command,
         answer: Answer,
+        of: Part,
         draft: &mut Draft,
     ) -> Option<&'static str> {
         let (id, endpoint, order) = (command.id, command.endpoint.clone(), command.order.name());
@@ -377,7 +398,7 @@ impl Engine {
         };
         let code = why.code;
         let event = self.teller.about_command(kind, why, draft.at);
-        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        draft.tell_of(of, &mut self.numbers, self.teller.event_record(&event));
         code
     }
 }

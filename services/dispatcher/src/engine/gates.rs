@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use messaging::{EventKind, FailureKind, Result, Timestamp, fault};
-use stores::ledger::PauseRow;
+use stores::ledger::{EndpointRow, Part, PauseRow};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
@@ -19,6 +19,7 @@ impl Engine {
         draft: &mut Draft,
     ) {
         let Some(served) = self.served.get_mut(served) else { return };
+        let row = served.row;
         if !served.gate.close(draft.now, wait) {
             return;
         }
@@ -29,7 +30,7 @@ impl Engine {
             return;
         }
         self.metrics.dispatcher().set_gate(endpoint.as_str(), false);
-        self.tell_gate(EventKind::GateClosed { endpoint }, why, draft);
+        self.tell_gate_at(row, EventKind::GateClosed { endpoint }, why, draft.at, draft);
     }
 
     /// A former process may have told that gates are closed; a start opens them, but not those an
@@ -44,7 +45,7 @@ impl Engine {
     /// what the endpoint says.
     pub(super) fn tell_gate_of(&mut self, index: usize, draft: &mut Draft) {
         let Some(served) = self.served.get(index) else { return };
-        let endpoint = served.endpoint.name.clone();
+        let (row, endpoint) = (served.row, served.endpoint.name.clone());
         self.metrics.dispatcher().set_gate(endpoint.as_str(), served.is_open());
         let (kind, why, at) = match served.paused {
             Some(PauseRow { at, command }) => {
@@ -61,14 +62,15 @@ impl Engine {
             }
             None => (EventKind::GateClosed { endpoint }, served.closed.clone(), draft.at),
         };
-        self.tell_gate_at(kind, why, at, draft);
+        self.tell_gate_at(row, kind, why, at, draft);
     }
 
     /// Opens and closes by the calendar what it says, and tells of it.
     pub(super) fn look_at_calendars(&mut self, draft: &mut Draft) {
         for index in 0..self.served.len() {
             let Some(served) = self.served.get_mut(index) else { continue };
-            if !served.hours.look(draft.at) {
+            // Of another's endpoint its owner tells.
+            if !served.hours.look(draft.at) || served.fence.is_none() {
                 continue;
             }
             let endpoint = &served.endpoint.name;
@@ -82,12 +84,9 @@ impl Engine {
         }
     }
 
-    fn tell_gate(&mut self, kind: EventKind, why: Why, draft: &mut Draft) {
-        self.tell_gate_at(kind, why, draft.at, draft);
-    }
-
     pub(super) fn tell_gate_at(
         &mut self,
+        row: EndpointRow,
         kind: EventKind,
         why: Why,
         at: Timestamp,
@@ -95,7 +94,7 @@ impl Engine {
     ) {
         self.gate_events += 1;
         let event = self.teller.about_gate(kind, why, self.gate_events, at);
-        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        draft.tell_of(Part::Endpoint(row), &mut self.numbers, self.teller.event_record(&event));
     }
 
     /// The wait of the endpoint's policy after a first failure.
@@ -124,7 +123,7 @@ impl Engine {
     pub(super) fn probed(&mut self, index: usize, probed: &Result<()>, draft: &mut Draft) {
         let chance = self.dice.chance();
         let Some(served) = self.served.get_mut(index) else { return };
-        let endpoint = served.endpoint.name.clone();
+        let (row, endpoint) = (served.row, served.endpoint.name.clone());
         match probed {
             Ok(()) if !served.gate.open() => {}
             Ok(()) => {
@@ -136,7 +135,8 @@ impl Engine {
                 }
                 info!(%endpoint, "gate opened");
                 self.metrics.dispatcher().set_gate(endpoint.as_str(), true);
-                self.tell_gate(EventKind::GateOpened { endpoint }, Why::default(), draft);
+                let (kind, why) = (EventKind::GateOpened { endpoint }, Why::default());
+                self.tell_gate_at(row, kind, why, draft.at, draft);
             }
             Err(failure) => {
                 let policy = served.endpoint.policy;

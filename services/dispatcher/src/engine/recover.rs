@@ -12,7 +12,7 @@ use messaging::{
 };
 use stores::ledger::{
     AttemptRow, DeliveryId, EndpointRow, EndpointSpec, Ledger, Loaded, MessageRow, NewDelivery,
-    OpenDelivery, PauseRow, Settlement, Transaction,
+    OpenDelivery, Part, PauseRow, Settlement, Transaction,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -23,27 +23,33 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    Announcement, Dice, Draft, Engine, Numbers, Reported, Served, Steady,
+    Announcement, Dice, Draft, Engine, Reported, Served, Steady,
     settle::{next_at, turn_of},
     start::Envelopes,
+    tenure::{Numbers, Sharing},
 };
 use crate::{
-    AfterDeadLetter, Endpoint, Interest, Parts, codes,
+    AfterDeadLetter, Endpoint, Parts, codes,
     gate::{Gate, calendar::Hours, forecast::Pace, ramp::Ramp, rate::Bucket},
     known::Known,
     relay::Fresh,
     ruling::{self, Next, Terms},
     schedule::{Entry, Schedule, Step, Turn},
+    subscribers::{self, Subscriber},
     teller::{Subject, Teller, What, Why},
 };
 
 /// After the deadline of an attempt whose process ended, until its case is touched again.
-const MARGIN: Duration = Duration::from_secs(1);
+pub(super) const MARGIN: Duration = Duration::from_secs(1);
 /// Unrouted messages looked at in one transaction.
 const UNROUTED_MAX: u32 = 500;
 
 /// An engine whose channels are not connected yet.
-pub(super) async fn recover(parts: Parts, shutdown: CancellationToken) -> Result<Engine> {
+pub(super) async fn recover(
+    parts: Parts,
+    sharing: Option<Sharing>,
+    shutdown: CancellationToken,
+) -> Result<Engine> {
     let specs: Vec<EndpointSpec> = parts.endpoints.iter().map(spec_of).collect();
     let mut loaded = parts.ledger.load(specs.clone()).await?;
     // Also where nothing changed: a start that was cut short may have routed a part only.
@@ -52,34 +58,54 @@ pub(super) async fn recover(parts: Parts, shutdown: CancellationToken) -> Result
     }
     let interrupted: HashMap<DeliveryId, u64> = loaded.interrupted.drain(..).collect();
     let mut open = std::mem::take(&mut loaded.open);
-    // What was tried before was the head of its case then, whatever has come before it since.
-    let is_untried =
-        |open: &OpenDelivery| open.version == 1 && !interrupted.contains_key(&open.delivery);
-    open.sort_by_key(is_untried);
+    put_tried_first(&mut open, &interrupted);
     let former = std::mem::take(&mut loaded.former);
     let doubtful = std::mem::take(&mut loaded.doubtful);
     let intents = std::mem::take(&mut loaded.intents);
     let bulks = std::mem::take(&mut loaded.bulks);
 
-    let mut engine = connect(parts, loaded, shutdown);
+    let is_shared = sharing.is_some();
+    let mut engine = connect(parts, loaded, sharing, shutdown);
     let mut draft = engine.draft();
     draft.transaction.intents_done = intents;
     engine.former = former.iter().map(|(row, name)| (name.clone(), *row)).collect();
     for served in &mut engine.served {
         served.hours.look(draft.at);
     }
-    engine.tell_gates_of_start(&mut draft);
-    engine.take_up_bulks(bulks, &open, &mut draft);
-    engine.rebuild(open, &interrupted, &doubtful, &former, &mut draft).await?;
+    if is_shared {
+        engine.subscribe_anew().await?;
+    } else {
+        engine.tell_gates_of_start(&mut draft);
+        engine.take_up_bulks(bulks, &open, &mut draft);
+    }
+    engine.rebuild(open, &interrupted, &doubtful, &mut draft).await?;
     engine.commit(draft).await?;
     Ok(engine)
 }
 
-fn connect(parts: Parts, loaded: Loaded, shutdown: CancellationToken) -> Engine {
+/// What was tried before was the head of its case then, whatever has come before it since.
+pub(super) fn put_tried_first(open: &mut [OpenDelivery], interrupted: &HashMap<DeliveryId, u64>) {
+    let is_untried =
+        |open: &OpenDelivery| open.version == 1 && !interrupted.contains_key(&open.delivery);
+    open.sort_by_key(is_untried);
+}
+
+fn connect(
+    parts: Parts,
+    loaded: Loaded,
+    sharing: Option<Sharing>,
+    shutdown: CancellationToken,
+) -> Engine {
     let steady = Steady { at: parts.clock.now(), since: Instant::now() };
+    let is_shared = sharing.is_some();
+    let fence = (!is_shared).then_some(0);
     let rows = parts.endpoints.into_iter().zip(&loaded.endpoints);
-    let served: Vec<Served> =
-        rows.map(|(e, row)| serve(e, *row, loaded.paused.get(row).copied())).collect();
+    let served: Vec<Served> = rows
+        .map(|(e, row)| Served { fence, ..serve(e, *row, loaded.paused.get(row).copied()) })
+        .collect();
+    let subscriber =
+        |served: &Served| Subscriber::new(served.row, served.endpoint.interests.clone());
+    let subscribers = served.iter().map(subscriber).collect();
     let by_row = served.iter().enumerate().map(|(index, served)| (served.row, index)).collect();
     let identity = parts.ledger.identity().clone();
     Engine {
@@ -94,11 +120,19 @@ fn connect(parts: Parts, loaded: Loaded, shutdown: CancellationToken) -> Engine 
         by_row,
         known: Known::new(loaded.fingerprints),
         numbers: Numbers {
-            delivery: loaded.delivery_last,
-            message: loaded.message_last,
-            intent: loaded.intent_last,
+            delivery: loaded.delivery_last.0,
+            message: loaded.message_last.0,
+            intent: loaded.intent_last.0,
             outbox: loaded.outbox_last,
+            // None of them is given out before some are reserved.
+            until: is_shared.then_some((0, 0, 0)),
         },
+        subscribers,
+        names: HashSet::new(),
+        sharing,
+        notices: mpsc::channel(1).1,
+        tenures: mpsc::unbounded_channel().1,
+        beating: is_shared.then(|| parts.ready.add("dispatcher.beat")),
         subscriptions_version: loaded.subscriptions_version,
         intents: HashMap::new(),
         envelopes: Envelopes::default(),
@@ -141,6 +175,9 @@ fn serve(endpoint: Endpoint, row: EndpointRow, paused: Option<PauseRow>) -> Serv
         reported: Reported::default(),
         endpoint: Arc::new(endpoint),
         row,
+        fence: Some(0),
+        loaded_through: HashMap::new(),
+        grace: None,
         terms,
         schedule: Schedule::default(),
         gate: Gate::default(),
@@ -154,14 +191,9 @@ fn serve(endpoint: Endpoint, row: EndpointRow, paused: Option<PauseRow>) -> Serv
 
 /// What an endpoint subscribes to, in a stable notation.
 fn spec_of(endpoint: &Endpoint) -> EndpointSpec {
-    let interests = endpoint.interests.iter().map(|interest| {
-        let Interest { domain, authority_prefix, message_types, test } = interest;
-        let domain = domain.as_ref().map_or("*", |domain| domain.as_str());
-        format!("{domain} {authority_prefix}* [{}] test={test}", message_types.join(","))
-    });
     EndpointSpec {
         name: endpoint.name.clone(),
-        interests: interests.collect::<Vec<_>>().join("; "),
+        interests: subscribers::notation(&endpoint.interests),
     }
 }
 
@@ -169,12 +201,16 @@ fn spec_of(endpoint: &Endpoint) -> EndpointSpec {
 /// True if there was one.
 async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<bool> {
     let mut last = loaded.delivery_last;
+    let page_max = UNROUTED_MAX * u32::try_from(parts.endpoints.len()).unwrap_or(u32::MAX);
     let mut after = MessageRow(0);
     let mut is_routed = false;
     loop {
         let page = parts.ledger.unrouted(after, UNROUTED_MAX).await?;
         let Some(last_row) = page.last().map(|message| message.row) else { return Ok(is_routed) };
         after = last_row;
+        if let Some(shared) = parts.ledger.shared() {
+            last = DeliveryId(shared.reserve(page_max, 0, 0).await?.deliveries.0 - 1);
+        }
         let mut transaction = Transaction {
             subscriptions_version: loaded.subscriptions_version,
             at: parts.clock.now(),
@@ -191,7 +227,9 @@ async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<bool> {
                 }
             };
             let wanting = parts.endpoints.iter().zip(&loaded.endpoints);
-            let wanting = wanting.filter(|(endpoint, _)| endpoint.wants(&head));
+            let wanting = wanting.filter(|(endpoint, row)| {
+                Subscriber::new(**row, endpoint.interests.clone()).wants(&head)
+            });
             let deliveries: Vec<NewDelivery> = wanting
                 .map(|(_, row)| {
                     last.0 += 1;
@@ -211,7 +249,7 @@ async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<bool> {
 }
 
 async fn commit(ledger: &dyn Ledger, transaction: Transaction) -> Result<()> {
-    ledger.commit(Arc::new(transaction)).await
+    ledger.commit(Arc::new(transaction)).await.map(drop)
 }
 
 /// An interrupted delivery as it is from now on, to be told.
@@ -224,14 +262,15 @@ struct Left {
 }
 
 impl Engine {
-    async fn rebuild(
+    pub(super) async fn rebuild(
         &mut self,
         open: Vec<OpenDelivery>,
         interrupted: &HashMap<DeliveryId, u64>,
         doubtful: &HashSet<DeliveryId>,
-        former: &HashMap<EndpointRow, EndpointName>,
         draft: &mut Draft,
     ) -> Result<()> {
+        let former: HashMap<EndpointRow, EndpointName> =
+            self.former.iter().map(|(name, row)| (*row, name.clone())).collect();
         let mut without_endpoint = 0_u64;
         let (mut left, count) = (Vec::new(), open.len());
         for delivery in open {
@@ -293,7 +332,8 @@ impl Engine {
             let mut subject = Subject::from(*known);
             subject.trace = traces.get(&entry.message).cloned();
             let event = self.teller.about_delivery(&subject, &endpoint, &entry, what);
-            draft.tell(&mut self.numbers, self.teller.event_record(&event));
+            let of = Part::Endpoint(entry.endpoint);
+            draft.tell_of(of, &mut self.numbers, self.teller.event_record(&event));
         }
         Ok(())
     }
@@ -312,7 +352,7 @@ fn lease_of(served: &Served) -> Duration {
     if fault::is_on("lease-forgotten-at-start") {
         return Duration::ZERO;
     }
-    served.endpoint.timeout + MARGIN
+    served.grace.unwrap_or(served.endpoint.timeout + MARGIN)
 }
 
 /// Nobody knows how its attempt ended; its case is left alone until it surely has.
@@ -348,6 +388,7 @@ fn leave(delivery: &OpenDelivery, endpoint: &EndpointName, draft: &mut Draft) ->
 fn settlement(entry: &Entry, next_at: Option<Timestamp>, at: Timestamp) -> Settlement {
     Settlement {
         delivery: entry.delivery,
+        endpoint: entry.endpoint,
         version: entry.version,
         state: entry.state,
         attempts: entry.attempts,
@@ -397,6 +438,7 @@ fn entry_of(open: &OpenDelivery, lease: Duration, terms: &Terms, draft: &Draft) 
 pub(super) fn plain_entry(open: &OpenDelivery, step: Step) -> Entry {
     Entry {
         delivery: open.delivery,
+        endpoint: open.endpoint,
         message: open.message,
         case_id: open.case_id,
         generation: open.generation,

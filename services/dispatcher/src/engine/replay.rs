@@ -1,7 +1,7 @@
 //! Ordering once more what is over: a delivery of its own, outside the order of its case.
 
 use messaging::{Command, DeliveryState, EffectContract, EventKind, Result, Target, fault};
-use stores::ledger::{DeliveryId, MessageIdentity, ReplayRow};
+use stores::ledger::{DeliveryId, MessageIdentity, Part, ReplayRow};
 
 use super::{
     Draft, Engine,
@@ -58,13 +58,15 @@ impl Engine {
         let has_new_key = is_new_effect && !fault::is_on("new-effect-under-old-key");
         let generation =
             if has_new_key { over.generation_last.saturating_add(1) } else { over.generation };
-        self.numbers.delivery.0 += 1;
-        let delivery = self.numbers.delivery;
+        self.reserve(1, 0).await?;
+        self.numbers.delivery += 1;
+        let delivery = DeliveryId(self.numbers.delivery);
         let message = identity.row;
         let replay = ReplayRow { delivery, endpoint: row, message, generation, replay_of: named };
         draft.transaction.replays.push(replay);
         let entry = Entry {
             delivery,
+            endpoint: row,
             message,
             case_id: identity.case_id,
             generation,
@@ -85,7 +87,7 @@ impl Engine {
         let what = What { kind: EventKind::Replayed, why, next_at: None, at: draft.at };
         let event =
             self.teller.about_delivery(&Subject::from(identity), &command.endpoint, &entry, what);
-        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        draft.tell_of(Part::Endpoint(row), &mut self.numbers, self.teller.event_record(&event));
         Ok(Ok(Done::about(delivery, entry.state)))
     }
 }

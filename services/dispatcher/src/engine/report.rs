@@ -27,7 +27,8 @@ impl Engine {
         for index in 0..self.served.len() {
             let Some(served) = self.served.get_mut(index) else { continue };
             let is_early = |at: Instant| draft.now < at + REPORT_EVERY;
-            if served.reported.at.is_some_and(is_early) {
+            // Of another's endpoint its owner tells.
+            if served.fence.is_none() || served.reported.at.is_some_and(is_early) {
                 continue;
             }
             served.reported.at = Some(draft.now);
@@ -36,8 +37,8 @@ impl Engine {
                 continue;
             }
             served.reported.last = Some(report.clone());
-            let kind = EventKind::EndpointReported(Box::new(report));
-            self.tell_gate_at(kind, Why::default(), draft.at, draft);
+            let (row, kind) = (served.row, EventKind::EndpointReported(Box::new(report)));
+            self.tell_gate_at(row, kind, Why::default(), draft.at, draft);
         }
     }
 }

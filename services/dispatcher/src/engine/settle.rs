@@ -4,7 +4,7 @@ use messaging::{
     DeliveryState, Event, EventKind, Failure, FailureKind, Reason, Reply, Result, Timestamp,
     TraceParent, fault,
 };
-use stores::ledger::{AttemptRow, Settlement};
+use stores::ledger::{AttemptRow, Part, Settlement};
 use telemetry::{Span, names::attr};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -27,6 +27,11 @@ impl Engine {
         let Ended { job, ending, took, mut span, trace } = ended;
         let chance = self.dice.chance();
         let Some(served) = self.served.get_mut(job.served) else { return Ok(()) };
+        if served.fence != job.fence {
+            // Its new owner decides what became of it.
+            self.end_intent(&job, draft);
+            return Ok(());
+        }
         served.in_flight -= 1;
         let ruling = ruling::rule(&job.entry, &ending, &served.terms, draft.steady, chance);
         let name = served.endpoint.name.clone();
@@ -99,14 +104,15 @@ impl Engine {
         let why = Why { code: ruling::code_of(&ending), cause: failure.map(Failure::report) };
         let what = What { kind, why, next_at, at: draft.at };
         let event = self.teller.about_delivery(&subject, &endpoint, &entry, what);
-        draft.tell(&mut self.numbers, self.teller.event_record(&event));
+        let of = Part::Endpoint(entry.endpoint);
+        draft.tell_of(of.clone(), &mut self.numbers, self.teller.event_record(&event));
         if entry.state == DeliveryState::Dead && !fault::is_on("dead-letter-untold") {
             let reasons = failure.map(|failure| failure.reasons().to_vec()).unwrap_or_default();
             self.tell_dead_letter(&entry, event, reasons, draft).await?;
         }
         for reply in replies_of(ending) {
             let record = self.teller.reply_record(&subject, &endpoint, &entry, reply, draft.at);
-            draft.tell(&mut self.numbers, record);
+            draft.tell_of(of.clone(), &mut self.numbers, record);
         }
         Ok(())
     }
@@ -132,7 +138,8 @@ impl Engine {
         match channels::codec::from_bytes(bytes) {
             Ok(record) => {
                 let letter = self.teller.dead_letter_record(event, reasons, position, record);
-                draft.tell(&mut self.numbers, letter);
+                let of = Part::Endpoint(entry.endpoint);
+                draft.tell_of(of, &mut self.numbers, letter);
             }
             Err(cause) => {
                 let row = entry.message.0;
@@ -226,6 +233,7 @@ fn settlement(
     let failure = ruling::failure_of(ending);
     Settlement {
         delivery: entry.delivery,
+        endpoint: entry.endpoint,
         version: entry.version,
         state: entry.state,
         attempts: entry.attempts,

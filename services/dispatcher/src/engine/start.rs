@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use channels::codec;
 use messaging::{Envelope, Payload, Result, TraceParent, fault};
-use stores::ledger::{DeliveryId, IntentRow, MessageRow};
+use stores::ledger::{IntentRow, MessageRow, Started};
 use tokio::time::Instant;
 use tracing::error;
 
@@ -35,15 +35,16 @@ impl Engine {
             return Ok(());
         }
         let fetched = self.fetch(&chosen).await?;
-        let intent = IntentRow(self.numbers.intent.0 + 1);
-        let mut handed_out: Vec<(DeliveryId, u64)> = Vec::new();
+        let intent = IntentRow(self.numbers.intent + 1);
+        let mut handed_out: Vec<Started> = Vec::new();
         for (served, mut entry) in chosen {
             let kept = self.envelopes.get(entry.message);
             let envelope = kept.or_else(|| fetched.get(&entry.message).cloned());
             let needs_intent = entry.step == Step::Deliver && !fault::is_on("no-intent");
             if needs_intent {
                 entry.first_attempt_at.get_or_insert(draft.steady);
-                handed_out.push((entry.delivery, entry.version));
+                let Entry { delivery, version, endpoint, .. } = entry;
+                handed_out.push(Started { delivery, version, endpoint });
             }
             let round = self.served.get(served).map(|served| served.ramp.round());
             draft.jobs.push(Job {
@@ -52,11 +53,12 @@ impl Engine {
                 entry,
                 envelope,
                 intent: needs_intent.then_some(intent),
+                fence: self.served.get(served).and_then(|served| served.fence),
                 started_at: draft.at,
             });
         }
         if !handed_out.is_empty() {
-            self.numbers.intent = intent;
+            self.numbers.intent = intent.0;
             self.intents.insert(intent, handed_out.len());
             draft.transaction.intent = Some((intent, handed_out));
         }

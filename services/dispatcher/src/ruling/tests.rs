@@ -6,7 +6,7 @@ use messaging::{
     Accepted, CaseId, DeliveryState as State, EffectContract as Contract, EventKind, FailureKind,
     Found, Reason, RetryPolicy, Timestamp,
 };
-use stores::ledger::{DeliveryId, MessageRow};
+use stores::ledger::{DeliveryId, EndpointRow, MessageRow};
 use uuid::Uuid;
 
 use super::{Ending, GATE_CLOSINGS_MAX, Next, Ruling, Terms, interrupted, rule};
@@ -35,6 +35,7 @@ fn terms(contract: Contract) -> Terms {
 fn entry(attempts: u32) -> Entry {
     Entry {
         delivery: DeliveryId(1),
+        endpoint: EndpointRow(1),
         message: MessageRow(1),
         case_id: CaseId(Uuid::from_u128(1)),
         generation: 0,

@@ -35,7 +35,8 @@ use self::schema::SCHEMA;
 use super::{
     Application, BulkItem, BulkOverview, CASE_MESSAGES_MAX, CommandRow, Delivery, Journal, Kind,
     Overview, Progress, Projection, ReplyBody, ReplyInfo, Step, TIMELINE_MAX, Undecided,
-    UndecidedCursor, UndecidedOf, Whole, advance, commands, is_of, keys, report, rows, state,
+    UndecidedCursor, UndecidedOf, Whole, advance, asked, commands, is_of, keys, project, report,
+    rows, stand, state,
 };
 use crate::{
     age::Age,
@@ -219,7 +220,7 @@ impl Journal for SqliteJournal {
     ) -> Result<(Vec<Step>, i64)> {
         let sender = sender.clone();
         self.read(move |connection| {
-            let end = as_of.min(after.saturating_add(watch::WINDOW));
+            let end = as_of.min(after.saturating_add(stand::WINDOW));
             let found = read::of_sender(connection, sender.as_str(), (after + 1, end))?.into_iter();
             let steps = found.map(|application| watch::as_of(connection, application, as_of));
             Ok((steps.collect::<rusqlite::Result<_>>()?, end))

@@ -3,13 +3,15 @@
 use bytes::Bytes;
 use messaging::{BulkState, CommandId, ItemResult};
 
-use super::types::DeliveryId;
+use super::types::{DeliveryId, EndpointRow};
 
 /// How a bulk is getting on. Its command's row holds what it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BulkRow {
     /// Which.
     pub command: CommandId,
+    /// Whose deliveries it is about.
+    pub endpoint: EndpointRow,
     /// How.
     pub state: BulkState,
 }
@@ -19,6 +21,8 @@ pub struct BulkRow {
 pub struct BulkItemRow {
     /// Of which bulk.
     pub command: CommandId,
+    /// Whose delivery it is.
+    pub endpoint: EndpointRow,
     /// Its place in the bulk, from 0.
     pub item: u32,
     /// The delivery that was ordered, if one was: for an order that made a new one, that.

@@ -3,6 +3,8 @@
 use bytes::Bytes;
 use messaging::{CommandId, EndpointName, Sha256, Timestamp};
 
+use super::types::EndpointRow;
+
 /// A command and what was made of it; becomes true together with its effect.
 #[derive(Clone, Debug)]
 pub struct CommandRow {
@@ -33,6 +35,8 @@ pub enum CommandState {
     Accepted,
     /// Not done, for good.
     Refused,
+    /// Recorded for the endpoint's owner; on a shared ledger only.
+    Waiting,
 }
 
 impl CommandState {
@@ -42,6 +46,7 @@ impl CommandState {
         match self {
             Self::Accepted => "accepted",
             Self::Refused => "refused",
+            Self::Waiting => "waiting",
         }
     }
 }
@@ -53,4 +58,17 @@ pub struct PauseRow {
     pub at: Timestamp,
     /// By which command.
     pub command: CommandId,
+}
+
+/// What the owner of an endpoint made of a command that was recorded before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Obeyed {
+    /// Which.
+    pub id: CommandId,
+    /// Whose owner it was for.
+    pub endpoint: EndpointRow,
+    /// What was made of it.
+    pub state: CommandState,
+    /// Why it was refused.
+    pub code: Option<&'static str>,
 }

@@ -20,9 +20,9 @@ use messaging::{ClaimId, CommandId, Partition, Position, Result, StoredPositions
 use rusqlite::Connection;
 
 use super::{
-    DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind, LastAdmitted, Ledger,
-    LedgerIdentity, Loaded, MessageIdentity, MessageRow, OpenDelivery, OutboxEntry, Retention,
-    Transaction, UnroutedMessage, orders, retention, types,
+    Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind,
+    LastAdmitted, Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow, OpenDelivery,
+    OutboxEntry, Retention, Transaction, UnroutedMessage, orders, retention, types,
 };
 use crate::{age::Age, pass::Trimmed, sqlite::Database};
 
@@ -81,12 +81,12 @@ impl Ledger for SqliteLedger {
         self.database.call(move |connection| load::load(connection, &endpoints)).await
     }
 
-    async fn commit(&self, transaction: Arc<Transaction>) -> Result<()> {
+    async fn commit(&self, transaction: Arc<Transaction>) -> Result<Committed> {
         let database = &self.database;
         let moved =
             database.call(move |connection| commit::commit(connection, &transaction)).await?;
         match moved {
-            commit::Guarded::Done => Ok(()),
+            commit::Guarded::Done => Ok(Committed::default()),
             commit::Guarded::Superseded(what) => {
                 Err(messaging::FailureKind::Defect.because(crate::codes::SUPERSEDED, what))
             }

@@ -10,7 +10,8 @@ use messaging::{
 
 use super::{
     bulks::{BulkItemRow, BulkRow, OpenBulk},
-    orders::{CommandRow, PauseRow},
+    orders::{CommandRow, Obeyed, PauseRow},
+    shared::Tenure,
 };
 
 /// Declares a row number.
@@ -142,10 +143,19 @@ pub struct Transaction {
     pub outbox: Vec<OutboxEntry>,
     /// Events up to here were told.
     pub outbox_done: Option<u64>,
-    /// What is handed to adapters once this is committed: row, and delivery with version.
-    pub intent: Option<(IntentRow, Vec<(DeliveryId, u64)>)>,
+    /// Those up to here were forgotten before.
+    pub outbox_told: u64,
+    /// What is handed to adapters once this is committed.
+    pub intent: Option<(IntentRow, Vec<Started>)>,
     /// Intents of which every delivery is settled.
     pub intents_done: Vec<IntentRow>,
+    /// What was made of commands that were recorded before; on a shared ledger only.
+    pub obeyed: Vec<Obeyed>,
+    /// On a shared ledger: the tenures this was drafted under. What is about an endpoint of which the
+    /// tenure is over is dropped.
+    pub tenures: Vec<Tenure>,
+    /// Of those, the ones that begin with this: what former owners may have sent is settled by it.
+    pub begun: Vec<EndpointRow>,
     /// Must still be the ledger's, if there are admissions.
     pub subscriptions_version: u64,
     /// Now.
@@ -163,6 +173,8 @@ impl Transaction {
             && self.replays.is_empty()
             && self.bulks.is_empty()
             && self.bulk_items.is_empty()
+            && self.obeyed.is_empty()
+            && self.begun.is_empty()
             && self.outbox.is_empty()
             && self.outbox_done.is_none()
             && self.intent.is_none()
@@ -170,11 +182,36 @@ impl Transaction {
     }
 }
 
+/// What became of a transaction. Nothing of it is lost on a ledger of one dispatcher: there it is
+/// committed as a whole, or fails.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Endpoints that are another's now: what was drafted about them was dropped.
+    pub lost: Vec<EndpointRow>,
+    /// Partitions whose position was moved by another: their batches were dropped.
+    pub moved: Vec<Partition>,
+    /// The subscriptions have changed: all admissions were dropped.
+    pub is_outdated: bool,
+}
+
+/// A delivery that is handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Started {
+    /// Which.
+    pub delivery: DeliveryId,
+    /// Its version then.
+    pub version: u64,
+    /// Bound for.
+    pub endpoint: EndpointRow,
+}
+
 /// One delivery's new state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settlement {
     /// Which.
     pub delivery: DeliveryId,
+    /// Bound for.
+    pub endpoint: EndpointRow,
     /// Its version after this change; the ledger must hold the one before.
     pub version: u64,
     /// What it is from now on.
@@ -377,4 +414,18 @@ pub struct OutboxEntry {
     pub sequence: u64,
     /// The encoded record.
     pub record: Bytes,
+    /// What it tells of.
+    pub of: Part,
+}
+
+/// A part of a transaction that may be dropped while the others are committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Part {
+    /// Never dropped.
+    #[default]
+    Whole,
+    /// With the tenure of an endpoint.
+    Endpoint(EndpointRow),
+    /// With the batch of a partition.
+    Partition(Partition),
 }

@@ -1,37 +1,47 @@
 //! Bulks that operators ordered, as events tell of them.
 
-use messaging::{BulkState, CommandId, Event, EventKind, ItemResult, Timestamp};
+use messaging::{BulkState, CommandId, Event, ItemResult, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
 
-use super::super::bulks::{BulkItem, BulkOverview};
+use super::{
+    super::bulks::{BulkItem, BulkOverview},
+    project::{BulkTold, ItemTold},
+};
 
-/// True if `event` tells of a bulk. What was told last counts, whatever the order of arrival: what
-/// is over is not under way again.
-pub(super) fn told(sql: &Transaction<'_>, event: &Event) -> rusqlite::Result<bool> {
-    match &event.kind {
-        EventKind::BulkItem { command, item, message, result, .. } => {
-            let sql = sql.prepare_cached(
-                "INSERT INTO bulk_item (command, item, message_id, result, code, at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE
-                 SET result = ?4, code = ?5, at = ?6 WHERE result = 'ordered'",
-            );
-            let id = message.0.as_bytes();
-            let values =
-                params![command.0.as_bytes(), item, id, result.name(), event.code, event.at.0];
-            sql?.execute(values)?;
-        }
-        EventKind::BulkState { command, total, state, .. } => {
-            let sql = sql.prepare_cached(
-                "INSERT INTO bulk (command, total, state, at) VALUES (?1, ?2, ?3, ?4)
-                 ON CONFLICT DO UPDATE SET state = ?3, at = ?4
-                 WHERE ?3 = 'done' OR ?3 = 'stopped' AND state = 'running'",
-            );
-            sql?.execute(params![command.0.as_bytes(), total, state.name(), event.at.0])?;
-        }
-        _ => return Ok(false),
-    }
-    Ok(true)
+/// What was told last counts, whatever the order of arrival: what is over is not under way again.
+pub(super) fn told(sql: &Transaction<'_>, told: BulkTold, at: Timestamp) -> rusqlite::Result<()> {
+    let BulkTold { command, total, state } = told;
+    sql.prepare_cached(
+        "INSERT INTO bulk (command, total, state, at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET state = ?3, at = ?4
+         WHERE ?3 = 'done' OR ?3 = 'stopped' AND state = 'running'",
+    )?
+    .execute(params![command.0.as_bytes(), total, state.name(), at.0])
+    .map(drop)
+}
+
+pub(super) fn item_told(
+    sql: &Transaction<'_>,
+    told: ItemTold,
+    event: &Event,
+) -> rusqlite::Result<()> {
+    let ItemTold { command, item, message, result } = told;
+    let values = params![
+        command.0.as_bytes(),
+        item,
+        message.0.as_bytes(),
+        result.name(),
+        event.code,
+        event.at.0
+    ];
+    sql.prepare_cached(
+        "INSERT INTO bulk_item (command, item, message_id, result, code, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE
+         SET result = ?4, code = ?5, at = ?6 WHERE result = 'ordered'",
+    )?
+    .execute(values)
+    .map(drop)
 }
 
 pub(super) fn overview(

@@ -1,12 +1,13 @@
 //! What operators ordered and what was answered, as the console shows it.
 
-use messaging::{Command, CommandId, EndpointName, Event, EventKind, Timestamp};
+use messaging::{Command, CommandId, EndpointName, Event, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction, params};
 use uuid::Uuid;
 
 use super::{
     commands::{Answer, CommandRow, Issued, Undecided, UndecidedCursor, UndecidedOf},
     keys::of_uuid,
+    project::Answered,
     read,
     rows::Delivery,
 };
@@ -74,14 +75,12 @@ pub(super) fn issued(sql: &Transaction<'_>, command: &Command) -> rusqlite::Resu
     .map(drop)
 }
 
-/// True if `event` answers a command. Of two answers the one that says it was done counts: only the
-/// owner can have done it.
-pub(super) fn answered(sql: &Transaction<'_>, event: &Event) -> rusqlite::Result<bool> {
-    let (command, endpoint, is_accepted) = match &event.kind {
-        EventKind::CommandAccepted { command, endpoint } => (command, endpoint, true),
-        EventKind::CommandRefused { command, endpoint } => (command, endpoint, false),
-        _ => return Ok(false),
-    };
+/// Of two answers the one that says it was done counts.
+pub(super) fn answered(
+    sql: &Transaction<'_>,
+    answered: &Answered<'_>,
+    event: &Event,
+) -> rusqlite::Result<()> {
     sql.prepare_cached(
         "INSERT INTO command (id, endpoint, answered_at, is_accepted, code, cause)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (id) DO UPDATE
@@ -89,14 +88,14 @@ pub(super) fn answered(sql: &Transaction<'_>, event: &Event) -> rusqlite::Result
          WHERE answered_at IS NULL OR is_accepted < ?4",
     )?
     .execute(params![
-        command.0.as_bytes(),
-        endpoint.as_str(),
+        answered.command.0.as_bytes(),
+        answered.endpoint.as_str(),
         event.at.0,
-        is_accepted,
+        answered.is_accepted,
         event.code,
         event.cause,
-    ])?;
-    Ok(true)
+    ])
+    .map(drop)
 }
 
 const COMMAND: &str = "SELECT number, id, endpoint, issued_at, operator, name, message_id, reason,

@@ -151,27 +151,9 @@ pub(super) fn timeline(
     let mut statement = connection.prepare_cached(&sql)?;
     let rows = statement.query_map(params![of.id, last, rows_max], super::watch::entry)?;
     let mut timeline: Vec<_> = rows.collect::<Rows<_>>()?;
-    timeline.extend(accepted(of));
+    timeline.extend(super::stand::accepted(of));
     timeline.sort_by_key(|entry| entry.sequence);
     Ok(timeline)
-}
-
-/// The entry an application is itself.
-pub(super) fn accepted(of: &Application) -> Option<Entry> {
-    let at = of.received_at.filter(|_| of.is_fresh)?;
-    Some(Entry {
-        sequence: of.id,
-        at,
-        kind: "accepted".to_owned(),
-        endpoint: None,
-        code: None,
-        cause: None,
-        place: None,
-        receipt: None,
-        reasons: Vec::new(),
-        reply_kind: None,
-        delivery: None,
-    })
 }
 
 pub(super) fn whole(connection: &Connection, of: Application) -> rusqlite::Result<Whole> {

@@ -7,12 +7,10 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::{
+    asked::{PREFIX_MIN, range_of, reply_of},
     read,
     rows::{Application, ReplyBody},
 };
-
-/// Fewer characters would find everything.
-const PREFIX_MIN: usize = 8;
 
 /// Whatever `text` may be: the most certain finds first, each once.
 pub(super) fn search(
@@ -37,28 +35,13 @@ pub(super) fn search(
     Ok(found)
 }
 
-/// The ids that begin with `text`, if ids can.
-fn range_of(text: &str) -> Option<(Uuid, Uuid)> {
-    let digits: String = text.chars().filter(|c| *c != '-').collect();
-    if !(PREFIX_MIN..=32).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_hexdigit())
-    {
-        return None;
-    }
-    let low = Uuid::parse_str(&format!("{digits:0<32}")).ok()?;
-    let high = Uuid::parse_str(&format!("{digits:f<32}")).ok()?;
-    Some((low, high))
-}
-
 /// The reply called `reply_id`, `<message id>.<16 hex digits>`, if it answers `sender`.
 pub(super) fn reply(
     connection: &Connection,
     sender: &SenderName,
     reply_id: &str,
 ) -> rusqlite::Result<Option<ReplyBody>> {
-    let parsed = reply_id.split_once('.').and_then(|(message, fingerprint)| {
-        let fingerprint = u64::from_str_radix(fingerprint, 16).ok()?;
-        Some((Uuid::parse_str(message).ok()?, fingerprint.cast_signed()))
-    });
+    let parsed = reply_of(reply_id);
     let Some((message, fingerprint)) = parsed else {
         return Ok(None);
     };
@@ -70,19 +53,4 @@ pub(super) fn reply(
         }
     }
     Ok(None)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_prefix_is_a_range_of_ids() {
-        let (low, high) = range_of("1d37bdbc-3f3e").unwrap();
-        assert_eq!(low.to_string(), "1d37bdbc-3f3e-0000-0000-000000000000");
-        assert_eq!(high.to_string(), "1d37bdbc-3f3e-ffff-ffff-ffffffffffff");
-        for text in ["1d37bdb", "KFZ-2026-0001", "", "ä1d37bdbc"] {
-            assert_eq!(range_of(text), None, "{text}");
-        }
-    }
 }

@@ -9,11 +9,8 @@ use super::{
     keys::reasons_of_column,
     read,
     rows::{Application, Delivery, Entry, Step},
-    state::{self, CONFLICT},
+    stand::{Stand, WINDOW, accepted},
 };
-
-/// Sequence numbers looked at in one go.
-pub(super) const WINDOW: i64 = 1_000;
 
 pub(super) const ENTRY: &str = "id, at, kind, endpoint, code, cause, place, receipt, reasons,
     reply_kind, ledger, epoch, number, version, state, attempts, next_at, application";
@@ -29,7 +26,7 @@ pub(super) fn steps(
     let end = last.min(after.saturating_add(WINDOW));
     let mut entries: Vec<(Entry, Application)> = Vec::new();
     for application in read::of_sender(&transaction, sender, (after + 1, end))? {
-        entries.extend(read::accepted(&application).map(|entry| (entry, application)));
+        entries.extend(accepted(&application).map(|entry| (entry, application)));
     }
     let sql = format!("SELECT {ENTRY} FROM event WHERE id BETWEEN ?1 AND ?2 AND application <> 0");
     let mut statement = transaction.prepare_cached(&sql)?;
@@ -97,52 +94,6 @@ pub(super) fn as_of(
         stand.go_on(&entry);
     }
     Ok(stand.step(application, None, sequence))
-}
-
-/// What follows from what happened so far.
-#[derive(Clone)]
-struct Stand {
-    deliveries: Vec<Delivery>,
-    verdict: Option<&'static str>,
-    reply_kind: Option<String>,
-    has_head: bool,
-}
-
-impl Stand {
-    fn of(application: &Application) -> Self {
-        Self {
-            deliveries: Vec::new(),
-            // A copy with other bytes is what it is from its first moment on.
-            verdict: (application.state == CONFLICT).then_some(CONFLICT),
-            reply_kind: None,
-            has_head: application.is_fresh,
-        }
-    }
-
-    fn go_on(&mut self, entry: &Entry) {
-        match entry.kind.as_str() {
-            "accepted" => self.has_head = true,
-            "unrouted" if self.verdict != Some(CONFLICT) => self.verdict = Some(state::UNROUTED),
-            "refused" => self.verdict = self.verdict.or(Some(state::REFUSED)),
-            _ => {}
-        }
-        if matches!(entry.reply_kind.as_deref(), Some("question" | "decision")) {
-            self.reply_kind.clone_from(&entry.reply_kind);
-        }
-        if let Some(delivery) = entry.delivery.clone() {
-            state::merge(&mut self.deliveries, delivery);
-        }
-    }
-
-    fn step(mut self, application: Application, entry: Option<Entry>, sequence: i64) -> Step {
-        let key = |of: &Delivery| (of.endpoint.clone(), of.ledger.clone(), of.number);
-        // As the table has them: the same answer, whichever way it was found.
-        self.deliveries.sort_by_cached_key(key);
-        let state = state::state(&self.deliveries, self.verdict, self.has_head).to_owned();
-        let application = Application { state, has_head: self.has_head, ..application };
-        let Self { deliveries, reply_kind, .. } = self;
-        Step { sequence, application, entry, deliveries, reply_kind }
-    }
 }
 
 /// Columns as [`ENTRY`] lists them.

@@ -5,10 +5,10 @@ use uuid::Uuid;
 
 use super::{
     Site,
-    fixtures::{admission, commit, control, first, order, settlement, spec},
+    fixtures::{admission, commit, control, first, load, order, settlement, spec},
 };
 use crate::ledger::{
-    BulkItemRow, BulkRow, DeliveryId, FinalDelivery, MessageRow, PartitionBatch, ReplayRow,
+    BulkItemRow, BulkRow, DeliveryId, EndpointRow, FinalDelivery, MessageRow, PartitionBatch, ReplayRow,
     Transaction,
 };
 
@@ -19,14 +19,15 @@ pub(super) async fn check(make: &impl AsyncFn() -> Site) {
 
 fn item(item: u32, delivery: Option<i64>, result: ItemResult) -> BulkItemRow {
     let command = CommandId(Uuid::from_u128(1));
-    BulkItemRow { command, item, delivery: delivery.map(DeliveryId), result }
+    let (endpoint, delivery) = (EndpointRow(1), delivery.map(DeliveryId));
+    BulkItemRow { command, endpoint, item, delivery, result }
 }
 
 async fn a_bulk_and_its_items_are_there_until_it_is_done(site: &Site) {
     let ledger = site.open().await;
-    ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.expect("it answers");
+    load(&*ledger, vec![spec("nordsachsen-kfz", "kfz")]).await;
     let command = CommandId(Uuid::from_u128(1));
-    let row = |state| BulkRow { command, state };
+    let row = |state| BulkRow { command, endpoint: EndpointRow(1), state };
     let batch =
         PartitionBatch { partition: control(), from: 0, next: 1, records: vec![order(1, 0)] };
     let transaction = Transaction {
@@ -41,7 +42,7 @@ async fn a_bulk_and_its_items_are_there_until_it_is_done(site: &Site) {
     drop(ledger);
 
     let ledger = site.open().await;
-    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.expect("it answers");
+    let loaded = load(&*ledger, vec![spec("nordsachsen-kfz", "kfz")]).await;
     let [bulk] = &loaded.bulks[..] else { unreachable!("one bulk") };
     assert_eq!((bulk.row, bulk.record.as_ref()), (row(BulkState::Running), b"record".as_ref()));
     assert_eq!(
@@ -54,20 +55,20 @@ async fn a_bulk_and_its_items_are_there_until_it_is_done(site: &Site) {
         ..Transaction::default()
     };
     commit(&*ledger, later).await.expect("it answers");
-    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.expect("it answers");
+    let loaded = load(&*ledger, vec![spec("nordsachsen-kfz", "kfz")]).await;
     let [bulk] = &loaded.bulks[..] else { unreachable!("still one") };
     assert_eq!(bulk.row.state, BulkState::Stopped);
     let kept = item(0, Some(7), ItemResult::Failed);
     assert_eq!(bulk.items.first(), Some(&kept), "which delivery it was stays known");
     let done = Transaction { bulks: vec![row(BulkState::Done)], ..Transaction::default() };
     commit(&*ledger, done).await.expect("it answers");
-    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.expect("it answers");
+    let loaded = load(&*ledger, vec![spec("nordsachsen-kfz", "kfz")]).await;
     assert!(loaded.bulks.is_empty());
 }
 
 async fn what_is_over_is_found_by_its_number_and_repeated_in_a_row_of_its_own(site: &Site) {
     let ledger = site.open().await;
-    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.expect("it answers");
+    let loaded = load(&*ledger, vec![spec("nordsachsen-kfz", "kfz")]).await;
     let endpoint = first(&loaded);
     commit(&*ledger, admission(1..3, Some(endpoint))).await.expect("it answers");
     let find = async |delivery: i64| {
@@ -100,7 +101,7 @@ async fn what_is_over_is_found_by_its_number_and_repeated_in_a_row_of_its_own(si
     commit(&*ledger, transaction).await.expect("it answers");
     let found = FinalDelivery { generation_last: 1, has_open: true, ..over };
     assert_eq!(find(1).await, Some(found));
-    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.expect("it answers");
+    let loaded = load(&*ledger, vec![spec("nordsachsen-kfz", "kfz")]).await;
     assert_eq!(loaded.delivery_last, DeliveryId(3));
     let open = loaded.open.iter().find(|open| open.delivery == DeliveryId(3));
     let open = open.expect("it is to be delivered");

@@ -8,7 +8,9 @@ use uuid::Uuid;
 
 use super::{
     Site,
-    fixtures::{admission, commit, control, first, message, order, partition, settlement, spec},
+    fixtures::{
+        admission, commit, control, first, load, message, order, partition, settlement, spec,
+    },
 };
 use crate::ledger::{
     Admission, EndpointRow, Kind, Ledger, MessageRow, PartitionBatch, PauseRow, Retention,
@@ -52,7 +54,7 @@ async fn trim(ledger: &dyn Ledger) -> [u64; 6] {
 /// A ledger that counts its age, and its endpoint.
 async fn begin(site: &Site) -> (Arc<dyn Ledger>, EndpointRow) {
     let ledger = site.open().await;
-    let loaded = ledger.load(vec![spec("nordsachsen-kfz", "kfz")]).await.expect("it loads");
+    let loaded = load(&*ledger, vec![spec("nordsachsen-kfz", "kfz")]).await;
     ledger.grow_older(START, Duration::ZERO).await.expect("it ages");
     (ledger, first(&loaded))
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     load::damaged,
-    types::{DeliveryId, Transaction},
+    types::{DeliveryId, EndpointRow, Transaction},
 };
 use crate::ledger::bulks::{BulkItemRow, BulkRow, OpenBulk};
 
@@ -35,7 +35,8 @@ pub(super) fn record(sql: &Sql<'_>, wanted: &Transaction) -> rusqlite::Result<()
 /// Those that are not done, oldest first.
 pub(super) fn open(sql: &Sql<'_>) -> rusqlite::Result<Vec<OpenBulk>> {
     let mut statement = sql.prepare(
-        "SELECT b.command, b.state, c.record FROM bulk b JOIN command c ON c.id = b.command
+        "SELECT b.command, b.state, c.record, e.id FROM bulk b
+         JOIN command c ON c.id = b.command JOIN endpoint e ON e.name = c.endpoint
          WHERE b.state <> 'done' ORDER BY c.admitted_at, c.offset",
     )?;
     let mut of_items = sql
@@ -44,11 +45,12 @@ pub(super) fn open(sql: &Sql<'_>) -> rusqlite::Result<Vec<OpenBulk>> {
         let command = CommandId(Uuid::from_bytes(row.get(0)?));
         let state: String = row.get(1)?;
         let state = BulkState::named(&state).ok_or_else(|| damaged(1, "unknown state"))?;
-        Ok((BulkRow { command, state }, row.get::<_, Vec<u8>>(2)?))
+        let endpoint = EndpointRow(row.get(3)?);
+        Ok((BulkRow { command, endpoint, state }, row.get::<_, Vec<u8>>(2)?))
     })?;
     let rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
     let bulk = |(row, record): (BulkRow, Vec<u8>)| {
-        let read = |of: &Row<'_>| item(row.command, of);
+        let read = |of: &Row<'_>| item(row, of);
         let items = of_items.query_map([row.command.0.as_bytes()], read)?;
         let items = items.collect::<rusqlite::Result<Vec<_>>>()?;
         Ok(OpenBulk { row, record: record.into(), items })
@@ -56,10 +58,11 @@ pub(super) fn open(sql: &Sql<'_>) -> rusqlite::Result<Vec<OpenBulk>> {
     rows.into_iter().map(bulk).collect()
 }
 
-fn item(command: CommandId, row: &Row<'_>) -> rusqlite::Result<BulkItemRow> {
+fn item(bulk: BulkRow, row: &Row<'_>) -> rusqlite::Result<BulkItemRow> {
     let result: String = row.get(2)?;
     Ok(BulkItemRow {
-        command,
+        command: bulk.command,
+        endpoint: bulk.endpoint,
         item: row.get(0)?,
         delivery: row.get::<_, Option<i64>>(1)?.map(DeliveryId),
         result: ItemResult::named(&result).ok_or_else(|| damaged(2, "unknown result"))?,

@@ -266,9 +266,9 @@ fn hand_out(sql: &Sql<'_>, wanted: &Transaction) -> rusqlite::Result<()> {
     }
     if let Some((intent, deliveries)) = &wanted.intent {
         let mut blob = Vec::with_capacity(deliveries.len() * MEMBER_BYTES);
-        for (delivery, version) in deliveries {
-            blob.extend_from_slice(&delivery.0.to_be_bytes());
-            blob.extend_from_slice(&version.to_be_bytes());
+        for started in deliveries {
+            blob.extend_from_slice(&started.delivery.0.to_be_bytes());
+            blob.extend_from_slice(&started.version.to_be_bytes());
         }
         sql.prepare_cached("INSERT INTO intent VALUES (?1, ?2)")?
             .execute(params![intent.0, blob])?;

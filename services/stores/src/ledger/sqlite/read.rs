@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     load::damaged,
-    types::{LastAdmitted, MessageIdentity, MessageRow, OutboxEntry, UnroutedMessage},
+    types::{LastAdmitted, MessageIdentity, MessageRow, OutboxEntry, Part, UnroutedMessage},
 };
 
 pub(super) fn records(
@@ -95,7 +95,8 @@ pub(super) fn outbox(
     )?;
     let rows = statement.query_map(params![after.cast_signed(), limit], |row| {
         let record: Vec<u8> = row.get(1)?;
-        Ok(OutboxEntry { sequence: row.get::<_, i64>(0)?.unsigned_abs(), record: record.into() })
+        let sequence = row.get::<_, i64>(0)?.unsigned_abs();
+        Ok(OutboxEntry { sequence, record: record.into(), of: Part::Whole })
     })?;
     rows.collect()
 }

@@ -1,114 +1,19 @@
-//! The statements that put rows in, and what of an event becomes which column.
+//! The statements that put rows in.
 
-use messaging::{ApplicationHead, DeliveryState, Event, EventKind, Position, Reason, Timestamp};
+use messaging::ApplicationHead;
 use rusqlite::params;
 use uuid::Uuid;
 
-use super::{About, Writing};
+use super::{About, Row, Writing};
 use crate::journal::{
-    keys::{int, of_uuid, reasons_to_column, segment},
+    keys::{of_uuid, reasons_to_column, segment},
     rows::Delivery,
     state::{ACCEPTED, CONFLICT},
 };
 
-/// A row of `event`.
-#[derive(Default)]
-pub(super) struct Row<'a> {
-    pub(super) application: i64,
-    pub(super) fingerprint: i64,
-    pub(super) at: i64,
-    pub(super) kind: &'a str,
-    pub(super) endpoint: Option<&'a str>,
-    pub(super) code: Option<&'a str>,
-    pub(super) cause: Option<&'a str>,
-    pub(super) place: Option<&'a str>,
-    pub(super) trace: Option<&'a str>,
-    pub(super) receipt: Option<&'a str>,
-    pub(super) reasons: Option<String>,
-    pub(super) reply_kind: Option<&'a str>,
-    pub(super) delivery: Option<&'a Delivery>,
-}
-
-impl<'a> Row<'a> {
-    pub(super) fn new(application: i64, fingerprint: i64, at: Timestamp, kind: &'a str) -> Self {
-        Self { application, fingerprint, at: at.0, kind, ..Self::default() }
-    }
-}
-
-/// What only some kinds of events have.
-#[derive(Default)]
-pub(super) struct Details<'a> {
-    pub(super) endpoint: Option<&'a str>,
-    pub(super) receipt: Option<&'a str>,
-    pub(super) reasons: &'a [Reason],
-    pub(super) position: Option<&'a Position>,
-}
-
-impl<'a> Details<'a> {
-    pub(super) fn of(event: &'a Event) -> Self {
-        let of_delivery = event.delivery.as_ref().map(|delivery| delivery.endpoint.as_str());
-        let mut details = Self { endpoint: of_delivery, ..Self::default() };
-        match &event.kind {
-            EventKind::Refused { reasons } | EventKind::Rejected { reasons } => {
-                details.reasons = reasons;
-            }
-            EventKind::Duplicate { position }
-            | EventKind::Conflict { position }
-            | EventKind::Undecodable { position } => details.position = Some(position),
-            EventKind::Delivered { receipt } => details.receipt = receipt.as_deref(),
-            EventKind::GateClosed { endpoint }
-            | EventKind::GateOpened { endpoint }
-            | EventKind::CommandAccepted { endpoint, .. }
-            | EventKind::CommandRefused { endpoint, .. }
-            | EventKind::BulkItem { endpoint, .. }
-            | EventKind::BulkState { endpoint, .. } => {
-                details.endpoint = Some(endpoint.as_str());
-            }
-            EventKind::EndpointReported(report) => {
-                details.endpoint = Some(report.endpoint.as_str());
-            }
-            EventKind::Unrouted
-            | EventKind::Admitted
-            | EventKind::AttemptFailed
-            | EventKind::DeadLettered
-            | EventKind::Uncertain { .. }
-            | EventKind::Discarded
-            | EventKind::Replayed => {}
-        }
-        details
-    }
-}
-
-pub(super) fn place(position: &Position) -> String {
-    format!("{}/{}", position.partition, position.offset)
-}
-
-/// The delivery as the event tells it.
-pub(super) fn delivery_of(event: &Event, details: &Details<'_>) -> Option<Delivery> {
-    let told = event.delivery.as_ref()?;
-    // A failure that is over explains nothing any more.
-    let code = event.code.clone().filter(|_| told.state != DeliveryState::Delivered);
-    Some(Delivery {
-        endpoint: told.endpoint.to_string(),
-        ledger: told.ledger.clone(),
-        number: int(told.delivery),
-        epoch: i64::from(told.epoch),
-        version: int(told.version),
-        state: told.state,
-        attempts: told.attempts,
-        next_at: told.next_at,
-        receipt: details.receipt.map(str::to_owned),
-        code,
-        reasons: match event.kind {
-            EventKind::Rejected { .. } => details.reasons.to_vec(),
-            _ => Vec::new(),
-        },
-    })
-}
-
 impl Writing<'_> {
     /// An application that is its own "accepted" entry.
-    pub(super) fn insert_accepted(
+    pub(super) fn insert_application(
         &mut self,
         head: &ApplicationHead,
         is_copy: bool,
@@ -148,7 +53,7 @@ impl Writing<'_> {
     }
 
     /// A row for what is told before its application is.
-    pub(super) fn insert_announced(&mut self, about: About<'_>) -> rusqlite::Result<i64> {
+    pub(super) fn insert_announcement(&mut self, about: About<'_>) -> rusqlite::Result<i64> {
         let id = self.next();
         let sql =
             "INSERT INTO application (id, segment, message_key, message_id, is_copy, is_fresh,
@@ -168,7 +73,11 @@ impl Writing<'_> {
     }
 
     /// The application itself has come.
-    pub(super) fn fill_in(&self, id: i64, head: &ApplicationHead) -> rusqlite::Result<()> {
+    pub(super) fn update_application(
+        &self,
+        id: i64,
+        head: &ApplicationHead,
+    ) -> rusqlite::Result<()> {
         let sql = "UPDATE application SET has_head = 1, is_test = ?2, case_key = ?3, case_id = ?4,
              sender = ?5, own_id = ?6, case_reference = ?7, authority = ?8, standard = ?9,
              version = ?10, message_type = ?11, sha256 = ?12, received_at = ?13, trace = ?14
@@ -193,7 +102,7 @@ impl Writing<'_> {
     }
 
     /// Whether it was new: a repeated event changes nothing.
-    pub(super) fn insert_event(&mut self, row: &Row<'_>) -> rusqlite::Result<bool> {
+    pub(super) fn insert_event_row(&mut self, row: &Row<'_>) -> rusqlite::Result<bool> {
         let delivery = row.delivery;
         let sql = "INSERT OR IGNORE INTO event (id, application, fingerprint, at, kind, endpoint,
              code, cause, place, trace, receipt, reasons, reply_kind, ledger, epoch, number,
@@ -229,7 +138,11 @@ impl Writing<'_> {
         Ok(rows == 1)
     }
 
-    pub(super) fn insert_delivery(&self, application: i64, row: &Delivery) -> rusqlite::Result<()> {
+    pub(super) fn replace_delivery(
+        &self,
+        application: i64,
+        row: &Delivery,
+    ) -> rusqlite::Result<()> {
         let sql = "INSERT OR REPLACE INTO delivery (application, endpoint, ledger, number, epoch,
              version, state, attempts, next_at, receipt, code, reasons)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";

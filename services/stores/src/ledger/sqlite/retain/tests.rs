@@ -93,6 +93,7 @@ impl World {
         };
         let settlement = Settlement {
             delivery: DeliveryId(delivery),
+            endpoint: self.endpoint,
             version,
             state,
             attempts: 1,
@@ -390,7 +391,7 @@ async fn a_number_is_never_given_twice() {
         world.admit_one(1).await;
         world.settle(delivery, 2, DeliveryState::Delivered).await;
     }
-    let intent = Some((IntentRow(1), vec![(DeliveryId(1), 1)]));
+    let intent = Some((IntentRow(1), vec![crate::ledger::conformance::fixtures::started(1)]));
     commit(&world.ledger, Transaction { intent, ..Transaction::default() }).await.unwrap();
     world.wait(HORIZON * 2).await;
     assert_eq!(world.trim().await, [3, 0, 2, 2, 0, 0]);

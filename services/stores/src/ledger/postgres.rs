@@ -1,0 +1,268 @@
+//! A ledger on a PostgreSQL server, which several dispatchers may share.
+
+mod bulk;
+mod command;
+mod commit;
+mod load;
+mod parts;
+mod pins;
+mod read;
+mod retain;
+mod schema;
+mod share;
+mod values;
+
+use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use messaging::{
+    ClaimId, CommandId, FailureKind, Partition, Position, Result, StoredPositions, Timestamp,
+};
+use tokio::sync::Mutex;
+
+use super::{
+    Claim, Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery,
+    FollowedMessage, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, Look, MessageIdentity, MessageRow, Numbers,
+    OpenDelivery, OutboxEntry, Retention, Round, Shared, Subscription, Taken, Tenure, Transaction,
+    UnroutedMessage, Writer,
+};
+use crate::{
+    age::Age,
+    codes,
+    pass::Trimmed,
+    postgres::{PostgresSettings, Server},
+};
+
+/// A ledger in a schema of a database; cheap to clone.
+#[derive(Clone)]
+pub struct PgLedger {
+    server: Server,
+    identity: Arc<LedgerIdentity>,
+    holder: Arc<str>,
+    commits: Arc<Mutex<Commits>>,
+}
+
+/// The number of the last transaction, and the one whose answer never came.
+#[derive(Default)]
+struct Commits {
+    last: i64,
+    unanswered: Option<Arc<Transaction>>,
+}
+
+impl PgLedger {
+    /// Opens the ledger on the server, or makes one, and begins a new start of it for the dispatcher
+    /// that is called `holder`: the same name again is the same dispatcher, restarted.
+    ///
+    /// # Errors
+    /// `Unavailable` if the server cannot be reached (AB-2310) or refuses us (AB-2311); `Defect` if
+    /// the schema holds something else (AB-2312) or a newer ledger (AB-2313).
+    pub async fn open(settings: &PostgresSettings, holder: &str) -> Result<Self> {
+        let server = Server::open(settings, &schema::SCHEMA).await?;
+        let begin = async |sql: &mut _| load::begin_start(sql, holder).await;
+        let identity = server.write(begin).await?;
+        Ok(Self {
+            server,
+            identity: Arc::new(identity),
+            holder: holder.into(),
+            commits: Arc::default(),
+        })
+    }
+}
+
+#[async_trait]
+impl Ledger for PgLedger {
+    fn identity(&self) -> &LedgerIdentity {
+        &self.identity
+    }
+
+    fn shared(&self) -> Option<&dyn Shared> {
+        Some(self)
+    }
+
+    async fn load(&self, endpoints: Vec<EndpointSpec>) -> Result<Loaded> {
+        self.server.read(async |sql| load::load(sql, &self.holder, &endpoints).await).await
+    }
+
+    async fn commit(&self, transaction: Arc<Transaction>) -> Result<Committed> {
+        let mut commits = self.commits.lock().await;
+        let is_again =
+            commits.unanswered.as_ref().is_some_and(|before| Arc::ptr_eq(before, &transaction));
+        if !is_again {
+            commits.last += 1;
+        }
+        let number = commits.last;
+        commits.unanswered = Some(Arc::clone(&transaction));
+        let writer = self.writer();
+        let commit = async |sql: &mut _| commit::commit(sql, writer, number, &transaction).await;
+        let guarded = self.server.write(commit).await;
+        if !guarded.as_ref().is_err_and(|failure| failure.kind() == FailureKind::Unavailable) {
+            commits.unanswered = None;
+        }
+        match guarded? {
+            commit::Guarded::Done(committed) => Ok(committed),
+            commit::Guarded::Contradicted(what) => {
+                Err(FailureKind::Defect.because(codes::SUPERSEDED, what))
+            }
+        }
+    }
+
+    async fn records(&self, messages: Vec<MessageRow>) -> Result<Vec<(MessageRow, Bytes)>> {
+        self.server.read(async |sql| read::records(sql, &messages).await).await
+    }
+
+    async fn kept(&self, message: MessageRow) -> Result<Option<(Position, Bytes)>> {
+        self.server.read(async |sql| read::kept(sql, message).await).await
+    }
+
+    async fn identities(&self, messages: Vec<MessageRow>) -> Result<Vec<MessageIdentity>> {
+        self.server.read(async |sql| read::identities(sql, &messages).await).await
+    }
+
+    async fn unrouted(&self, after: MessageRow, limit: u32) -> Result<Vec<UnroutedMessage>> {
+        self.server.read(async |sql| read::unrouted(sql, after, limit).await).await
+    }
+
+    async fn outbox(&self, after: u64, limit: u32) -> Result<Vec<OutboxEntry>> {
+        let writer = self.writer();
+        self.server.read(async |sql| read::outbox(sql, writer, after, limit).await).await
+    }
+
+    async fn last_admitted(&self, partition: &Partition) -> Result<Option<LastAdmitted>> {
+        self.server.read(async |sql| read::last_admitted(sql, partition).await).await
+    }
+
+    async fn commands_known(&self, commands: Vec<CommandId>) -> Result<HashMap<CommandId, Bytes>> {
+        self.server.read(async |sql| command::known(sql, &commands).await).await
+    }
+
+    async fn control_floors(&self) -> Result<Option<HashMap<u32, u64>>> {
+        self.server.read(async |sql| command::floors(sql, self.identity.epoch).await).await
+    }
+
+    async fn set_control_floors(&self, ends: Vec<Position>) -> Result<()> {
+        let epoch = self.identity.epoch;
+        self.server.read(async |sql| command::set_floors(sql, epoch, &ends).await).await
+    }
+
+    async fn open_delivery(
+        &self,
+        endpoint: EndpointRow,
+        message: MessageRow,
+        named: Option<DeliveryId>,
+    ) -> Result<Option<OpenDelivery>> {
+        let find = async |sql: &mut _| command::open_delivery(sql, endpoint, message, named).await;
+        self.server.read(find).await
+    }
+
+    async fn final_delivery(
+        &self,
+        endpoint: EndpointRow,
+        message: MessageRow,
+        named: DeliveryId,
+    ) -> Result<Option<FinalDelivery>> {
+        self.server.read(async |sql| command::over(sql, endpoint, message, named).await).await
+    }
+
+    async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {
+        let grow = async |sql: &mut _| retain::grow_older(sql, &self.holder, now, step_max).await;
+        self.server.read(grow).await
+    }
+
+    async fn trim(&self, kind: Kind, retention: Arc<Retention>, after: i64) -> Result<Trimmed> {
+        self.server.read(async |sql| retain::trim(sql, kind, &retention, after).await).await
+    }
+
+    async fn doubtful_pins(&self, is_lifted: bool, limit: u32) -> Result<Vec<DoubtfulPin>> {
+        self.server.read(async |sql| pins::doubtful(sql, is_lifted, limit).await).await
+    }
+
+    async fn settle_pins(&self, lifted: Vec<ClaimId>, done: Vec<DoubtfulPin>) -> Result<()> {
+        self.server.read(async |sql| pins::settle(sql, &lifted, &done).await).await
+    }
+
+    /// There is no former version that did not know.
+    async fn without_claims(&self, _limit: u32) -> Result<Vec<(MessageRow, Bytes)>> {
+        Ok(Vec::new())
+    }
+
+    async fn note_claims(&self, _found: Vec<(MessageRow, Vec<ClaimId>)>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Shared for PgLedger {
+    async fn reserve(&self, deliveries: u32, messages: u32, intents: u32) -> Result<Numbers> {
+        let wanted = (deliveries, messages, intents);
+        self.server.read(async |sql| share::reserve(sql, wanted).await).await
+    }
+
+    async fn beat(&self) -> Result<Round> {
+        let writer = self.writer();
+        self.server.read(async |sql| share::beat(sql, writer).await).await
+    }
+
+    async fn look(&self) -> Result<Look> {
+        self.server.read(async |sql| share::look(sql).await).await
+    }
+
+    async fn claim(&self, claims: Vec<Claim>) -> Result<Vec<Tenure>> {
+        let writer = self.writer();
+        self.server.read(async |sql| share::claim(sql, writer, &claims).await).await
+    }
+
+    async fn release(&self) -> Result<()> {
+        let writer = self.writer();
+        self.server.read(async |sql| share::release(sql, writer).await).await
+    }
+
+    async fn take(&self, endpoints: Vec<EndpointRow>) -> Result<Taken> {
+        self.server.read(async |sql| load::take(sql, &endpoints).await).await
+    }
+
+    async fn subscriptions(&self) -> Result<(u64, Vec<Subscription>)> {
+        self.server.read(async |sql| load::subscriptions(sql).await).await
+    }
+
+    async fn follow(
+        &self,
+        partition: &Partition,
+        range: (u64, u64),
+        endpoints: Vec<EndpointRow>,
+        limit: u32,
+    ) -> Result<Vec<FollowedMessage>> {
+        let follow =
+            async |sql: &mut _| share::follow(sql, partition, range, &endpoints, limit).await;
+        self.server.read(follow).await
+    }
+
+    async fn waiting_orders(
+        &self,
+        endpoints: Vec<EndpointRow>,
+        limit: u32,
+    ) -> Result<Vec<(CommandId, EndpointRow, Bytes)>> {
+        self.server.read(async |sql| command::waiting(sql, &endpoints, limit).await).await
+    }
+
+    async fn untold(&self, of: Writer, limit: u32) -> Result<Vec<OutboxEntry>> {
+        self.server.read(async |sql| read::outbox(sql, of, 0, limit).await).await
+    }
+
+    async fn told(&self, of: Writer, through: u64) -> Result<()> {
+        self.server.read(async |sql| share::told(sql, of, through).await).await
+    }
+}
+
+#[async_trait]
+impl StoredPositions for PgLedger {
+    async fn next_offset(&self, partition: &Partition) -> Result<Option<u64>> {
+        self.server.read(async |sql| read::next_offset(sql, partition).await).await
+    }
+}
+
+impl fmt::Debug for PgLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PgLedger").field("identity", &self.identity).finish_non_exhaustive()
+    }
+}
