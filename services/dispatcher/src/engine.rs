@@ -25,10 +25,8 @@ use std::{
     time::Duration,
 };
 
-use messaging::{
-    CaseId, Claims, Clock, EndpointName, FailureKind, Partition, Result, fault,
-};
-use stores::ledger::{Committed, DeliveryId, EndpointRow, IntentRow, Ledger, PauseRow};
+use messaging::{CaseId, Claims, Clock, EndpointName, FailureKind, Partition, Result, fault};
+use stores::ledger::{DeliveryId, EndpointRow, IntentRow, PauseRow};
 use telemetry::{Check, Metrics};
 use tokio::{
     sync::{mpsc, watch},
@@ -36,7 +34,6 @@ use tokio::{
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
 
 use self::{
     bulk::Bulk,
@@ -55,6 +52,7 @@ use crate::{
     control::{ControlReader, Orders},
     gate::{Gate, calendar::Hours, forecast::Pace, ramp::Ramp, rate::Bucket},
     known::Known,
+    patient::Patient,
     reader::{Handed, Prepared, Reader},
     relay::{Fresh, Relay},
     retention::Keeper,
@@ -71,12 +69,10 @@ const BATCHES_MAX: usize = 4;
 const ENDINGS_MAX: usize = 2_000;
 /// Told events are forgotten with the next transaction, or after this long without one.
 const TIDY_AFTER: Duration = Duration::from_secs(1);
-/// A commit that cannot be done now is tried again after this long.
-const COMMIT_PAUSE: Duration = Duration::from_millis(500);
 
 #[derive(Debug)]
 pub(crate) struct Engine {
-    ledger: Arc<dyn Ledger>,
+    ledger: Patient,
     /// What messages come by, as traces call it.
     system: &'static str,
     claims: Arc<dyn Claims>,
@@ -407,26 +403,7 @@ impl Engine {
             self.guard(&mut draft.transaction);
             let transaction = Arc::new(std::mem::take(&mut draft.transaction));
             let began = Instant::now();
-            let committed = loop {
-                match self.ledger.commit(Arc::clone(&transaction)).await {
-                    Ok(committed) => break committed,
-                    Err(failure)
-                        if failure.kind() != FailureKind::Unavailable
-                            || self.shutdown.is_cancelled() =>
-                    {
-                        return Err(failure);
-                    }
-                    Err(_) if fault::is_on("commit-taken-for-granted") => {
-                        break Committed::default();
-                    }
-                    Err(failure) => {
-                        let (code, cause) = (failure.code(), failure.report());
-                        warn!(code, cause, "ledger is unavailable");
-                        self.ready.not_ready(cause);
-                        tokio::time::sleep(COMMIT_PAUSE).await;
-                    }
-                }
-            };
+            let committed = self.ledger.commit(&transaction).await?;
             self.committed(&committed, &transaction, &mut draft);
             self.ready.ready();
             self.metrics.dispatcher().ledger_transaction("turn", began.elapsed());

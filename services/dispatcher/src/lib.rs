@@ -16,6 +16,7 @@ mod engine;
 mod gate;
 mod known;
 mod orders;
+mod patient;
 mod reader;
 mod relay;
 mod retention;

@@ -9,6 +9,7 @@
 )]
 #![allow(clippy::print_stderr, reason = "a long test says how far it is")]
 
+mod bulks;
 mod cut;
 mod program;
 mod proxy;

@@ -114,6 +114,9 @@ pub(super) fn endpoint(name: &str, authority: &str, system: &Arc<System>) -> End
             attempts_max: 20,
         },
         concurrency: 4,
+        rate: None,
+        burst: 1,
+        calendar: None,
         timeout: TIMEOUT,
         after_dead_letter: AfterDeadLetter::Hold,
     }

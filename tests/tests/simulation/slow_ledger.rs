@@ -10,9 +10,9 @@ use messaging::{
 use stores::{
     Age,
     ledger::{
-        Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind, LastAdmitted,
-        Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow, OpenDelivery, OutboxEntry,
-        Retention, SqliteLedger, Transaction, UnroutedMessage,
+        Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind,
+        LastAdmitted, Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow, OpenDelivery,
+        OutboxEntry, Retention, SqliteLedger, Transaction, UnroutedMessage,
     },
     pass::Trimmed,
 };

@@ -8,9 +8,7 @@ use messaging::{
     Bulk as Ordered, BulkState, Command, CommandId, DeliveryState, EffectContract, EventKind,
     ItemResult, Order, Result, Target, fault,
 };
-use stores::ledger::{
-    BulkItemRow, BulkRow, DeliveryId, EndpointRow, OpenBulk, OpenDelivery, Part,
-};
+use stores::ledger::{BulkItemRow, BulkRow, DeliveryId, EndpointRow, OpenBulk, OpenDelivery, Part};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -261,7 +259,9 @@ impl Engine {
                 }
             };
             let served = self.by_row.get(&row.endpoint).copied();
-            let Some(mut bulk) = Bulk::new(command, row.endpoint, served, draft.now) else { continue };
+            let Some(mut bulk) = Bulk::new(command, row.endpoint, served, draft.now) else {
+                continue;
+            };
             bulk.told = Some(row.state);
             if row.state == BulkState::Stopped {
                 bulk.progress.stop();

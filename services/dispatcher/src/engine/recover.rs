@@ -32,6 +32,7 @@ use crate::{
     AfterDeadLetter, Endpoint, Parts, codes,
     gate::{Gate, calendar::Hours, forecast::Pace, ramp::Ramp, rate::Bucket},
     known::Known,
+    patient::Patient,
     relay::Fresh,
     ruling::{self, Next, Terms},
     schedule::{Entry, Schedule, Step, Turn},
@@ -107,6 +108,7 @@ fn connect(
         |served: &Served| Subscriber::new(served.row, served.endpoint.interests.clone());
     let subscribers = served.iter().map(subscriber).collect();
     let by_row = served.iter().enumerate().map(|(index, served)| (served.row, index)).collect();
+    let ready = parts.ready.add("dispatcher.ledger");
     let identity = parts.ledger.identity().clone();
     Engine {
         system: parts.channel.system(),
@@ -114,7 +116,7 @@ fn connect(
         clock: parts.clock,
         steady,
         metrics: parts.metrics,
-        ready: parts.ready.add("dispatcher.ledger"),
+        ready: ready.clone(),
         teller: Teller { identity, source: parts.source },
         served,
         by_row,
@@ -153,9 +155,9 @@ fn connect(
         written: watch::channel(0).0,
         told: watch::channel(0).1,
         told_until: 0,
-        shutdown,
         drain_max: parts.drain_max,
-        ledger: parts.ledger,
+        ledger: Patient::new(parts.ledger, ready, shutdown.clone()),
+        shutdown,
     }
 }
 

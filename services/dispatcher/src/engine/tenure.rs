@@ -88,14 +88,13 @@ impl Engine {
     /// Sees to it that there are numbers for so many deliveries and messages, and one intent.
     pub(super) async fn reserve(&mut self, deliveries: usize, messages: usize) -> Result<()> {
         let Some(sharing) = &mut self.sharing else { return Ok(()) };
-        let Some(shared) = self.ledger.shared() else { return Ok(()) };
         let is_fresh = sharing.reserved_at.elapsed() < BLOCK_TIME_MAX;
         let wanted = (int(deliveries), int(messages));
         if is_fresh && self.numbers.has(wanted.0, wanted.1) {
             return Ok(());
         }
         let block = |wanted: usize| BLOCK.max(u32::try_from(wanted).unwrap_or(u32::MAX));
-        let numbers = shared.reserve(block(deliveries), block(messages), BLOCK).await?;
+        let numbers = self.ledger.reserve(block(deliveries), block(messages), BLOCK).await?;
         sharing.reserved_at = Instant::now();
         let outbox = self.numbers.outbox;
         self.numbers = Numbers {
@@ -126,9 +125,8 @@ impl Engine {
 
     /// Rebuilds the schedules of endpoints that are ours now.
     async fn begin(&mut self, tenures: Vec<(Tenure, bool)>, draft: &mut Draft) -> Result<()> {
-        let Some(shared) = self.ledger.shared() else { return Ok(()) };
-        let taken =
-            shared.take(tenures.iter().map(|(tenure, _)| tenure.endpoint).collect()).await?;
+        let endpoints = tenures.iter().map(|(tenure, _)| tenure.endpoint).collect();
+        let taken = self.ledger.take(endpoints).await?;
         for (Tenure { endpoint, fence }, stood_still) in tenures {
             self.lose(endpoint);
             if let Some(sharing) = &mut self.sharing {
@@ -174,8 +172,7 @@ impl Engine {
 
     /// Reads what endpoints there are, and what they want.
     pub(super) async fn subscribe_anew(&mut self) -> Result<()> {
-        let Some(shared) = self.ledger.shared() else { return Ok(()) };
-        let (version, subscriptions) = shared.subscriptions().await?;
+        let (version, subscriptions) = self.ledger.subscriptions().await?;
         self.subscriptions_version = version;
         let former = subscriptions.iter().filter(|it| it.interests.is_none());
         self.former = former.map(|it| (it.name.clone(), it.endpoint)).collect();
@@ -399,8 +396,7 @@ impl Engine {
 
     /// Gives everything back, so that others need not wait.
     pub(super) async fn release(&self) {
-        let Some(shared) = self.ledger.shared() else { return };
-        if let Err(failure) = shared.release().await {
+        if let Err(failure) = self.ledger.release().await {
             let (code, cause) = (failure.code(), failure.report());
             warn!(code, cause, "endpoints are not given back; others take them in time");
         }
@@ -428,7 +424,7 @@ impl Engine {
         let estates = Estates::default();
         let former = self.former.values().map(|row| (*row, LEASE_MIN));
         let steward = Steward {
-            ledger: Arc::clone(&self.ledger),
+            ledger: Arc::clone(self.ledger.inner()),
             wanted: served.chain(former).collect(),
             followed: sharing.followed.clone(),
             estates: estates.clone(),
@@ -438,7 +434,7 @@ impl Engine {
             notices,
         };
         helpers.spawn(steward.run(self.shutdown.clone()));
-        let executor = Executor { channel, ledger: Arc::clone(&self.ledger), estates };
+        let executor = Executor { channel, ledger: Arc::clone(self.ledger.inner()), estates };
         helpers.spawn(executor.run(self.shutdown.clone()));
     }
 }

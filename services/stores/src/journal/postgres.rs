@@ -29,8 +29,8 @@ use uuid::Uuid;
 
 use super::{
     Application, BulkItem, BulkOverview, CASE_MESSAGES_MAX, CommandRow, Delivery, Journal, Kind,
-    Overview, Progress, Projection, ReplyBody, ReplyInfo, Step, Undecided, UndecidedCursor, UndecidedOf, Whole,
-    advance, asked, is_of, stand::WINDOW, state,
+    Overview, Progress, Projection, ReplyBody, ReplyInfo, Step, Undecided, UndecidedCursor,
+    UndecidedOf, Whole, advance, asked, is_of, stand::WINDOW, state,
 };
 use crate::{
     age::Age,

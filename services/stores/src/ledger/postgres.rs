@@ -23,9 +23,9 @@ use tokio::sync::Mutex;
 
 use super::{
     Claim, Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery,
-    FollowedMessage, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, Look, MessageIdentity, MessageRow, Numbers,
-    OpenDelivery, OutboxEntry, Retention, Round, Shared, Subscription, Taken, Tenure, Transaction,
-    UnroutedMessage, Writer,
+    FollowedMessage, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, Look, MessageIdentity,
+    MessageRow, Numbers, OpenDelivery, OutboxEntry, Retention, Round, Shared, Subscription, Taken,
+    Tenure, Transaction, UnroutedMessage, Writer,
 };
 use crate::{
     age::Age,

@@ -231,9 +231,9 @@ impl Step<'_> {
                   b AS (DELETE FROM bulk WHERE command IN (SELECT id FROM gone))
              DELETE FROM command WHERE number = ANY ($1)",
         )
-            .bind(&going)
-            .execute(&mut *self.sql)
-            .await?;
+        .bind(&going)
+        .execute(&mut *self.sql)
+        .await?;
         Ok(Trimmed { rows: u64::try_from(going.len()).unwrap_or(u64::MAX), next })
     }
 

@@ -8,8 +8,8 @@ use super::{
     fixtures::{admission, commit, control, first, load, order, settlement, spec},
 };
 use crate::ledger::{
-    BulkItemRow, BulkRow, DeliveryId, EndpointRow, FinalDelivery, MessageRow, PartitionBatch, ReplayRow,
-    Transaction,
+    BulkItemRow, BulkRow, DeliveryId, EndpointRow, FinalDelivery, MessageRow, PartitionBatch,
+    ReplayRow, Transaction,
 };
 
 pub(super) async fn check(make: &impl AsyncFn() -> Site) {

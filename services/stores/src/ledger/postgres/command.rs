@@ -13,9 +13,7 @@ use super::{
     load,
     values::damaged,
 };
-use crate::ledger::{
-    DeliveryId, EndpointRow, FinalDelivery, MessageRow, OpenDelivery, PauseRow,
-};
+use crate::ledger::{DeliveryId, EndpointRow, FinalDelivery, MessageRow, OpenDelivery, PauseRow};
 
 pub(super) async fn paused(
     connection: &mut PgConnection,
