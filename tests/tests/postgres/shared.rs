@@ -25,8 +25,10 @@ fn name(n: usize) -> String {
     format!("m{n:04}")
 }
 
+/// One after the other, so that whoever reads comes to read each of them.
 async fn submit(world: &World, authority: &str, range: std::ops::Range<usize>) {
     for n in range {
+        tokio::time::sleep(Duration::from_millis(3)).await;
         world.submit(authority, &name(n), &format!("case{}", n % CASES)).await;
     }
 }
@@ -50,6 +52,7 @@ async fn two_dispatchers_deliver_each_message_once_and_in_order() {
     let endpoints = || vec![endpoint("nordsachsen-kfz", "svb:14730", &system)];
     let one = world.dispatch("one", endpoints());
     let two = world.dispatch("two", endpoints());
+    until("both beat", || world.count("writer WHERE beat > 1") == 2).await;
     submit(&world, HERE, 0..MESSAGES).await;
     until("all are delivered", || world.count("delivery WHERE state = 'delivered'") == MESSAGES)
         .await;

@@ -36,6 +36,9 @@ const ANNOUNCEMENTS_MAX: usize = 500;
 impl Engine {
     pub(super) async fn admit(&mut self, batch: Prepared, draft: &mut Draft) -> Result<()> {
         let Prepared { partition, from, next, records, span } = batch;
+        if self.is_read_twice(&partition, from, draft) {
+            return Ok(());
+        }
         draft.spans.extend(span);
         let mut admitted = self.admitted_before(&records, draft).await?;
         self.reserve(records.len() * self.subscribers.len(), records.len()).await?;

@@ -65,6 +65,9 @@ impl Engine {
     /// others are for other dispatchers.
     pub(super) async fn obey(&mut self, orders: Orders, draft: &mut Draft) -> Result<()> {
         let Orders { partition, from, next, records } = orders;
+        if self.is_read_twice(&partition, from, draft) {
+            return Ok(());
+        }
         let mut known = self.commands_known(&records, draft).await?;
         let mut made = Vec::with_capacity(records.len());
         for OrderRecord { offset, sha256, bytes, content } in records {

@@ -320,6 +320,19 @@ impl Engine {
         transaction.tenures = about.into_iter().map(tenure).collect();
     }
 
+    /// Whether a batch does not follow what is drafted of its partition: a reader that began anew has
+    /// read again what it had handed over before. Then it begins anew once more.
+    pub(super) fn is_read_twice(&self, partition: &Partition, from: u64, draft: &Draft) -> bool {
+        let Some(sharing) = &self.sharing else { return false };
+        let mut drafted = draft.transaction.admissions.iter().rev();
+        let before = drafted.find(|batch| batch.partition == *partition);
+        let is_twice = before.is_some_and(|batch| batch.next != from);
+        if is_twice {
+            sharing.handed.iter().for_each(Handed::begin_anew);
+        }
+        is_twice
+    }
+
     /// Undoes what was dropped, and takes up what was not.
     pub(super) fn committed(
         &mut self,

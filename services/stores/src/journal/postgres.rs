@@ -14,7 +14,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -50,8 +50,6 @@ struct Inner {
     epoch: Uuid,
     progress: Sender<Progress>,
     trimmed_through: AtomicI64,
-    /// The answer to the last projection never came.
-    is_unanswered: AtomicBool,
 }
 
 impl PgJournal {
@@ -75,7 +73,6 @@ impl PgJournal {
             epoch,
             progress: Sender::new(progress),
             trimmed_through: AtomicI64::new(trimmed),
-            is_unanswered: AtomicBool::new(false),
         })))
     }
 
@@ -84,6 +81,33 @@ impl PgJournal {
         work: impl AsyncFnOnce(&mut sqlx::PgConnection) -> sqlx::Result<T>,
     ) -> Result<T> {
         self.0.server.read(work).await
+    }
+
+    /// What the server has, once nothing of ours is under way there any more: an answer may have been
+    /// lost.
+    async fn catch_up(&self) -> Result<()> {
+        let work = async |sql: &mut sqlx::PgConnection| {
+            let mut sql = sqlx::Connection::begin(sql).await?;
+            sqlx::query("SELECT 1 FROM meta FOR UPDATE").execute(&mut *sql).await?;
+            let (progress, ..) = read::progress(&mut sql).await?;
+            sql.commit().await?;
+            Ok(progress)
+        };
+        let stands = self.0.server.write(work).await?;
+        self.0.progress.send_if_modified(|known| {
+            // What was projected since it was read is ahead of it.
+            let mut positions = known.positions.as_ref().clone();
+            for (partition, next) in stands.positions.iter() {
+                let known = positions.entry(partition.clone()).or_insert(*next);
+                *known = (*known).max(*next);
+            }
+            let is_newer = known.sequence < stands.sequence || *known.positions != positions;
+            known.sequence = known.sequence.max(stands.sequence);
+            known.positions = positions.into();
+            known.projected_at = known.projected_at.max(stands.projected_at);
+            is_newer
+        });
+        Ok(())
     }
 
     fn moved(what: String) -> messaging::Failure {
@@ -103,24 +127,16 @@ impl Journal for PgJournal {
 
     async fn apply(&self, batches: Vec<Projection>, now: Timestamp) -> Result<Progress> {
         let inner = &*self.0;
-        // Set before, so that a dropped call leaves it set.
-        let may_be_in = inner.is_unanswered.swap(true, Ordering::SeqCst);
-        let work =
-            async |sql: &mut _| write::apply(sql, inner.writer, &batches, now, may_be_in).await;
-        let applied = inner.server.write(work).await;
-        let is_answered =
-            !applied.as_ref().is_err_and(|failure| failure.kind() == FailureKind::Unavailable);
-        match applied? {
+        let work = async |sql: &mut _| write::apply(sql, inner.writer, &batches, now).await;
+        match inner.server.write(work).await? {
             write::Applied::Yes(sequence) => {
                 inner.progress.send_modify(|known| advance(known, &batches, sequence, now));
             }
             write::Applied::Before => {
-                let (progress, ..) = self.read(async |sql| read::progress(sql).await).await?;
-                inner.progress.send_replace(progress);
+                self.catch_up().await?;
             }
             write::Applied::Moved(what) => return Err(Self::moved(what)),
         }
-        inner.is_unanswered.store(!is_answered, Ordering::SeqCst);
         Ok(inner.progress.borrow().clone())
     }
 
@@ -284,6 +300,8 @@ impl Journal for PgJournal {
 #[async_trait]
 impl StoredPositions for PgJournal {
     async fn next_offset(&self, partition: &Partition) -> Result<Option<u64>> {
+        // Whoever begins to read anew may do so since an answer was lost.
+        self.catch_up().await?;
         Ok(self.0.progress.borrow().positions.get(partition).copied())
     }
 }

@@ -26,13 +26,12 @@ pub(super) enum Applied {
     Moved(String),
 }
 
-/// Projects `batches` as `writer`, all or nothing. `may_be_in`: the answer of an earlier try was lost.
+/// Projects `batches` as `writer`, all or nothing.
 pub(super) async fn apply(
     connection: &mut PgConnection,
     writer: Uuid,
     batches: &[Projection],
     now: Timestamp,
-    may_be_in: bool,
 ) -> sqlx::Result<Applied> {
     let mut sql = connection.begin().await?;
     let meta = sqlx::query("SELECT sequence FROM meta WHERE writer = $1 FOR UPDATE")
@@ -43,11 +42,12 @@ pub(super) async fn apply(
         return Ok(Applied::Moved("another console projects into this journal".to_owned()));
     };
     let sequence = meta.try_get(0)?;
-    if may_be_in && are_in(&mut sql, batches).await? {
-        return Ok(Applied::Before);
-    }
     for batch in batches {
         if !advance(&mut sql, batch).await? {
+            sql.rollback().await?;
+            if are_in(connection, batches).await? {
+                return Ok(Applied::Before);
+            }
             let (partition, from) = (&batch.partition, batch.from);
             return Ok(Applied::Moved(format!(
                 "the stored position of `{partition}` is not {from}"

@@ -68,7 +68,10 @@ pub(super) async fn commit(
     }
     let mut standing = standing(&mut sql, writer, wanted).await?;
     let mut places: Vec<(i32, &PartitionBatch)> = Vec::with_capacity(wanted.admissions.len());
-    for batch in &wanted.admissions {
+    // All lock positions in one order, or two that admit the same would wait for each other.
+    let mut batches: Vec<&PartitionBatch> = wanted.admissions.iter().collect();
+    batches.sort_by_key(|batch| &batch.partition);
+    for batch in batches {
         // What lies behind a batch that was dropped lies behind a gap.
         if !standing.keeps_batch(&batch.partition) {
             continue;

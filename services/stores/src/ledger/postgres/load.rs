@@ -24,6 +24,15 @@ pub(super) async fn begin_start(
     connection: &mut PgConnection,
     holder: &str,
 ) -> sqlx::Result<LedgerIdentity> {
+    // Those that nobody has heard of for long, and that left nothing, are forgotten.
+    sqlx::query(
+        "DELETE FROM writer w WHERE w.seen <> 0 AND w.seen < (SELECT age FROM meta) - $1
+            AND NOT EXISTS (SELECT 1 FROM endpoint_state s WHERE s.owner = w.id)
+            AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.writer = w.id)",
+    )
+    .bind(HELD_MICROS)
+    .execute(&mut *connection)
+    .await?;
     let row = sqlx::query(
         "WITH m AS (UPDATE meta SET starts = starts + 1 RETURNING ledger_id, epoch, starts, age),
               w AS (INSERT INTO writer (id, holder, seen) SELECT starts, $1, age FROM m)
