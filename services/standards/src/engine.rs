@@ -1,5 +1,8 @@
 //! The threads that check documents, and the bounded queue before them.
 
+mod busy;
+mod reloaded;
+
 use std::{
     cell::{Cell, OnceCell},
     collections::{BTreeSet, VecDeque},
@@ -15,6 +18,9 @@ use std::{
 };
 
 use bytes::Bytes;
+
+pub use busy::Busy;
+pub use reloaded::Reloaded;
 
 use crate::{
     CodeListInfo, ComposeError, Composed, Composition, Document, Limits, LoadError, OnDefect,
@@ -42,26 +48,6 @@ impl fmt::Debug for Standards {
             .finish_non_exhaustive()
     }
 }
-
-/// The queue before the workers is full; later there is room again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Busy;
-
-impl Busy {
-    /// `AB-4901`.
-    #[must_use]
-    pub fn code(self) -> &'static str {
-        codes::BUSY
-    }
-}
-
-impl fmt::Display for Busy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("too many documents wait to be checked")
-    }
-}
-
-impl std::error::Error for Busy {}
 
 struct Engine {
     shared: Arc<Shared>,
@@ -145,17 +131,6 @@ impl Job {
     fn is_large(&self) -> bool {
         self.bytes > LARGE_BYTES
     }
-}
-
-/// What a reload found.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reloaded {
-    /// How many versions of standards there are now.
-    pub standards: usize,
-    /// `id version` of those that were not there before.
-    pub added: Vec<String>,
-    /// `id version` of those that are gone.
-    pub removed: Vec<String>,
 }
 
 impl Standards {
