@@ -21,6 +21,8 @@ use super::{
 /// What was under way when a pause was ordered has ended after so long.
 const SLACK: Duration = Duration::from_secs(2);
 const ANSWER_PAUSE: Duration = Duration::from_millis(500);
+/// By then a dispatcher has answered, whatever happened to it.
+const ANSWER_MAX: Duration = Duration::from_secs(2 * 3600);
 
 pub(crate) struct Operator<'w> {
     pub(crate) storm: &'w Storm,
@@ -100,7 +102,9 @@ impl Operator<'_> {
         let record = codec::encode_command(&command, "simulation");
         // Repeated until it is there; it counts once.
         while self.storm.append(vec![record.clone()]).await.is_err() {}
+        let ordered_at = self.weather.age();
         loop {
+            assert!(self.weather.age() < ordered_at + ANSWER_MAX, "an order is never answered");
             let mut told = self.told.lock().await;
             told.catch_up().await;
             if let Some(answer) = told.answer(command.id) {
