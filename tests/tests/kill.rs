@@ -24,7 +24,7 @@ use tokio::{sync::watch, task::JoinSet};
 use wire::status::ApplicationStatus;
 
 /// Kills, unless `AMTSBOTE_KILL_ROUNDS` says otherwise.
-const ROUNDS: u64 = 20;
+const ROUNDS: u64 = 50;
 /// Requests without an answer at the moment of each kill, at least.
 const IN_FLIGHT_MIN: usize = 20;
 /// A kill comes up to this long after so many are in flight.

@@ -5,6 +5,7 @@ mod choose;
 
 use std::time::Duration;
 
+use messaging::command::BULK_TARGETS_MAX;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use wire::control::{
@@ -23,8 +24,6 @@ use crate::{
     status,
 };
 
-/// Deliveries of one bulk, as the console takes them.
-const TARGETS_MAX: usize = 10_000;
 /// Items of one page.
 const PAGE_ROWS: u32 = 1_000;
 /// How often it is asked how a bulk is getting on.
@@ -50,8 +49,9 @@ pub(crate) async fn replay(
         let what = "no delivery fits the filter";
         return Err(Stop::new(Exit::Refused, codes::NOTHING_TO_DECIDE, what));
     }
-    if TARGETS_MAX < chosen.len() {
-        let what = format!("the filter fits more than {TARGETS_MAX} deliveries; say it closer");
+    if BULK_TARGETS_MAX < chosen.len() {
+        let what =
+            format!("the filter fits more than {BULK_TARGETS_MAX} deliveries; say it closer");
         return Err(Stop::usage(codes::BULK_TOO_LARGE, what));
     }
     if args.dry_run {

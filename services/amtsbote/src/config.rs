@@ -136,7 +136,8 @@ pub(crate) struct Standards {
     /// `cross_check`: which share of the documents that are proven valid the full validator judges too,
     /// e.g. `"1%"`; here of a million. Default `"0%"`.
     pub(crate) cross_check_ppm: u32,
-    /// `defects`: where documents are kept whose check fails by a fault of ours. Default nowhere.
+    /// `defects`: where documents are kept that show a fault of ours: whose check fails, or of which two
+    /// judges say different things. Default nowhere.
     pub(crate) defects: Option<PathBuf>,
 }
 
@@ -210,7 +211,7 @@ pub(crate) struct Endpoint {
     /// `retry`: when to try again; see [`messaging::RetryPolicy`] for its keys and defaults.
     ///
     /// `concurrency`: deliveries at the same time, 1 to 1,000. Default 4. After an outage, a pause, a
-    /// closing time or a start it begins with one and grows with each success.
+    /// closing time it begins with one and grows with each answer; after a start one is enough.
     ///
     /// `rate`: what it is handed in a time at most, e.g. `10/s`, `600/min` or `50/h`. Default: no
     /// bound. `burst`: so many at once after a lull, 1 to 10,000. Default 1.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use sha2::{Digest as _, Sha256};
-use standards::{OnDefect, codes};
+use standards::OnDefect;
 use tracing::warn;
 
 /// Documents kept at most; a sender that has found one fault has no use for more.
@@ -21,13 +21,13 @@ const BYTES_MAX: u64 = 256 << 20;
 
 /// Keeps each document in `folder`, which is made when it is first needed.
 pub(crate) fn keep_in(folder: PathBuf) -> OnDefect {
-    OnDefect(Arc::new(move |bytes| {
+    OnDefect(Arc::new(move |code, bytes| {
         let sha256 = format!("{:x}", Sha256::digest(bytes));
         match keep(&folder, &sha256, bytes) {
-            Ok(true) => warn!(code = codes::DEFECT, %sha256, "the document is kept"),
-            Ok(false) => warn!(code = codes::DEFECT, %sha256, "the folder for documents is full"),
+            Ok(true) => warn!(code, %sha256, "the document is kept"),
+            Ok(false) => warn!(code, %sha256, "the folder for documents is full"),
             Err(error) => {
-                warn!(code = codes::DEFECT, %sha256, cause = %error, "the document cannot be kept");
+                warn!(code, %sha256, cause = %error, "the document cannot be kept");
             }
         }
     }))
@@ -57,14 +57,16 @@ fn keep(folder: &Path, sha256: &str, bytes: &[u8]) -> io::Result<bool> {
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
+    use standards::codes;
+
     use super::*;
 
     #[test]
     fn documents_are_kept_once_for_their_owner_only_and_never_too_many() {
         let folder = std::env::temp_dir().join(format!("defects-{}", std::process::id()));
         let OnDefect(keep) = keep_in(folder.clone());
-        keep(b"<a/>");
-        keep(b"<a/>");
+        keep(codes::DEFECT, b"<a/>");
+        keep(codes::DEFECT, b"<a/>");
         let name = format!("{:x}", Sha256::digest(b"<a/>"));
         let entries = || fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
         assert_eq!(entries().collect::<Vec<_>>(), [folder.join(&name)]);
@@ -72,7 +74,7 @@ mod tests {
         assert_eq!((mode(&folder), mode(&folder.join(&name))), (0o700, 0o600));
         assert_eq!(fs::read(folder.join(&name)).unwrap(), b"<a/>");
         for number in 0..2 * FILES_MAX {
-            keep(number.to_string().as_bytes());
+            keep(codes::DEFECT, number.to_string().as_bytes());
         }
         assert_eq!(entries().count(), FILES_MAX);
         fs::remove_dir_all(folder).unwrap();

@@ -1,7 +1,5 @@
 //! Who waits for whom within a case. Pure.
 
-use std::collections::BTreeMap;
-
 use messaging::{CaseId, DeliveryState, Result, SenderName};
 use stores::journal::{Delivery, Journal, Whole};
 use uuid::Uuid;
@@ -17,13 +15,14 @@ pub(crate) struct Place {
     pub(crate) behind: u32,
 }
 
-/// The same, from what the journal has of the case.
-pub(crate) async fn of(journal: &dyn Journal, whole: &Whole) -> Result<BTreeMap<String, Place>> {
+/// The same for each delivery of `whole` in turn, from what the journal has of the case; `None`: it is
+/// over. A message that was sent again has several deliveries to one endpoint.
+pub(crate) async fn of(journal: &dyn Journal, whole: &Whole) -> Result<Vec<Option<Place>>> {
     let row = &whole.application;
     let sender = row.sender.as_ref().and_then(|sender| SenderName::new(sender).ok());
     let is_open = whole.deliveries.iter().any(|delivery| !delivery.state.is_final());
     let (Some(sender), Some(case), true) = (sender, row.case_id, is_open) else {
-        return Ok(BTreeMap::new());
+        return Ok(vec![None; whole.deliveries.len()]);
     };
     let case = journal.case(&sender, CaseId(case)).await?;
     let overview = journal.overview().await?;
@@ -35,13 +34,13 @@ pub(crate) async fn of(journal: &dyn Journal, whole: &Whole) -> Result<BTreeMap<
     Ok(places(&whole.deliveries, &case, passes))
 }
 
-/// The places of a message's open deliveries, by endpoint, among those of its case: messages and
-/// their deliveries. `passes` says of which endpoints dead letters hold nothing back.
+/// The places of a message's deliveries, as far as they are open, among those of its case: messages
+/// and their deliveries. `passes` says of which endpoints dead letters hold nothing back.
 fn places(
     own: &[Delivery],
     case: &[(Uuid, &[Delivery])],
     passes: impl Fn(&str) -> bool,
-) -> BTreeMap<String, Place> {
+) -> Vec<Option<Place>> {
     let holds = |it: &Delivery| match it.state {
         DeliveryState::Dead => !passes(&it.endpoint),
         state => !state.is_final(),
@@ -65,7 +64,7 @@ fn places(
         }
         place
     };
-    own.iter().filter(|own| holds(own)).map(|own| (own.endpoint.clone(), place(own))).collect()
+    own.iter().map(|own| holds(own).then(|| place(own))).collect()
 }
 
 #[cfg(test)]
@@ -106,7 +105,8 @@ mod tests {
         let case: Vec<_> = ids.zip(messages.iter().map(|of| of.as_slice())).collect();
         let of = |message: usize, endpoint: &str, is_passed: bool| {
             let (_, own) = case.get(message - 1).unwrap();
-            places(own, &case, |_| is_passed).get(endpoint).copied()
+            let nth = own.iter().position(|it| it.endpoint == endpoint).unwrap();
+            places(own, &case, |_| is_passed)[nth]
         };
         assert_eq!(of(1, "kfz", false), None, "what is final waits for nobody");
         assert_eq!(of(1, "copy", false), Some(place(None, 0, 2)));
@@ -117,5 +117,14 @@ mod tests {
         assert_eq!(of(4, "copy", false), Some(place(Some(1), 2, 0)));
         assert_eq!(of(4, "kfz", true), Some(place(Some(3), 1, 0)), "dead letters hold nothing");
         assert_eq!(of(2, "kfz", true), None);
+    }
+
+    #[test]
+    fn what_is_sent_again_stands_behind_its_case_and_what_is_over_nowhere() {
+        let again = [delivery("kfz", 10, Delivered), delivery("kfz", 30, Pending)];
+        let other = [delivery("kfz", 20, Waiting)];
+        let case = [(Uuid::from_u128(1), &again[..]), (Uuid::from_u128(2), &other[..])];
+        let found = places(&again, &case, |_| false);
+        assert_eq!(found, [None, Some(place(Some(2), 1, 0))]);
     }
 }

@@ -81,9 +81,9 @@ impl ControlService for ControlServer {
         let mut applications: Vec<_> = found.iter().map(convert::application).collect();
         for (application, whole) in applications.iter_mut().zip(&found) {
             let places = chain::of(&*self.journal, whole).await;
-            let mut places = places.map_err(|failure| answer::failed(&failure))?;
-            for delivery in &mut application.deliveries {
-                let place = places.remove(&delivery.endpoint).unwrap_or_default();
+            let places = places.map_err(|failure| answer::failed(&failure))?;
+            for (delivery, place) in application.deliveries.iter_mut().zip(places) {
+                let place = place.unwrap_or_default();
                 delivery.waits_for = place.waits_for.map(|id| id.to_string()).unwrap_or_default();
                 (delivery.ahead, delivery.behind) = (place.ahead, place.behind);
             }

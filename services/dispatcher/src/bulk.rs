@@ -78,6 +78,11 @@ impl Progress {
         }
     }
 
+    /// The next cannot be ordered yet.
+    pub(crate) fn put_off(&mut self, until: Instant) {
+        self.next_at = self.next_at.max(until);
+    }
+
     /// Nothing more is ordered.
     pub(crate) fn stop(&mut self) {
         self.is_stopped = true;

@@ -425,8 +425,8 @@ fn at_a_desk<T>(registry: &Registry, shared: &Shared, work: impl FnOnce(Desk<'_>
 /// What `act` makes of `bytes`; `None` after a panic, and `on_defect` has got them.
 fn guarded<T>(bytes: &[u8], on_defect: Option<&OnDefect>, act: impl FnOnce() -> T) -> Option<T> {
     let made = catch_unwind(AssertUnwindSafe(act)).ok();
-    if let (None, Some(OnDefect(keep))) = (&made, on_defect) {
-        drop(catch_unwind(AssertUnwindSafe(|| keep(bytes))));
+    if let (None, Some(on_defect)) = (&made, on_defect) {
+        on_defect.give(codes::DEFECT, bytes);
     }
     made
 }
@@ -454,7 +454,9 @@ mod tests {
     #[test]
     fn a_document_that_makes_the_engine_panic_is_given_away_and_no_other() {
         let (kept, bytes) = mpsc::channel();
-        let keep = OnDefect(Arc::new(move |bytes: &[u8]| kept.send(bytes.to_vec()).unwrap()));
+        let keep = OnDefect(Arc::new(move |_: &'static str, bytes: &[u8]| {
+            kept.send(bytes.to_vec()).unwrap()
+        }));
         let sound = guarded(b"sound", Some(&keep), Verdict::default);
         assert_eq!(sound, Some(Verdict::default()));
         let hurt = |keep| guarded::<Verdict>(b"hurts", keep, || panic!("a broken invariant"));

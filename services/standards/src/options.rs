@@ -1,6 +1,12 @@
 //! What the engine is told at start: where standards lie, how many threads, which bounds.
 
-use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::Arc,
+};
 
 /// How to load and run the engine.
 #[derive(Clone, Debug)]
@@ -20,12 +26,19 @@ pub struct Options {
     pub on_defect: Option<OnDefect>,
 }
 
-/// What is done with such a document, on the worker's thread.
-pub type Keep = dyn Fn(&[u8]) + Send + Sync;
+/// What is done with such a document, on the worker's thread: why, and its bytes as received.
+pub type Keep = dyn Fn(&'static str, &[u8]) + Send + Sync;
 
-/// Is given the bytes of a document that made the engine panic.
+/// Is given the bytes of a document that showed a fault of ours.
 #[derive(Clone)]
 pub struct OnDefect(pub Arc<Keep>);
+
+impl OnDefect {
+    /// Gives `bytes` away. A panic of whoever takes them changes no verdict.
+    pub(crate) fn give(&self, code: &'static str, bytes: &[u8]) {
+        drop(catch_unwind(AssertUnwindSafe(|| (self.0)(code, bytes))));
+    }
+}
 
 impl fmt::Debug for OnDefect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,7 +1,7 @@
 //! Documents changed at random, from all examples and published samples: the engine never panics or
 //! hangs, says the same twice, and what it takes is a document that others can read.
 //!
-//! `AMTSBOTE_FUZZ=1000000` tries more than the usual 6,000; `AMTSBOTE_FUZZ_SEED=4711` tries this one
+//! `AMTSBOTE_FUZZ=1000000` tries more than the usual 20,000; `AMTSBOTE_FUZZ_SEED=4711` tries this one
 //! again. What fails is written beside the temporary files, and its path is told.
 
 #![allow(
@@ -133,7 +133,7 @@ fn no_changed_document_hurts_the_engine() {
         eprintln!("taken: {}", try_one(&shelf.standards, &corpus, seed));
         return;
     }
-    let count = number("AMTSBOTE_FUZZ").unwrap_or(6_000);
+    let count = number("AMTSBOTE_FUZZ").unwrap_or(20_000);
     let taken = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         for first in 0..u64::try_from(threads).unwrap() {

@@ -23,7 +23,7 @@ use random::{Chance, Kit};
 use standards::{ComposeError, Composition, Media, Standards};
 
 /// Messages at random that must come back, per message type; `AMTSBOTE_MESSAGES` asks for more.
-const MESSAGES: usize = 60;
+const MESSAGES: usize = 200;
 
 /// Of what is made at random, this share must be a message at all: one in so many.
 const TRIES_PER_MESSAGE: usize = 6;
@@ -166,7 +166,7 @@ fn all_that_cannot_be_carried_is_told_at_once_by_its_canonical_name() {
     assert_eq!(told, ["vehicle_registration.vehicle.make"]);
 }
 
-/// Property: whatever is written at all comes back the same. Sixty messages of each type, in each of
+/// Property: whatever is written at all comes back the same. 200 messages of each type, in each of
 /// its forms in turn, from what the examples hold, texts in every letter of DIN 91379 among them.
 #[test]
 fn messages_made_at_random_come_back_the_same() {

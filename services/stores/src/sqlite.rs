@@ -30,8 +30,8 @@ pub(crate) struct Schema {
     /// Bytes of a page of a new file. Large ones suit rows of some KiB that come one behind the
     /// other; small ones suit small rows and indexes, where each change writes a page.
     pub(crate) page_bytes: u32,
-    /// Makes the tables.
-    pub(crate) sql: &'static str,
+    /// Make the tables; what a migration only adds stands in both.
+    pub(crate) sql: &'static [&'static str],
     /// What makes version n + 2 of version n + 1, by n; the last one makes `version`.
     pub(crate) migrations: &'static [&'static str],
     /// `FULL` where a commit is a promise.
@@ -128,7 +128,9 @@ fn fill(connection: &mut Connection, schema: &Schema) -> rusqlite::Result<()> {
     connection.pragma_update(None, "page_size", schema.page_bytes)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction = connection.transaction()?;
-    transaction.execute_batch(schema.sql)?;
+    for tables in schema.sql {
+        transaction.execute_batch(tables)?;
+    }
     transaction.pragma_update(None, "application_id", schema.application_id)?;
     transaction.pragma_update(None, "user_version", schema.version)?;
     transaction.commit()

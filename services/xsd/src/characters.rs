@@ -145,10 +145,16 @@ pub(crate) fn any_but_line_ends() -> Class {
     Class::exactly(&[('\n', '\n'), ('\r', '\r')]).negated()
 }
 
-/// Where general categories are what they were in Unicode 3.1, which XSD refers to: scripts and signs
-/// that German administrations write.
+/// Where general categories are what they were in Unicode 3.0 and 3.1, which XSD refers to: scripts and
+/// signs that German administrations write. Not `§` and `¶`, which were symbols then, nor `ª`, `º` and
+/// the soft hyphen.
 const SETTLED: &[(char, char)] = &[
-    ('\0', '\u{24F}'),
+    ('\0', '\u{A6}'),
+    ('\u{A8}', '\u{A9}'),
+    ('\u{AB}', '\u{AC}'),
+    ('\u{AE}', '\u{B5}'),
+    ('\u{B7}', '\u{B9}'),
+    ('\u{BB}', '\u{24F}'),
     ('\u{300}', '\u{345}'),
     ('\u{386}', '\u{3CE}'),
     ('\u{400}', '\u{481}'),

@@ -133,6 +133,10 @@ macro_rules! coded {
     ($name:ident = $($variant:ident),+ $(,)?) => {
         impl crate::codec::Coded for $name {
             fn put(&self, to: &mut Vec<u8>) {
+                // A variant left out of the list does not compile, instead of being read as another.
+                match self {
+                    $(Self::$variant)|+ => {}
+                }
                 let all = [$(Self::$variant),+];
                 let number = all.iter().position(|variant| variant == self);
                 u8::try_from(number.unwrap_or_default()).unwrap_or_default().put(to);

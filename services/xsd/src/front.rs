@@ -1,5 +1,5 @@
-//! From the component model of `xsd-schema` to ours. The only module that sees `xsd-schema`; what it
-//! does not understand becomes unknown, never something else.
+//! From the component model of `xsd-schema` to ours. Beside `load.rs`, which reads schemas, the
+//! only module that sees `xsd-schema`; what it does not understand becomes unknown, never something else.
 
 mod attributes;
 mod constraints;

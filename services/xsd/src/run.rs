@@ -309,7 +309,8 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
             b'?' => {
                 self.count(1)?;
                 self.keep_piece(text)?;
-                markup::instruction::<L>(input, end).map(Some)
+                let name_max = self.memory.limits.name_bytes_max;
+                markup::instruction::<L>(input, end, name_max).map(Some)
             }
             _ => self.start_tag(end + 1).map(Some),
         }
@@ -404,5 +405,7 @@ struct Text {
     has_markup: bool,
 }
 
+#[cfg(test)]
+mod doubts;
 #[cfg(test)]
 mod tests;

@@ -212,6 +212,22 @@ impl SimpleTypes {
     pub(crate) fn get(&self, id: u32) -> Result<&Simple, Doubt> {
         self.types.get(id as usize).ok_or(Doubt::Unsure)
     }
+
+    /// Whether values of the type are the same where their texts are: not those with names, whose
+    /// prefixes may be bound to something else, nor of types that are not known here.
+    pub(crate) fn compares_as_text(&self, id: u32) -> bool {
+        // No type is made of itself; a set that says so is damaged.
+        let mut left = vec![id];
+        for _ in 0..=self.types.len() {
+            let Some(id) = left.pop() else { return true };
+            let Ok(simple) = self.get(id) else { return false };
+            if matches!(simple.kind, Kind::QName | Kind::Unknown) {
+                return false;
+            }
+            left.extend(&simple.parts);
+        }
+        false
+    }
 }
 
 /// Proves `value` to be of type `id`, and gives it normalised.
@@ -459,6 +475,8 @@ pub(crate) fn canonical<L: Lanes>(
             to.push(b'd');
             Decimal::read(value).ok()?.canonical(to);
         }
+        // The end of a day is the begin of the next, and zones may lead to another day.
+        Kind::Time => return None,
         kind => {
             let form = form(kind)?;
             to.extend([b't', form as u8]);

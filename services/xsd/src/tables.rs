@@ -225,7 +225,7 @@ pub(crate) struct Constraint {
 
 coded!(Constraint { kind, of, selector, fields });
 
-/// The tables of a schema set. They are made once (see [`Schema`](crate::Schema)), can be kept in a
+/// The tables of a schema set. They are made once (see [`compile_file`](crate::compile_file)), can be kept in a
 /// file, and are shared by acceptors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tables {

@@ -12,8 +12,8 @@ use stores::{
     journal::{Journal, PgJournal, Projected, Projection},
     ledger::{
         Admission, AdmittedMessage, AttemptRow, Claim, Committed, DeliveryId, EndpointRow,
-        EndpointSpec, Ledger, MessageRow, NewDelivery, OutboxEntry, Part, PartitionBatch, PgLedger,
-        Settlement, Shared as _, Tenure, Transaction,
+        EndpointSpec, IntentRow, Ledger, MessageRow, NewDelivery, OutboxEntry, Part,
+        PartitionBatch, PgLedger, Settlement, Shared as _, Started, Tenure, Transaction,
     },
 };
 use tests::{chance::Chance, postgres::Postgres};
@@ -25,7 +25,7 @@ const ROUNDS: i64 = 60;
 /// Messages of one transaction.
 const TURN: i64 = 5;
 /// A whole transaction is some thousand bytes.
-const BYTES_MAX: i64 = 9_000;
+const BYTES_MAX: u64 = 9_000;
 
 fn partition() -> Partition {
     Partition { channel: ChannelName::new("application.kfz").expect("a name"), number: 0 }
@@ -93,12 +93,11 @@ fn turn(round: i64, tenure: Tenure) -> Transaction {
     }
 }
 
-/// Somewhere in the next bytes, or just before the answer to the commit.
-fn break_at_random(proxy: &Proxy, chance: &mut Chance, bytes_max: i64) {
-    let bytes = i64::try_from(chance.below(bytes_max.unsigned_abs())).expect("small");
-    match bytes % 3 {
+/// In every third round just before the answer to the commit, else somewhere in the next bytes.
+fn break_somewhere(proxy: &Proxy, round: u64, chance: &mut Chance, bytes_max: u64) {
+    match round % 3 {
         0 => proxy.lose_an_answer(),
-        _ => proxy.cut_after(bytes),
+        _ => proxy.cut_after(i64::try_from(chance.below(bytes_max)).expect("small")),
     }
 }
 
@@ -125,7 +124,7 @@ async fn a_commit_that_is_cut_off_anywhere_happens_once() {
     let (mut cuts, mut lost_answers) = (0, 0);
     for round in 0..ROUNDS {
         let transaction = Arc::new(turn(round, tenure));
-        break_at_random(&proxy, &mut chance, BYTES_MAX);
+        break_somewhere(&proxy, round.unsigned_abs(), &mut chance, BYTES_MAX);
         let first = ledger.commit(Arc::clone(&transaction)).await;
         if let Err(failure) = &first {
             assert_eq!(failure.kind(), FailureKind::Unavailable, "{}", failure.report());
@@ -173,7 +172,7 @@ async fn a_projection_that_is_cut_off_anywhere_happens_once() {
         let (from, next) = (round * 3, round * 3 + 3);
         let entries = (from..next).map(unreadable).collect();
         let batch = vec![Projection { partition: partition(), from, next, entries }];
-        break_at_random(&proxy, &mut chance, 3_000);
+        break_somewhere(&proxy, round, &mut chance, 3_000);
         let first = journal.apply(batch.clone(), Timestamp(1)).await;
         proxy.mend();
         let progress = match first {
@@ -185,4 +184,50 @@ async fn a_projection_that_is_cut_off_anywhere_happens_once() {
         };
         assert_eq!(progress.sequence, i64::try_from(next).expect("small"));
     }
+}
+
+/// Takes over what `former` has, as one that has seen it stand still does.
+async fn take_over(settings: &PostgresSettings, former: &PgLedger, endpoint: EndpointRow) {
+    let other = PgLedger::open(settings, "two").await.expect("it opens");
+    let beats = other.beat().await.expect("it beats").beats;
+    let beat = beats.into_iter().find(|beat| beat.writer == former.writer()).expect("it is known");
+    let lease = Duration::from_secs(10);
+    let claim = Claim { endpoint, lease, stands_still: Some(beat) };
+    assert_eq!(other.claim(vec![claim]).await.expect("it claims").len(), 1, "it is taken");
+}
+
+/// Its new owner has decided about what the transaction says is to be sent.
+#[tokio::test]
+async fn a_commit_that_is_repeated_after_a_takeover_begins_nothing() {
+    let Some(postgres) = Postgres::start("a takeover behind a lost answer") else { return };
+    let proxy = Proxy::start(postgres.port()).await;
+    let direct = settings(&postgres);
+    let through = PostgresSettings { port: proxy.port, ..direct.clone() };
+    let (ledger, tenure) = ledger(&through).await;
+    let transaction = Arc::new(turn(0, tenure));
+    proxy.lose_an_answer();
+    ledger.commit(Arc::clone(&transaction)).await.expect_err("its answer is lost");
+    proxy.mend();
+    take_over(&direct, &ledger, tenure.endpoint).await;
+    let again = ledger.commit(transaction).await.expect("the same again");
+    assert_eq!(again.lost, [tenure.endpoint]);
+}
+
+/// Or what it sent would be sent once more, as if it had never been tried.
+#[tokio::test]
+async fn a_former_owner_does_not_end_the_intents_it_left() {
+    let Some(postgres) = Postgres::start("intents of a former owner") else { return };
+    let settings = settings(&postgres);
+    let (ledger, tenure) = ledger(&settings).await;
+    let started = Started { delivery: DeliveryId(1), version: 1, endpoint: tenure.endpoint };
+    let intent = Some((IntentRow(1), vec![started]));
+    let begin = Transaction { intent, ..turn(0, tenure) };
+    ledger.commit(Arc::new(begin)).await.expect("it is written down");
+    take_over(&settings, &ledger, tenure.endpoint).await;
+    let end = Transaction { intents_done: vec![IntentRow(1)], ..Transaction::default() };
+    let end = Transaction { tenures: vec![tenure], at: Timestamp(1), ..end };
+    let ended = ledger.commit(Arc::new(end)).await.expect("it is said");
+    assert_eq!(ended.lost, [tenure.endpoint]);
+    let count = format!("SELECT count(*) FROM {}_ledger.intent", settings.prefix);
+    assert_eq!(postgres.sql(&count), "1");
 }

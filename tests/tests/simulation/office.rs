@@ -63,6 +63,8 @@ struct State {
     attempts: usize,
     /// Answers since it was away, or since the dispatcher began: it begins with one at once.
     answers: usize,
+    /// Whether it was away since the dispatcher began: then its first answer is not enough.
+    was_away: bool,
     /// When the last attempts began.
     begun: VecDeque<Instant>,
     probes: usize,
@@ -138,6 +140,7 @@ impl Office {
         state.down_since = None;
         state.is_paused = false;
         state.answers = 0;
+        state.was_away = false;
         state.begun.clear();
         let rest = (state.attempts, state.probes, state.live.len());
         if rest != (0, 0, 0) {
@@ -209,9 +212,11 @@ impl<'o> Live<'o> {
         let too_fast = state.begun.iter().rev().nth(BURST as usize + 1);
         let is_too_fast = office.is_rated
             && too_fast.is_some_and(|first| now - *first < INTERVAL.saturating_sub(LATE_MAX));
+        let is_known_to_work = 0 < state.answers && !state.was_away;
+        let trusted = if is_known_to_work { CONCURRENCY } else { 1 + state.answers };
         let found = [
             (is_too_fast, "more than its rate"),
-            (1 + state.answers < state.attempts, "more at once than it is trusted with"),
+            (trusted < state.attempts, "more at once than it is trusted with"),
             (state.is_paused, "a lease while paused"),
             (is_down, "a lease while the gate is closed"),
             (CONCURRENCY < state.attempts, "more attempts at once than configured"),
@@ -318,6 +323,7 @@ impl Adapter for Office {
         answer?;
         state.down_since = None;
         state.answers = 0;
+        state.was_away = true;
         Ok(())
     }
 }

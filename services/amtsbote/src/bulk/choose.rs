@@ -1,9 +1,9 @@
 //! Choosing: the deliveries that fit a filter, as they are now.
 
+use messaging::command::BULK_TARGETS_MAX;
 use serde_json::{Value, json};
 use wire::control::{ListDeliveriesRequest, ListUndecidedRequest, UndecidedDelivery};
 
-use super::TARGETS_MAX;
 use crate::{
     cli::{Filter, Language, Replay},
     client::{self, Client},
@@ -30,7 +30,7 @@ pub(super) async fn chosen(
         };
         chosen.extend(page.into_iter().filter(|delivery| fits(delivery, filter)));
         page_token = next;
-        if page_token.is_empty() || TARGETS_MAX < chosen.len() {
+        if page_token.is_empty() || BULK_TARGETS_MAX < chosen.len() {
             chosen.reverse();
             return Ok(chosen);
         }

@@ -1,7 +1,5 @@
 //! The page of one application: what it is, where it goes, what happened.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use axum::{
     extract::{Path, State},
@@ -84,7 +82,7 @@ pub(super) async fn page(State(site): State<Site>, Path(id): Path<String>) -> Re
     }
 }
 
-fn build(whole: &Whole, places: &BTreeMap<String, Place>) -> Page {
+fn build(whole: &Whole, places: &[Option<Place>]) -> Page {
     let of = &whole.application;
     let word = convert::application(whole).citizen_status;
     let word = CitizenStatus::try_from(word).unwrap_or(CitizenStatus::Unspecified);
@@ -117,7 +115,8 @@ fn build(whole: &Whole, places: &BTreeMap<String, Place>) -> Page {
         deliveries: whole
             .deliveries
             .iter()
-            .map(|row| delivery(row, places.get(&row.endpoint).copied().unwrap_or_default()))
+            .zip(places)
+            .map(|(row, place)| delivery(row, place.unwrap_or_default()))
             .collect(),
         timeline: whole.timeline.iter().map(entry).collect(),
         replies: whole.replies.iter().map(reply).collect(),

@@ -1,7 +1,7 @@
 //! Working through what operators ordered about many deliveries: each item is decided like a command
 //! of its own, and its result is recorded with its effect, so that a restart goes on behind it.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use channels::codec;
 use messaging::{
@@ -25,6 +25,8 @@ use crate::{
 
 /// Items ordered in one turn: the transaction that holds them stays small.
 const ITEMS_MAX: usize = 50;
+/// What may still be under way is asked about again after this long.
+const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Bulks that are not done at the same time.
 const BULKS_MAX: usize = 20;
 
@@ -78,8 +80,9 @@ impl Bulk {
         let (served, item) = (self.served?, self.progress.due(now)?);
         let Order::Bulk(ordered) = &self.command.order else { return None };
         let order = ordered.each.about(ordered.targets.get(item)?.clone());
-        let Command { id, at, operator, endpoint, reason, .. } = self.command.clone();
-        Some((served, item, Command { id, at, operator, endpoint, order, reason }))
+        let Command { id, at, operator, endpoint, reason, .. } = &self.command;
+        let (operator, endpoint, reason) = (operator.clone(), endpoint.clone(), reason.clone());
+        Some((served, item, Command { id: *id, at: *at, operator, endpoint, order, reason }))
     }
 }
 
@@ -113,6 +116,12 @@ impl Engine {
         Ok(Done::default())
     }
 
+    /// The endpoint of a bulk under way, also where it is not configured any more.
+    pub(super) fn bulk_of(&self, bulk: CommandId) -> Option<EndpointRow> {
+        let known = self.bulks.iter().find(|known| known.command.id == bulk)?;
+        Some(known.endpoint)
+    }
+
     pub(super) fn stop_bulk(&mut self, bulk: CommandId, draft: &mut Draft) -> Answer {
         let Some(place) = self.bulks.iter().position(|known| known.command.id == bulk) else {
             return Err(orders::unfit("no bulk of this id is under way"));
@@ -132,6 +141,13 @@ impl Engine {
                 let Some((index, item, command)) = due else { break };
                 let owner = Owner::Served(index);
                 let answer = self.execute_on_delivery(owner, &command, draft).await?;
+                // The lease of what a former process had begun ends soon; this item waits for it.
+                if let (Some(Err(Refusal { code: codes::ORDER_TOO_EARLY, .. })), Some(bulk)) =
+                    (&answer, self.bulks.get_mut(place))
+                {
+                    bulk.progress.put_off(draft.now + ASKED_AGAIN_AFTER);
+                    break;
+                }
                 self.record_item(place, item, answer, draft);
             }
             self.conclude_bulk(place, draft);

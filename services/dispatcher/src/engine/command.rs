@@ -155,6 +155,9 @@ impl Engine {
         if let Some(index) = self.served.iter().position(is_it) {
             return Some(Owner::Served(index));
         }
+        if let Order::StopBulk(id) = &command.order {
+            return self.bulk_of(*id).map(Owner::Former);
+        }
         // Where it is not served, it may be another dispatcher's, which has a ledger of its own.
         let seen = command.order.target()?.seen.as_ref();
         let is_here = seen.is_none_or(|seen| seen.ledger == self.teller.identity.id.as_str());
@@ -175,7 +178,10 @@ impl Engine {
         draft: &mut Draft,
     ) -> Result<Option<Answer>> {
         let Owner::Served(index) = owner else {
-            return self.execute_on_delivery(owner, command, draft).await;
+            return match &command.order {
+                Order::StopBulk(bulk) => Ok(Some(self.stop_bulk(*bulk, draft))),
+                _ => self.execute_on_delivery(owner, command, draft).await,
+            };
         };
         Ok(match &command.order {
             Order::Pause => Some(Ok(Done::with(self.pause(index, command.id, draft)))),

@@ -11,7 +11,7 @@ use messaging::{
     DeliveryState, EffectContract, EndpointName, EventKind, Result, Timestamp, TraceParent, fault,
 };
 use stores::ledger::{
-    AttemptRow, DeliveryId, EndpointRow, EndpointSpec, Ledger, Loaded, MessageRow, NewDelivery,
+    AttemptRow, DeliveryId, EndpointRow, EndpointSpec, Loaded, MessageRow, NewDelivery,
     OpenDelivery, Part, PauseRow, Settlement, Transaction,
 };
 use tokio::{
@@ -54,8 +54,8 @@ pub(super) async fn recover(
     let specs: Vec<EndpointSpec> = parts.endpoints.iter().map(spec_of).collect();
     let mut loaded = parts.ledger.load(specs.clone()).await?;
     // Also where nothing changed: a start that was cut short may have routed a part only.
-    if route_unrouted(&parts, &loaded).await? {
-        loaded = parts.ledger.load(specs).await?;
+    while route_unrouted(&parts, &loaded).await? {
+        loaded = parts.ledger.load(specs.clone()).await?;
     }
     let interrupted: HashMap<DeliveryId, u64> = loaded.interrupted.drain(..).collect();
     let mut open = std::mem::take(&mut loaded.open);
@@ -245,13 +245,12 @@ async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<bool> {
         }
         if !transaction.routed.is_empty() {
             is_routed = true;
-            commit(&*parts.ledger, transaction).await?;
+            if parts.ledger.commit(Arc::new(transaction)).await?.is_outdated {
+                // Another dispatcher began meanwhile; under the new subscriptions, once more.
+                return Ok(true);
+            }
         }
     }
-}
-
-async fn commit(ledger: &dyn Ledger, transaction: Transaction) -> Result<()> {
-    ledger.commit(Arc::new(transaction)).await.map(drop)
 }
 
 /// An interrupted delivery as it is from now on, to be told.

@@ -48,8 +48,8 @@ pub(super) struct Sharing {
     pub(super) followed: Followed,
     /// What readers have handed over; they begin anew when something of it was dropped.
     pub(super) handed: [Handed; 2],
-    /// Commands of the last notice, so that none is obeyed twice.
-    pub(super) obeyed: HashSet<CommandId>,
+    /// Commands of the last notice that were obeyed, and whose they are, so that none is twice.
+    pub(super) obeyed: HashMap<CommandId, EndpointRow>,
     pub(super) reserved_at: Instant,
     pub(super) is_outdated: bool,
 }
@@ -255,10 +255,14 @@ impl Engine {
         orders: Vec<(CommandId, EndpointRow, Bytes)>,
         draft: &mut Draft,
     ) -> Result<()> {
-        let ids: HashSet<CommandId> = orders.iter().map(|(id, ..)| *id).collect();
+        let mut obeyed = HashMap::new();
         for (id, endpoint, record) in orders {
             let Some(sharing) = &self.sharing else { return Ok(()) };
-            if sharing.obeyed.contains(&id) || !sharing.tenures.contains_key(&endpoint) {
+            if sharing.obeyed.contains_key(&id) {
+                obeyed.insert(id, endpoint);
+                continue;
+            }
+            if !sharing.tenures.contains_key(&endpoint) {
                 continue;
             }
             let decoded = codec::from_bytes(record).and_then(|r| codec::decode_command(&r));
@@ -280,9 +284,10 @@ impl Engine {
             };
             let state = if code.is_none() { CommandState::Accepted } else { CommandState::Refused };
             draft.transaction.obeyed.push(Obeyed { id, endpoint, state, code });
+            obeyed.insert(id, endpoint);
         }
         if let Some(sharing) = &mut self.sharing {
-            sharing.obeyed = ids;
+            sharing.obeyed = obeyed;
         }
         Ok(())
     }
@@ -312,6 +317,10 @@ impl Engine {
             Part::Endpoint(endpoint) => Some(*endpoint),
             Part::Whole | Part::Partition(_) => None,
         }));
+        // Which endpoints an intent that ends is about is not known here: any that is ours.
+        if !transaction.intents_done.is_empty() {
+            about.extend(sharing.tenures.keys());
+        }
         // Without a tenure, a fence that never is.
         let tenure = |endpoint: EndpointRow| Tenure {
             endpoint,
@@ -369,6 +378,8 @@ impl Engine {
             }
         }
         let Some(sharing) = &mut self.sharing else { return };
+        // What was obeyed in a part that was dropped is still to be obeyed, by whoever has it.
+        sharing.obeyed.retain(|_, endpoint| !committed.lost.contains(endpoint));
         sharing.is_outdated |= committed.is_outdated;
         if committed.is_outdated || !committed.moved.is_empty() {
             warn!(code = codes::ADMITTED_ELSEWHERE, "another dispatcher was there; reading anew");
@@ -463,7 +474,7 @@ pub(super) async fn sharing(ledger: &dyn Ledger) -> Result<Option<Sharing>> {
         tenures: HashMap::new(),
         followed,
         handed: Default::default(),
-        obeyed: HashSet::new(),
+        obeyed: HashMap::new(),
         reserved_at: Instant::now(),
         is_outdated: false,
     }))

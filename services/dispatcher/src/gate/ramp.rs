@@ -1,5 +1,6 @@
 //! How much a departmental system is trusted with at once: one after whatever kept it closed, one
-//! more with each answer, up to its cap. Pure.
+//! more with each answer, up to its cap. A start begins with one, too; but nothing says that the
+//! system was away, so that its first answer is enough. Pure.
 
 /// At most so many at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,10 @@ impl Ramp {
         if round != self.round {
             return;
         }
+        let is_start = round == Round::default();
         match showing {
+            Showing::Works if is_start => self.limit = self.cap,
+            Showing::Falters if is_start && self.limit < self.cap => self.begin_anew(),
             Showing::Works => self.limit = (self.limit + 1).min(self.cap),
             Showing::Falters if self.limit < self.cap => self.limit = (self.limit / 2).max(1),
             Showing::Falters => {}
@@ -69,6 +73,7 @@ mod tests {
     fn it_begins_with_one_grows_with_each_answer_and_keeps_what_it_has() {
         use Showing::{Falters, Works};
         let mut ramp = Ramp::new(5);
+        ramp.begin_anew();
         let mut limits = vec![ramp.limit()];
         for showing in [Falters, Works, Works, Works, Falters, Works, Works, Works, Falters, Works]
         {
@@ -84,6 +89,18 @@ mod tests {
         assert_eq!(Ramp::new(0).limit(), 1, "nothing would ever move");
     }
 
+    #[test]
+    fn after_a_start_one_answer_is_enough_unless_the_system_falters_first() {
+        let mut ramp = Ramp::new(5);
+        assert_eq!(ramp.limit(), 1);
+        ramp.note(Showing::Works, ramp.round());
+        assert_eq!(ramp.limit(), 5);
+        let mut ramp = Ramp::new(5);
+        ramp.note(Showing::Falters, ramp.round());
+        ramp.note(Showing::Works, ramp.round());
+        assert_eq!(ramp.limit(), 2);
+    }
+
     proptest! {
         #![proptest_config(crate::tests::the_same_each_time(200))]
         #[test]
@@ -92,6 +109,7 @@ mod tests {
             steps in prop::collection::vec(0_u8..4, 0..300),
         ) {
             let mut ramp = Ramp::new(cap);
+            ramp.begin_anew();
             for step in steps {
                 let before = ramp.limit();
                 match step {

@@ -9,7 +9,7 @@ use xsd_schema::{
 
 use super::{Case, Desk, Sound, transcoded};
 use crate::{
-    Document, OnDefect, Severity, Verdict, codes,
+    Document, Severity, Verdict, codes,
     load::{path::Path, registry::Found},
     report::Entry,
     tree::{Node, Tree},
@@ -44,7 +44,7 @@ impl<'d> Desk<'d> {
             Ok(recognised) => recognised,
             Err(verdict) => return *verdict,
         };
-        let why = match self.proven(index, text) {
+        let why = match self.proven(index, text, &document.bytes) {
             Ok(pass) => return self.conclude_proven(document, decoded, case, &pass.tree),
             Err(why) => why,
         };
@@ -63,7 +63,7 @@ impl<'d> Desk<'d> {
 
     /// The reading of `text` if it is proven to be valid and in its normal form, so that nothing is left
     /// to say of it; else why not. A share is judged by the validator too.
-    fn proven(&self, standard: usize, text: &str) -> Result<Pass, &'static str> {
+    fn proven(&self, standard: usize, text: &str, bytes: &[u8]) -> Result<Pass, &'static str> {
         let counts = self.registry.counts(standard).ok_or(NOT_TRIED)?;
         let acceptor = self.acceptor(standard).ok_or(NOT_TRIED)?;
         if text::normalise_xml(text).is_some() {
@@ -81,8 +81,8 @@ impl<'d> Desk<'d> {
             standard = self.registry.standards.get(standard).map(|s| s.id.as_str()),
             "a document that was proven valid is refused by the validator"
         );
-        if let Some(OnDefect(keep)) = self.on_defect {
-            keep(text.as_bytes());
+        if let Some(on_defect) = self.on_defect {
+            on_defect.give(codes::JUDGES_DISAGREE, bytes);
         }
         Err(DISAGREEMENT)
     }

@@ -106,7 +106,7 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
             self.captures.text(self.current.path, (text.from, text.end), other)?;
         }
         if self.current.is_watched {
-            self.watch_text(row.simple, source)?;
+            self.watch_text(row.simple, row.is_nillable, source)?;
         }
         Ok(())
     }
@@ -188,6 +188,9 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
         let is_bound = |prefix: &[u8]| bindings.resolve(prefix).is_ok();
         let context = Memory::context(self.tables, &is_bound);
         let role = self.tables.role(simple);
+        if fixed != NONE && !self.tables.simple.compares_as_text(simple) {
+            return Err(Reason::Construct);
+        }
         if fixed != NONE && is_given && role == Role::None {
             let white_space = self.tables.white_space(simple);
             let found = simple::text::normalise(raw, white_space, normalised);
@@ -222,8 +225,10 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
 
     /// Tells constraints of the text of the current element.
     #[cold]
-    fn watch_text(&mut self, simple: u32, source: Source) -> Doubted<()> {
+    fn watch_text(&mut self, simple: u32, is_nillable: bool, source: Source) -> Doubted<()> {
         let key = self.key(simple, source);
+        // A field of a key may not be nillable, even where a value is given (Structures 3.11.4, 4.2.3).
+        let key = key.filter(|_| !is_nillable);
         self.memory.scopes.text(key.as_ref(), self.memory.limits.keys_max)
     }
 

@@ -59,12 +59,16 @@ pub(crate) fn comment<L: Lanes>(bytes: &[u8], at: usize) -> Doubted<usize> {
     if is_fine { Ok(end + 3) } else { Err(Reason::Syntax) }
 }
 
-/// The end of the processing instruction that begins at `at`.
-pub(crate) fn instruction<L: Lanes>(bytes: &[u8], at: usize) -> Doubted<usize> {
+/// The end of the processing instruction that begins at `at`; its target is a name of at most so many
+/// bytes.
+pub(crate) fn instruction<L: Lanes>(bytes: &[u8], at: usize, name_max: usize) -> Doubted<usize> {
     let end = find(bytes, at + 2, b"?>").ok_or(Reason::End)?;
     let body = bytes.get(at + 2..end).unwrap_or_default();
     let target = body.iter().position(|byte| is_space(*byte)).unwrap_or(body.len());
     let target = body.get(..target).unwrap_or_default();
+    if name_max < target.len() {
+        return Err(Reason::Size);
+    }
     let is_fine = is_ncname(target) && !target.eq_ignore_ascii_case(b"xml");
     if is_fine && is_xml::<L>(body) { Ok(end + 2) } else { Err(Reason::Syntax) }
 }

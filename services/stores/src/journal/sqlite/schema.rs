@@ -9,7 +9,7 @@ pub(super) const SCHEMA: Schema = Schema {
     application_id: 0x414d_424a,
     version: 5,
     page_bytes: 4_096,
-    sql: SQL,
+    sql: &[SQL, READINGS, REPORTS],
     migrations: &[COMMANDS, RETENTION, READINGS, REPORTS],
     synchronous: "FULL",
     codes: codes::JOURNAL,
@@ -160,37 +160,6 @@ CREATE TABLE milestone (
     sequence INTEGER NOT NULL,
     command INTEGER NOT NULL
 ) STRICT;
-
-CREATE TABLE reading (
-    reply INTEGER PRIMARY KEY,
-    standard TEXT NOT NULL,
-    version TEXT NOT NULL,
-    message_type TEXT NOT NULL,
-    canonical BLOB NOT NULL
-) STRICT;
-
--- The newest report of each endpoint, as JSON.
-CREATE TABLE report (
-    endpoint TEXT PRIMARY KEY,
-    at INTEGER NOT NULL,
-    told TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
-
-CREATE TABLE bulk (
-    command BLOB PRIMARY KEY,
-    total INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    at INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE bulk_item (
-    command BLOB NOT NULL,
-    item INTEGER NOT NULL,
-    message_id BLOB NOT NULL,
-    result TEXT NOT NULL,
-    code TEXT,
-    at INTEGER NOT NULL,
-    PRIMARY KEY (command, item)
-) STRICT, WITHOUT ROWID;
 ";
 
 /// Version 2 brought commands.
@@ -240,6 +209,7 @@ CREATE TABLE reading (
 
 /// Version 5 brought reports of how endpoints are served, and bulks.
 const REPORTS: &str = "
+-- The newest report of each endpoint, as JSON.
 CREATE TABLE report (
     endpoint TEXT PRIMARY KEY,
     at INTEGER NOT NULL,

@@ -64,7 +64,7 @@ pub(super) async fn commit(
 ) -> sqlx::Result<Guarded> {
     let mut sql = connection.begin().await?;
     if !count(&mut sql, writer, number).await? {
-        return repeated(&mut sql, writer, number).await;
+        return repeated(&mut sql, writer, number, wanted).await;
     }
     let mut standing = standing(&mut sql, writer, wanted).await?;
     let mut places: Vec<(i32, &PartitionBatch)> = Vec::with_capacity(wanted.admissions.len());
@@ -115,7 +115,9 @@ pub(super) async fn commit(
 /// False if that transaction took place before.
 async fn count(sql: &mut PgConnection, writer: Writer, number: i64) -> sqlx::Result<bool> {
     let counted = sqlx::query(
-        "UPDATE writer SET commits = $2, outcome = NULL WHERE id = $1 AND commits < $2
+        // Who commits is alive, however late its beats are.
+        "UPDATE writer SET commits = $2, outcome = NULL, beat = beat + 1
+         WHERE id = $1 AND commits < $2
          RETURNING pg_advisory_xact_lock_shared($3)::text",
     )
     .bind(writer.0.cast_signed())
@@ -126,11 +128,16 @@ async fn count(sql: &mut PgConnection, writer: Writer, number: i64) -> sqlx::Res
     Ok(counted.is_some())
 }
 
-/// What was dropped then is dropped.
-async fn repeated(sql: &mut PgConnection, writer: Writer, number: i64) -> sqlx::Result<Guarded> {
+/// What was dropped then is dropped; and what is another's by now: nothing of it may be begun.
+async fn repeated(
+    sql: &mut PgConnection,
+    writer: Writer,
+    number: i64,
+    wanted: &Transaction,
+) -> sqlx::Result<Guarded> {
     let row = sqlx::query("SELECT commits, outcome FROM writer WHERE id = $1")
         .bind(writer.0.cast_signed())
-        .fetch_optional(sql)
+        .fetch_optional(&mut *sql)
         .await?;
     let Some(row) = row else {
         let text = "this dispatcher stood still for so long that it was forgotten";
@@ -141,7 +148,12 @@ async fn repeated(sql: &mut PgConnection, writer: Writer, number: i64) -> sqlx::
         let text = format!("transaction {number} follows transaction {commits}");
         return Ok(Guarded::Contradicted(text));
     }
-    Ok(Guarded::Done(outcome.map_or_else(Committed::default, |text| parts::outcome_of(&text))))
+    let then = outcome.map_or_else(Committed::default, |text| parts::outcome_of(&text));
+    let mut lost = committed(&standing(sql, writer, wanted).await?).lost;
+    lost.extend(&then.lost);
+    lost.sort_unstable();
+    lost.dedup();
+    Ok(Guarded::Done(Committed { lost, ..then }))
 }
 
 /// Read after the locks are held, so that nobody changes it any more.

@@ -372,11 +372,19 @@ pub(super) async fn hand_out(
     let begun: Vec<i32> = begun.map(|endpoint| key(*endpoint)).collect();
     let done: Vec<i64> = wanted.intents_done.iter().map(|intent| intent.0).collect();
     if !begun.is_empty() || !done.is_empty() {
-        sqlx::query("DELETE FROM intent WHERE id = ANY ($1) OR endpoint = ANY ($2)")
-            .bind(done)
-            .bind(begun)
-            .execute(&mut *sql)
-            .await?;
+        // What is left of an intent of an endpoint that is another's now tells its new owner what may
+        // have been sent.
+        let kept = wanted.tenures.iter().map(|tenure| tenure.endpoint);
+        let kept: Vec<i32> = kept.filter(|it| standing.keeps(*it)).map(key).collect();
+        sqlx::query(
+            "DELETE FROM intent
+             WHERE id = ANY ($1) AND endpoint = ANY ($3) OR endpoint = ANY ($2)",
+        )
+        .bind(done)
+        .bind(begun)
+        .bind(kept)
+        .execute(&mut *sql)
+        .await?;
     }
     let Some((intent, started)) = &wanted.intent else { return Ok(()) };
     let started: Vec<&Started> = started.iter().filter(|it| standing.keeps(it.endpoint)).collect();

@@ -15,7 +15,7 @@ pub(super) const SCHEMA: Schema = Schema {
     version: 4,
     // They halve the cost of a body of 2 KiB.
     page_bytes: 16_384,
-    sql: SQL,
+    sql: &[SQL, BULKS],
     migrations: &[COMMANDS, RETENTION, BULKS],
     synchronous: "FULL",
     codes: codes::LEDGER,
@@ -82,6 +82,7 @@ INSERT INTO milestone
 
 /// Version 4 brought bulks.
 const BULKS: &str = "
+-- How bulks that operators ordered are getting on; what each is about is in its command's record.
 CREATE TABLE bulk (command BLOB PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE bulk_item (
     command BLOB NOT NULL,
@@ -217,16 +218,6 @@ CREATE TABLE endpoint_state (
     paused_at INTEGER NOT NULL,
     command BLOB NOT NULL
 ) STRICT;
-
--- How bulks that operators ordered are getting on; what each is about is in its command's record.
-CREATE TABLE bulk (command BLOB PRIMARY KEY, state TEXT NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE bulk_item (
-    command BLOB NOT NULL,
-    item INTEGER NOT NULL,
-    delivery INTEGER,
-    result TEXT NOT NULL,
-    PRIMARY KEY (command, item)
-) STRICT, WITHOUT ROWID;
 
 -- At which age of the ledger which rows were the newest: what is not above them is older.
 CREATE TABLE milestone (
