@@ -12,6 +12,7 @@ mod draft;
 mod gates;
 mod linger;
 mod recover;
+mod repetition;
 mod replay;
 mod report;
 mod settle;

@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use channels::codec;
 use messaging::{
     Command, CommandId, DeliveryState, EffectContract, EventKind, Order, Partition, Position,
     Result, Seen, Target, fault,
@@ -18,6 +17,7 @@ use tracing::{info, warn};
 use super::{
     Draft, Engine,
     recover::plain_entry,
+    repetition,
     settle::{next_at, turn_of},
 };
 use crate::{
@@ -88,7 +88,7 @@ impl Engine {
             if let Some(first) = known.get(&command.id)
                 && !fault::is_on("command-twice")
             {
-                note_repetition(&command, first.clone());
+                repetition::note(&command, first.clone());
                 continue;
             }
             known.insert(command.id, bytes.clone());
@@ -427,32 +427,6 @@ pub(super) fn stale() -> Refusal {
     Refusal::because(codes::ORDER_STALE, sentence)
 }
 
-/// Whatever it orders, it changes nothing; but what is not what came first is told.
-fn note_repetition(again: &Command, first: Bytes) {
-    let command = again.id;
-    match repeats(again, first) {
-        true => info!(%command, "a command that came again changes nothing"),
-        false => {
-            let code = codes::ORDER_REUSED;
-            warn!(%command, code, "a command has the id of another, and is not carried out");
-        }
-    }
-}
-
-/// Whether `again` orders what the recorded one did. When, by whom and why may differ.
-fn repeats(again: &Command, first: Bytes) -> bool {
-    let first = codec::from_bytes(first).and_then(|record| codec::decode_command(&record));
-    let what = |command: &Command| {
-        let message = command.order.target().map(|target| target.message_id);
-        let many = match &command.order {
-            order @ (Order::Bulk(_) | Order::StopBulk(_)) => Some(order.clone()),
-            _ => None,
-        };
-        (command.endpoint.clone(), command.order.name().to_owned(), message, many)
-    };
-    first.is_ok_and(|first| what(&first) == what(again))
-}
-
 pub(super) fn without_delivery() -> Refusal {
     let sentence = "the endpoint has no delivery of this message that waits for anything";
     Refusal::because(codes::ORDER_WITHOUT_DELIVERY, sentence)
@@ -463,43 +437,4 @@ pub(super) fn erased() -> Refusal {
     let sentence = "what became of the message is final, and it was erased when its retention \
                     ended; whoever needs it again must send it again";
     Refusal::because(codes::ORDER_ERASED, sentence)
-}
-
-#[cfg(test)]
-mod tests {
-    use messaging::{EndpointName, MessageId, OperatorName, Timestamp};
-    use uuid::Uuid;
-
-    use super::*;
-
-    fn discard(message: u128) -> Order {
-        Order::Discard(Target { message_id: MessageId(Uuid::from_u128(message)), seen: None })
-    }
-
-    fn command(endpoint: &str, order: Order, at: i64) -> Command {
-        Command {
-            id: CommandId(Uuid::from_u128(7)),
-            at: Timestamp(at),
-            operator: OperatorName::new("erika").unwrap(),
-            endpoint: EndpointName::new(endpoint).unwrap(),
-            order,
-            reason: None,
-        }
-    }
-
-    #[test]
-    fn a_command_is_repeated_by_what_orders_the_same_and_by_nothing_else() {
-        let first = codec::encode_command(&command("kfz", discard(1), 5), "test");
-        let first = codec::to_bytes(&first);
-        for (endpoint, order, expected) in [
-            ("kfz", discard(1), true),
-            ("kfz", discard(2), false),
-            ("kfz", Order::Pause, false),
-            ("copy", discard(1), false),
-        ] {
-            let again = command(endpoint, order, 6);
-            assert_eq!(repeats(&again, first.clone()), expected, "{again:?}");
-        }
-        assert!(!repeats(&command("kfz", discard(1), 5), Bytes::from_static(b"?")));
-    }
 }
