@@ -2,13 +2,15 @@
 
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use toml::{Table, Value};
 use uuid::Uuid;
+
+use crate::port;
 
 /// The roles, each of which can be a process.
 pub const ROLES: [&str; 3] = ["gateway", "dispatcher", "console"];
@@ -139,7 +141,7 @@ impl Configuration {
         let shared = new.folder().join("claims");
         fs::create_dir_all(&shared).expect("a folder in a folder of ours");
         let claims = format!("claims = \"file://{}\"", shared.display());
-        let apart = Apart { gateway: free_address(), console: free_address() };
+        let apart = Apart { gateway: port::free(), console: port::free() };
         Self { apart: Some(apart), ..new.with_head(&channel).with_head(&claims) }
     }
 
@@ -300,12 +302,6 @@ fn channels(whole: &Table) -> Vec<String> {
     channels.sort();
     channels.dedup();
     channels
-}
-
-/// Nobody listens there now, and hardly anybody will before we do.
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound")
 }
 
 impl Drop for Folder {

@@ -19,6 +19,7 @@ pub mod kafka;
 pub mod machine;
 pub mod operator;
 pub mod otlp;
+pub mod port;
 pub mod portal;
 pub mod postgres;
 pub mod process;

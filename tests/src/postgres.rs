@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -10,7 +9,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use crate::machine;
+use crate::{machine, port};
 
 /// The role that owns everything.
 pub const ADMIN: &str = "postgres";
@@ -51,7 +50,7 @@ impl Postgres {
             .output()
             .expect("initdb is there");
         assert!(made.status.success(), "{made:?}");
-        let mut postgres = Self { folder, programs, port: free_port(), server: None };
+        let mut postgres = Self { folder, programs, port: port::free().port(), server: None };
         postgres.go_on();
         Some(postgres)
     }
@@ -176,9 +175,4 @@ fn as_owner(program: &Path) -> Command {
 fn is_root() -> bool {
     let id = Command::new("id").arg("-u").output().expect("id is there");
     id.stdout == b"0\n"
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    listener.local_addr().expect("it listens").port()
 }

@@ -9,9 +9,9 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{fs, net::TcpListener, path::Path, process::Stdio, time::Duration};
+use std::{fs, path::Path, process::Stdio, time::Duration};
 
-use tests::{configuration::Configuration, process, source};
+use tests::{configuration::Configuration, port, process, source};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
     process::{ChildStdin, ChildStdout, Command},
@@ -138,7 +138,7 @@ impl Shell {
         let binary = process::binary();
         let beside = binary.parent().expect("it lies in a folder").display();
         let path = std::env::var("PATH").unwrap_or_default();
-        let (gateway, console) = (free_port(), free_port());
+        let (gateway, console) = (port::free().port(), port::free().port());
         let mut shell = Command::new("bash")
             .current_dir(folder)
             .env("PATH", format!("{beside}:{path}"))
@@ -182,9 +182,4 @@ impl Drop for Shell {
         let group = format!("-{}", self.group);
         drop(std::process::Command::new("kill").args(["-KILL", "--", &group]).status());
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it is bound").port()
 }

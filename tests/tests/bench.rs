@@ -7,11 +7,12 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{fs, net::TcpListener, process::Output, time::Duration};
+use std::{fs, process::Output, time::Duration};
 
 use serde_json::Value;
 use tests::{
     configuration::{Configuration, System},
+    port,
     process::{self, Program},
 };
 
@@ -19,7 +20,7 @@ const ENDS_WITHIN: Duration = Duration::from_secs(180);
 
 #[tokio::test]
 async fn a_load_is_delivered_to_the_receiver_and_its_figures_fit_together() {
-    let receiver = free_address();
+    let receiver = port::free().to_string();
     let url = format!("http://{receiver}/antraege");
     let configuration = Configuration::new()
         .with_standard_route("kfz")
@@ -82,7 +83,7 @@ async fn a_load_is_delivered_to_the_receiver_and_its_figures_fit_together() {
 
 #[tokio::test]
 async fn a_receiver_that_gets_everything_twice_under_other_keys_says_so() {
-    let receiver = free_address();
+    let receiver = port::free().to_string();
     let url = format!("http://{receiver}/antraege");
     let configuration = Configuration::new()
         .with_standard_route("kfz")
@@ -176,11 +177,6 @@ async fn a_load_that_makes_no_sense_ends_before_it_begins() {
 }
 
 /// Free a moment ago; nobody else here asks for it by number.
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("bound").to_string()
-}
-
 async fn bench(load: &[&str], configuration: &Configuration) -> Output {
     let arguments = [&["bench", "--json"], load].concat();
     process::run(&arguments, configuration.folder(), ENDS_WITHIN).await
@@ -196,4 +192,33 @@ fn report(output: &Output) -> Value {
 fn said(output: &Output) -> String {
     let (out, err) = (&output.stdout, &output.stderr);
     format!("{}{}", String::from_utf8_lossy(out), String::from_utf8_lossy(err))
+}
+
+#[tokio::test]
+async fn a_backlog_goes_when_its_system_is_back_and_what_is_kept_back_stays() {
+    let receiver = port::free().to_string();
+    let load = ["--receiver", &receiver, "--endpoints", "3", "--dead", "1", "--poison", "10%"];
+    let configuration = Configuration::new();
+    let printed = bench(&[&load[..], &["--print-config"]].concat(), &configuration).await;
+    let printed = String::from_utf8(printed.stdout).expect("UTF-8");
+    let instance = printed.split_once("[gateway.limits]").expect("limits").1;
+    let configuration = configuration.with(&format!("[gateway.limits]{instance}"));
+    let program = Program::start(&configuration).await;
+    let to = format!("http://{}", program.gateway());
+    let more = ["--to", &to, "--backlog", "300", "--cases", "60"];
+    let ended = bench(&[&load[..], &more].concat(), &configuration).await;
+    assert_eq!(ended.status.code(), Some(0), "{}", said(&ended));
+    let report = report(&ended);
+    let count = |name: &str| report[name].as_u64().unwrap_or_else(|| panic!("{name}\n{report}"));
+    assert_eq!(report["backlog"]["messages"], 300, "{report}");
+    assert_eq!(count("accepted"), 300, "{report}");
+    assert_eq!(count("delivered") + count("kept_back"), 300, "{report}");
+    // A third of the cases are of a system that is away, and a tenth fail.
+    assert!((60..=200).contains(&count("kept_back")), "{report}");
+    assert!(1 <= count("kept_back_attempts"), "{report}");
+    for name in ["missing", "duplicates", "out_of_order", "foreign"] {
+        assert_eq!(count(name), 0, "{name}\n{report}");
+    }
+    assert!(0.0 < report["backlog"]["drained_per_s"].as_f64().expect("a number"), "{report}");
+    assert!(program.end().await.success());
 }

@@ -1,8 +1,8 @@
 //! `amtsbote bench`: puts a load on a running instance as a portal would, and tells what it made of
 //! it.
 //!
-//! The parts: `plan` is what is asked for; `mill` makes the messages (`kfz`, `template`, `names`),
-//! `pace` says when each is due, `portal` sends them. `watch` or `receiver` learns of deliveries,
+//! The parts: `plan` is what is asked for, `instance` the configuration for it; `mill` makes the messages (`kfz`, `template`, `names`),
+//! `pace` says when each is due, `portal` sends them, `trouble` says which the receiver does not take. `watch` or `receiver` learns of deliveries,
 //! `book` keeps the accounts, `processes` looks at what all of it costs, `drive` holds them together,
 //! and `report` and `show` tell.
 
@@ -10,6 +10,7 @@ mod book;
 mod chance;
 mod desk;
 mod drive;
+mod instance;
 mod kfz;
 mod mill;
 mod names;
@@ -23,6 +24,7 @@ mod report;
 mod show;
 mod slots;
 mod template;
+mod trouble;
 mod watch;
 mod words;
 
@@ -36,6 +38,10 @@ use crate::{
 
 /// Runs the command.
 pub(crate) fn run(args: &Bench, language: Language, output: &Output) -> Result<Exit, Stop> {
+    if let (true, Some(receiver)) = (args.print_config, args.receiver) {
+        output.line(instance::configuration(args, receiver));
+        return Ok(Exit::Done);
+    }
     // On one thread: it shares the processors with what it measures.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {

@@ -1,16 +1,18 @@
 //! The command line: what can be asked of the program. `docs/cli.md` says the same at length.
 
 mod answers;
+mod bench;
 mod bulk;
 mod operator;
 mod standards;
 
-use std::{net::SocketAddr, path::PathBuf, str::FromStr, time::Duration};
+use std::{path::PathBuf, str::FromStr, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::{
     answers::{AsAnswer, Form, WithAnswer},
+    bench::Bench,
     bulk::{Bulk, Each, Filter, Replay},
     operator::{Console, Dead, Endpoint, Orderer, ToDecide},
     standards::{
@@ -200,65 +202,6 @@ pub(crate) struct Status {
     pub(crate) answer: AsAnswer,
 }
 
-/// Every message is an application like any other: what subscribes to it gets it.
-#[derive(Debug, Args)]
-pub(crate) struct Bench {
-    #[command(flatten)]
-    pub(crate) server: Server,
-    /// Messages due a second, whether or not answers come. Without: as fast as answers come.
-    #[arg(long, value_name = "PER_SECOND", value_parser = rate)]
-    pub(crate) rate: Option<f64>,
-    /// How long is measured, in seconds; with the warm-up at most an hour.
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    pub(crate) duration: Duration,
-    /// How long messages are sent before that.
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
-    pub(crate) warmup: Duration,
-    /// How long to wait at the end for what is not delivered yet; at most 10 minutes.
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
-    pub(crate) drain: Duration,
-    /// Connections to the gateway.
-    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub(crate) connections: u16,
-    /// Messages of one connection without an answer at most.
-    #[arg(long, value_name = "N", default_value = "64", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    pub(crate) in_flight: u16,
-    /// Different cases; the messages of one are delivered in order, one after the other.
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
-    pub(crate) cases: u32,
-    /// Send this document instead of generated ones: `@@ID@@` in it becomes the message's own id
-    /// (a UUID), `@@KEY@@` the case's key (8 hexadecimal digits).
-    #[arg(long, value_name = "FILE")]
-    pub(crate) document: Option<PathBuf>,
-    /// Whom generated documents are for; several share the cases.
-    #[arg(
-        long = "authority",
-        value_name = "PREFIX:KEY",
-        default_value = "svb:14730000",
-        conflicts_with = "document"
-    )]
-    pub(crate) authorities: Vec<String>,
-    /// Generate test messages: only endpoints for tests get them.
-    #[arg(long, conflicts_with = "document")]
-    pub(crate) test: bool,
-    /// Gives the same documents and the same mix of cases again; ids are always new.
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) seed: u64,
-    /// Be the departmental system too: listen here, as the only endpoint of these messages.
-    /// Without: deliveries are what `WatchStatus` tells.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub(crate) receiver: Option<SocketAddr>,
-    /// Follow no deliveries.
-    #[arg(long, conflicts_with = "receiver")]
-    pub(crate) receipts_only: bool,
-    /// Processes of this machine whose CPU seconds and memory are told.
-    #[arg(long = "pid", value_name = "PID", num_args = 1..)]
-    pub(crate) processes: Vec<u32>,
-    /// Put the load on a system beyond this machine.
-    #[arg(long)]
-    pub(crate) i_may_load_this_system: bool,
-}
-
 #[derive(Debug, Args)]
 pub(crate) struct Check {
     /// The configuration. Without: the defaults.
@@ -284,13 +227,6 @@ pub(crate) struct Errors {
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if (0.1..=1_000_000.0).contains(&rate) => Ok(rate),
-        _ => Err("not a number from 0.1 to 1000000".to_owned()),
-    }
 }
 
 #[cfg(test)]
@@ -334,6 +270,13 @@ mod tests {
             ("amtsbote bench --in-flight 0", ErrorKind::ValueValidation),
             ("amtsbote bench --receiver 7080", ErrorKind::ValueValidation),
             ("amtsbote bench --document a.xml --test", ErrorKind::ArgumentConflict),
+            ("amtsbote bench --document a.xml --endpoints 2", ErrorKind::ArgumentConflict),
+            ("amtsbote bench --endpoints 0", ErrorKind::ValueValidation),
+            ("amtsbote bench --poison 1", ErrorKind::MissingRequiredArgument),
+            ("amtsbote bench --receiver [::1]:1 --poison 0%", ErrorKind::ValueValidation),
+            ("amtsbote bench --dead 1", ErrorKind::MissingRequiredArgument),
+            ("amtsbote bench --backlog 9", ErrorKind::MissingRequiredArgument),
+            ("amtsbote bench --receiver [::1]:1 --backlog 9 --rate 5", ErrorKind::ArgumentConflict),
             ("amtsbote bench --receiver [::1]:1 --receipts-only", ErrorKind::ArgumentConflict),
             ("amtsbote standard", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
         ] {

@@ -63,6 +63,11 @@ pub(super) struct Counts {
     pub(super) ended_otherwise: BTreeMap<String, u64>,
     /// Deliveries of messages that are not of this run.
     pub(super) foreign: u64,
+    /// Accepted, and never taken by the receiver, as was asked for.
+    pub(super) kept_back: u64,
+    pub(super) kept_back_since_window: u64,
+    /// How often one of them was handed over.
+    pub(super) kept_back_attempts: u64,
 }
 
 /// Of one run.
@@ -80,6 +85,8 @@ pub(super) struct Book {
     early: [HashMap<Uuid, u32>; 2],
     /// By case: when the message sent last was sent, of those that arrived. From 1; 0 is none.
     sent_last: Vec<u32>,
+    /// In the measured time.
+    first_arrival: Option<u32>,
     last_arrival: u32,
     counts: Counts,
     receipts: Histogram<u64>,
@@ -108,6 +115,7 @@ impl Book {
             ids: HashMap::new(),
             early: [HashMap::new(), HashMap::new()],
             sent_last: vec![0; if has_order { cases as usize } else { 0 }],
+            first_arrival: None,
             last_arrival: 0,
             counts: Counts::default(),
             receipts: histogram(),
@@ -138,6 +146,18 @@ impl Book {
     /// Messages with a receipt that were not delivered, and of which nothing else is known.
     pub(super) fn missing(&self) -> u64 {
         self.slots.live().filter(|slot| slot.is_accepted() && !slot.is_at_its_end()).count() as u64
+    }
+
+    /// From now on it is measured, to the end.
+    pub(super) fn measure_from(&mut self, at: Instant) {
+        self.window = (self.since(at), u32::MAX);
+    }
+
+    /// From when on it was measured to the first delivery, and from there to the last.
+    pub(super) fn of_arrivals(&self) -> Option<(Duration, Duration)> {
+        let first = self.first_arrival?;
+        let apart = |from: u32, to: u32| Duration::from_micros(u64::from(to.saturating_sub(from)));
+        Some((apart(self.window.0, first), apart(first, self.last_arrival)))
     }
 
     /// From when on it was measured to the last delivery.
@@ -179,6 +199,21 @@ impl Book {
             }
         }
         self.settle(number);
+    }
+
+    /// It has a receipt, and the receiver is never to take it: nothing more is expected of it.
+    pub(super) fn kept_back(&mut self, number: u32, at: Instant) {
+        let is_since_window = self.window.0 <= self.since(at);
+        let Some(slot) = self.slots.get(number) else { return };
+        slot.end();
+        self.counts.kept_back += 1;
+        self.counts.kept_back_since_window += u64::from(is_since_window);
+        self.settle(number);
+    }
+
+    /// One of those was handed over.
+    pub(super) fn kept_back_again(&mut self) {
+        self.counts.kept_back_attempts += 1;
     }
 
     /// It goes out again.
@@ -269,6 +304,9 @@ impl Book {
         self.counts.delivered += 1;
         self.counts.delivered_in_window += u64::from(self.is_measured(at));
         self.counts.delivered_since_window += u64::from(self.window.0 <= at);
+        if self.window.0 <= at {
+            self.first_arrival.get_or_insert(at);
+        }
         self.last_arrival = self.last_arrival.max(at);
         if self.is_measured(due) {
             self.deliveries.saturating_record(u64::from(at.saturating_sub(due)));

@@ -16,7 +16,7 @@ use super::{
     plan::Plan,
     portal,
     processes::{Meter, Taken},
-    progress::Progress,
+    progress::{Goal, Progress},
     receiver, watch,
 };
 use crate::{
@@ -42,6 +42,8 @@ const DRAIN_LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(super) struct Driven {
     /// How long was measured: less than planned where it ended early.
     pub(super) measured: Duration,
+    /// How long it took to send a backlog.
+    pub(super) filled: Option<Duration>,
     /// Messages whose end was not known when the last one was sent.
     pub(super) under_way_at_end: u32,
     /// How long it was waited for them.
@@ -53,6 +55,9 @@ pub(super) struct Driven {
     pub(super) processes: Vec<Taken>,
     pub(super) own: Option<Taken>,
 }
+
+/// Messages under way that are counted at every look of the end.
+const COUNTED_OFTEN_MAX: u32 = 10_000;
 
 /// Everything a run needs, connected and listening.
 pub(super) struct Stage<'a> {
@@ -120,11 +125,70 @@ impl<'a> Stage<'a> {
         own: &mut Meter,
         output: &Output,
     ) -> Driven {
+        let goal = match self.plan.backlog {
+            None => Goal::Time(self.plan.length()),
+            Some(count) => Goal::Messages(count),
+        };
+        let mut progress = Progress::new(output, self.desk.language, goal);
+        let begun = Instant::now();
+        let (mut workers, turns) = self.begin(begun);
+        let desk = Arc::clone(&self.desk);
+        let mut look = |meters: [&mut Meter; 2]| {
+            meters.into_iter().for_each(Meter::look);
+            desk.book(|book| progress.tell(begun.elapsed(), book));
+        };
+
+        let (desk, signals, plan) = (&self.desk, &mut self.signals, self.plan);
+        let (mut is_interrupted, filled);
+        if plan.backlog.is_some() {
+            is_interrupted = done(desk, signals, &mut workers, || look([processes, own])).await;
+            filled = Some(begun.elapsed());
+            processes.begin();
+            own.begin();
+            desk.come_back(Instant::now());
+        } else {
+            let warm = begun + plan.warmup;
+            is_interrupted = until(desk, signals, warm, || look([processes, own])).await;
+            processes.begin();
+            own.begin();
+            if !is_interrupted {
+                let end = begun + plan.length();
+                is_interrupted = until(desk, signals, end, || look([processes, own])).await;
+            }
+            filled = None;
+        }
+        desk.halt.cancel();
+        let elapsed = begun.elapsed().min(plan.length());
+        let under_way_at_end = desk.book(|book| book.under_way());
+        let ended = Instant::now();
+        if filled.is_none() || !is_interrupted {
+            drain(desk, signals, plan.drain, &mut workers, || look([processes, own])).await;
+        }
+        let drained = ended.elapsed();
+        let left_behind = turns.left_behind(elapsed);
+        progress.end();
+        let measured = match filled {
+            None => elapsed.saturating_sub(plan.warmup),
+            Some(_) => drained,
+        };
+        Driven {
+            measured,
+            filled,
+            under_way_at_end,
+            drained,
+            left_behind,
+            is_interrupted,
+            processes: processes.taken(),
+            own: own.taken().into_iter().next(),
+        }
+    }
+
+    /// Opens the books of the load and lets everybody send.
+    fn begin(&self, begun: Instant) -> (JoinSet<()>, Arc<Turns>) {
         let names = Names::new(Uuid::new_v4());
         let mill = Arc::new(self.mill.renamed(names.clone()));
-        let mut progress = Progress::new(output, self.desk.language, self.plan.length());
-        let begun = Instant::now();
-        self.desk.turn_over(names, book(self.plan, begun));
+        let (book, is_away) = (book(self.plan, begun), self.plan.backlog.is_some());
+        self.desk.turn_over(names, book, self.plan.trouble(), is_away);
         let turns = Turns::new(self.plan.schedule(), begun, self.desk.halt.clone());
         let turns = Arc::new(turns);
         let mut workers = JoinSet::new();
@@ -139,38 +203,7 @@ impl<'a> Stage<'a> {
             let turns = Arc::clone(&turns);
             workers.spawn_blocking(move || turns.call_up());
         }
-        let desk = Arc::clone(&self.desk);
-        let mut look = |meters: [&mut Meter; 2]| {
-            meters.into_iter().for_each(Meter::look);
-            desk.book(|book| progress.tell(begun.elapsed(), book));
-        };
-
-        let (desk, signals) = (&self.desk, &mut self.signals);
-        let warm = begun + self.plan.warmup;
-        let mut is_interrupted = until(desk, signals, warm, || look([processes, own])).await;
-        processes.begin();
-        own.begin();
-        if !is_interrupted {
-            let end = begun + self.plan.length();
-            is_interrupted = until(desk, signals, end, || look([processes, own])).await;
-        }
-        desk.halt.cancel();
-        let elapsed = begun.elapsed().min(self.plan.length());
-        let under_way_at_end = desk.book(|book| book.under_way());
-        let ended = Instant::now();
-        drain(desk, signals, self.plan.drain, &mut workers, || look([processes, own])).await;
-        let drained = ended.elapsed();
-        let left_behind = turns.left_behind(elapsed);
-        progress.end();
-        Driven {
-            measured: elapsed.saturating_sub(self.plan.warmup),
-            under_way_at_end,
-            drained,
-            left_behind,
-            is_interrupted,
-            processes: processes.taken(),
-            own: own.taken().into_iter().next(),
-        }
+        (workers, turns)
     }
 
     /// Ends what listens.
@@ -193,6 +226,24 @@ async fn until(desk: &Desk, signals: &mut Signals, end: Instant, mut look: impl 
     false
 }
 
+/// Waits until all is sent, or nothing more is sent; whether a person asked for the end.
+async fn done(
+    desk: &Desk,
+    signals: &mut Signals,
+    workers: &mut JoinSet<()>,
+    mut look: impl FnMut(),
+) -> bool {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    loop {
+        tokio::select! {
+            joined = workers.join_next() => if joined.is_none() { return false },
+            _ = looks.tick() => look(),
+            () = desk.halt.cancelled() => return false,
+            () = signals.next() => return true,
+        }
+    }
+}
+
 /// Waits for receipts and deliveries, for `wait_max` at most or until a person has enough.
 async fn drain(
     desk: &Desk,
@@ -205,7 +256,12 @@ async fn drain(
     let mut looked = Instant::now();
     loop {
         while workers.try_join_next().is_some() {}
-        let is_done = workers.is_empty() && desk.book(|book| book.missing()) == 0;
+        let is_looked_at = LOOK_EVERY <= looked.elapsed();
+        // To count the missing is to walk over what is under way.
+        let is_cheap = desk.book(|book| book.under_way()) <= COUNTED_OFTEN_MAX;
+        let is_done = workers.is_empty()
+            && (is_cheap || is_looked_at)
+            && desk.book(|book| book.missing()) == 0;
         if is_done || until <= Instant::now() {
             break;
         }
@@ -213,7 +269,7 @@ async fn drain(
             () = tokio::time::sleep(DRAIN_LOOK_EVERY) => {}
             () = signals.next() => break,
         }
-        if LOOK_EVERY <= looked.elapsed() {
+        if is_looked_at {
             look();
             looked = Instant::now();
         }
@@ -223,7 +279,11 @@ async fn drain(
 }
 
 fn book(plan: &Plan, begun: Instant) -> Book {
-    Book::new(begun, plan.warmup, plan.duration, plan.cases, plan.witness)
+    match plan.backlog {
+        None => Book::new(begun, plan.warmup, plan.duration, plan.cases, plan.witness),
+        // Nothing is measured until the receiver comes back.
+        Some(_) => Book::new(begun, Duration::MAX, Duration::ZERO, plan.cases, plan.witness),
+    }
 }
 
 /// Whether the first application came to a good end.

@@ -22,6 +22,8 @@ pub(super) struct Schedule {
     pub(super) rate: Option<f64>,
     /// How long messages are due.
     pub(super) length: Duration,
+    /// How many there are in all; `None`: as many as fit.
+    pub(super) count: Option<u32>,
 }
 
 impl Schedule {
@@ -76,6 +78,9 @@ impl Turns {
             return None;
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
+        if self.schedule.count.is_some_and(|count| count <= number) {
+            return None;
+        }
         let due = match self.schedule.due(number) {
             Some(after) => self.begun + after,
             None => Instant::now(),
@@ -118,7 +123,7 @@ mod tests {
     use super::*;
 
     fn schedule(rate: f64, seconds: u64) -> Schedule {
-        Schedule { rate: Some(rate), length: Duration::from_secs(seconds) }
+        Schedule { rate: Some(rate), length: Duration::from_secs(seconds), count: None }
     }
 
     #[test]

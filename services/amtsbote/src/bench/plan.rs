@@ -5,7 +5,9 @@ use std::{net::SocketAddr, time::Duration};
 use url::{Host, Url};
 use uuid::Uuid;
 
-use super::{book::Witness, mill::Mill, names::Names, pace::Schedule, template::Template};
+use super::{
+    book::Witness, mill::Mill, names::Names, pace::Schedule, template::Template, trouble::Trouble,
+};
 use crate::{
     cli::{Bench, Server},
     codes,
@@ -17,8 +19,12 @@ use crate::{
 const LENGTH_MAX: Duration = Duration::from_secs(3_600);
 /// Shortest measurement that says anything.
 const DURATION_MIN: Duration = Duration::from_millis(500);
+/// Wait at the end.
+const DRAIN: Duration = Duration::from_secs(60);
 /// Longest wait at the end.
 const DRAIN_MAX: Duration = Duration::from_secs(600);
+/// Longest wait for a backlog, and the wait unless less is wanted.
+const BACKLOG_DRAIN_MAX: Duration = Duration::from_secs(3_600);
 /// Authorities among which cases are shared.
 const AUTHORITIES_MAX: usize = 256;
 
@@ -38,6 +44,11 @@ pub(super) struct Plan {
     pub(super) receiver: Option<SocketAddr>,
     /// The file they come from; `None`: they are generated.
     pub(super) document: Option<String>,
+    /// So many messages while the receiver is away; then nothing is measured but how they go.
+    pub(super) backlog: Option<u32>,
+    pub(super) poison_percent: f64,
+    /// How many departmental systems there are, and how many of them are away.
+    pub(super) systems: (u32, u32),
 }
 
 impl Plan {
@@ -58,8 +69,19 @@ impl Plan {
         if LENGTH_MAX < args.warmup.saturating_add(args.duration) {
             return wrong("`--warmup` and `--duration` together are at most 3600 s".to_owned());
         }
-        if DRAIN_MAX < args.drain {
-            return wrong("`--drain` is at most 600 s".to_owned());
+        let (drain, drain_max) = match args.backlog {
+            None => (DRAIN, DRAIN_MAX),
+            Some(_) => (BACKLOG_DRAIN_MAX, BACKLOG_DRAIN_MAX),
+        };
+        let drain = args.drain.unwrap_or(drain);
+        if drain_max < drain {
+            return wrong(format!("`--drain` is at most {} s", drain_max.as_secs()));
+        }
+        let systems = systems(args);
+        if systems.0 <= systems.1 {
+            let what =
+                format!("`--dead {}`: of {} systems one must be there", systems.1, systems.0);
+            return wrong(what);
         }
         if let Some(address) = args.receiver.filter(|address| !address.ip().is_loopback()) {
             return wrong(format!("`--receiver {address}`: only on this machine, e.g. 127.0.0.1"));
@@ -74,7 +96,7 @@ impl Plan {
             rate: args.rate,
             warmup: args.warmup,
             duration: args.duration,
-            drain: args.drain,
+            drain,
             connections: args.connections,
             in_flight: args.in_flight,
             cases: args.cases,
@@ -82,6 +104,9 @@ impl Plan {
             witness,
             receiver: args.receiver,
             document: args.document.as_ref().map(|file| file.display().to_string()),
+            backlog: args.backlog,
+            poison_percent: args.poison.unwrap_or_default(),
+            systems,
         })
     }
 
@@ -92,7 +117,12 @@ impl Plan {
 
     /// When messages are due.
     pub(super) fn schedule(&self) -> Schedule {
-        Schedule { rate: self.rate, length: self.length() }
+        Schedule { rate: self.rate, length: self.length(), count: self.backlog }
+    }
+
+    /// What the receiver does not take.
+    pub(super) fn trouble(&self) -> Trouble {
+        Trouble::new((self.seed, self.cases), self.poison_percent, self.systems)
     }
 }
 
@@ -102,6 +132,10 @@ pub(super) fn mill(args: &Bench) -> Result<Mill, Stop> {
     let (seed, cases) = (args.seed, args.cases);
     let wrong = |what: String| Stop::usage(codes::LOAD_WRONG, what);
     let Some(file) = &args.document else {
+        if let Some(count) = args.endpoints {
+            let authorities: Vec<_> = (1..=count).map(authority).collect();
+            return Ok(Mill::generated(&authorities, args.test, seed, cases, names));
+        }
         if let Some(odd) = args.authorities.iter().find(|name| !is_authority(name)) {
             return Err(wrong(format!("`{odd}` is no authority; write e.g. svb:14730000")));
         }
@@ -116,6 +150,21 @@ pub(super) fn mill(args: &Bench) -> Result<Mill, Stop> {
         return Err(wrong(format!("`{}` is empty", file.display())));
     }
     Ok(Mill::of_template(template, seed, cases, names))
+}
+
+/// The authority of the endpoint with this number, from 1: none is the beginning of another.
+pub(super) fn authority(number: u16) -> String {
+    format!("svb:9900{number:04}")
+}
+
+/// How many authorities there are, and of how many the system is away.
+fn systems(args: &Bench) -> (u32, u32) {
+    let count = match args.endpoints {
+        Some(count) => u32::from(count),
+        None if args.document.is_some() => 1,
+        None => u32::try_from(args.authorities.len()).unwrap_or(u32::MAX),
+    };
+    (count, u32::from(args.dead.unwrap_or_default()))
 }
 
 /// As the schema of generated documents wants it.
@@ -182,6 +231,10 @@ mod tests {
             ("--duration 3600", Some("3600 s")),
             ("--duration 0.1", Some("0.5 s")),
             ("--drain 601", Some("600 s")),
+            ("--receiver 127.0.0.1:1 --backlog 9 --drain 3600", None),
+            ("--receiver 127.0.0.1:1 --backlog 9 --drain 3601", Some("3600 s")),
+            ("--receiver 127.0.0.1:1 --dead 1", Some("one must be there")),
+            ("--receiver 127.0.0.1:1 --endpoints 2 --dead 1", None),
             ("--receiver 0.0.0.0:7080", Some("only on this machine")),
             ("--receiver 127.0.0.1:7080", None),
         ] {

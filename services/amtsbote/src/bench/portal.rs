@@ -65,7 +65,13 @@ pub(super) async fn push(
         let status = match answer {
             Ok(response) => {
                 let id = message_id(&response.into_inner());
-                desk.book(|book| book.receipted(number, id, at));
+                let is_kept_back = desk.keeps_back(number);
+                desk.book(|book| {
+                    book.receipted(number, id, at);
+                    if is_kept_back {
+                        book.kept_back(number, at);
+                    }
+                });
                 return;
             }
             Err(status) => status,

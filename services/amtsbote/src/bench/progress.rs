@@ -15,8 +15,18 @@ pub(super) struct Progress<'a> {
     output: &'a Output,
     language: Language,
     bar: Option<ProgressBar>,
+    goal: Goal,
     told: Told,
     line_told: Told,
+}
+
+/// When a run is over.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Goal {
+    /// After this time.
+    Time(Duration),
+    /// When so many messages were accepted and then delivered.
+    Messages(u32),
 }
 
 /// What was true when it was told last.
@@ -28,15 +38,18 @@ struct Told {
 }
 
 impl<'a> Progress<'a> {
-    /// Of a run that sends for `length`.
-    pub(super) fn new(output: &'a Output, language: Language, length: Duration) -> Self {
+    /// Of a run to this goal.
+    pub(super) fn new(output: &'a Output, language: Language, goal: Goal) -> Self {
         let bar = output.is_watched().then(|| {
-            let steps = u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+            let steps = match goal {
+                Goal::Time(length) => u64::try_from(length.as_millis()).unwrap_or(u64::MAX),
+                Goal::Messages(count) => u64::from(count) * 2,
+            };
             let bar = ProgressBar::with_draw_target(Some(steps), ProgressDrawTarget::stderr());
             let style = ProgressStyle::with_template("{bar:30} {msg}");
             bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { output, language, bar, told: Told::default(), line_told: Told::default() }
+        Self { output, language, bar, goal, told: Told::default(), line_told: Told::default() }
     }
 
     /// `elapsed` has passed since the first message.
@@ -46,7 +59,10 @@ impl<'a> Progress<'a> {
         let errors: u64 = counts.errors.values().sum();
         if let Some(bar) = &self.bar {
             bar.set_message(text(self.language, self.told, now, book.under_way(), errors));
-            bar.set_position(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+            bar.set_position(match self.goal {
+                Goal::Time(_) => u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+                Goal::Messages(_) => now.accepted + now.delivered + counts.kept_back,
+            });
             self.told = now;
         } else if !self.output.is_json && LINE_EVERY <= elapsed.saturating_sub(self.line_told.at) {
             let before = self.line_told;

@@ -1,5 +1,5 @@
-//! A departmental system that takes everything at once: the `rest` endpoint of a run, on this
-//! machine. It recognises messages by their own ids and keeps no document.
+//! A departmental system that answers at once: the `rest` endpoint of a run, on this machine. It
+//! recognises messages by their own ids and keeps no document.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -14,7 +14,7 @@ use axum::{
 use tokio::{net::TcpListener, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::desk::Desk;
+use super::{desk::Desk, trouble::Answer};
 use crate::{codes, exit::Stop};
 
 /// Longest document it takes: as long as the gateway does.
@@ -65,13 +65,21 @@ async fn take(
     body: Bytes,
 ) -> Response {
     if method != Method::POST && method != Method::PUT {
-        return StatusCode::NO_CONTENT.into_response();
+        return match desk.is_away() {
+            true => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            false => StatusCode::NO_CONTENT.into_response(),
+        };
     }
     if body.is_empty() {
         return StatusCode::BAD_REQUEST.into_response();
     }
     let own_id = headers.get(OWN_ID).and_then(|value| value.to_str().ok());
     let key = headers.get(KEY).map(HeaderValue::as_bytes);
-    desk.arrived(own_id.unwrap_or_default(), key.unwrap_or_default(), Instant::now());
-    (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], RECEIPT).into_response()
+    match desk.arrives(own_id.unwrap_or_default(), key.unwrap_or_default(), Instant::now()) {
+        Answer::Taken => {
+            (StatusCode::OK, [(header::CONTENT_TYPE, "application/json")], RECEIPT).into_response()
+        }
+        Answer::Failed => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+        Answer::Away => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+    }
 }

@@ -52,6 +52,13 @@ pub(super) struct Report {
     pub(super) out_of_order: Option<u64>,
     pub(super) delivered_without_receipt: Option<u64>,
     pub(super) foreign: u64,
+    /// Accepted, and kept from being delivered by `--poison` or `--dead`; rates and costs are those of
+    /// the others.
+    pub(super) kept_back: u64,
+    /// How often one of them was handed over.
+    pub(super) kept_back_attempts: u64,
+    /// `None` without `--backlog`.
+    pub(super) backlog: Option<Backlog>,
     /// Of all measured processes together.
     pub(super) cpu_s_per_1000: Option<f64>,
     pub(super) processes: Vec<Process>,
@@ -76,6 +83,19 @@ pub(super) struct Run {
     pub(super) measured_s: f64,
     /// `status`, `receiver` or `nobody`.
     pub(super) delivered_by: &'static str,
+}
+
+/// How what had waited went.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub(super) struct Backlog {
+    pub(super) messages: u32,
+    /// From the first message to the last receipt.
+    pub(super) filled_s: f64,
+    /// From when the receiver was there again to the first delivery.
+    pub(super) first_after_s: f64,
+    /// From there to the last.
+    pub(super) drained_s: f64,
+    pub(super) drained_per_s: f64,
 }
 
 /// Percentiles, in milliseconds.
@@ -122,10 +142,15 @@ impl Report {
         let is_watched = plan.witness != Witness::Nobody;
         let has_receiver = plan.witness == Witness::Receiver;
         let measured = driven.measured;
-        let process = |taken: &Taken| process(taken, counts.accepted_since_window);
+        // A backlog was accepted before.
+        let messages = match plan.backlog {
+            None => counts.accepted_since_window.saturating_sub(counts.kept_back_since_window),
+            Some(_) => counts.delivered_since_window,
+        };
+        let process = |taken: &Taken| process(taken, messages);
         let processes: Vec<_> = driven.processes.iter().map(process).collect();
         let cpu = driven.processes.iter().map(|taken| taken.cpu).sum();
-        let cpu_s_per_1000 = per_1000(cpu, counts.accepted_since_window);
+        let cpu_s_per_1000 = per_1000(cpu, messages);
         Self {
             accepted_per_s: per_second(counts.accepted_in_window, measured),
             delivered_per_s: is_watched.then(|| per_second(counts.delivered_in_window, measured)),
@@ -151,6 +176,9 @@ impl Report {
             out_of_order: has_receiver.then_some(counts.out_of_order),
             delivered_without_receipt: has_receiver.then_some(counts.delivered_without_receipt),
             foreign: counts.foreign,
+            kept_back: counts.kept_back,
+            kept_back_attempts: counts.kept_back_attempts,
+            backlog: backlog(plan, book, &driven),
             cpu_s_per_1000: cpu_s_per_1000.filter(|_| !processes.is_empty()),
             processes,
             own: driven.own.as_ref().map(process),
@@ -186,6 +214,19 @@ impl Report {
         let what = "the run did not go as it should; the figures stand above";
         Some(Stop::new(exit, codes::RUN_UNCLEAN, what).with_details(details))
     }
+}
+
+fn backlog(plan: &Plan, book: &Book, driven: &Driven) -> Option<Backlog> {
+    let (messages, filled) = (plan.backlog?, driven.filled?);
+    let (first, rest) = book.of_arrivals().unwrap_or_default();
+    let after_first = book.counts().delivered_since_window.saturating_sub(1);
+    Some(Backlog {
+        messages,
+        filled_s: filled.as_secs_f64(),
+        first_after_s: first.as_secs_f64(),
+        drained_s: rest.as_secs_f64(),
+        drained_per_s: per_second(after_first, rest),
+    })
 }
 
 fn run(plan: &Plan, document_bytes: usize, measured: Duration) -> Run {

@@ -59,6 +59,22 @@ fn load(report: &Report, language: Language) -> String {
 
 fn rates(report: &Report, language: Language) -> Vec<String> {
     let a_second = |rate: f64| format!("{}/s", decimal(rate, language));
+    if let Some(backlog) = &report.backlog {
+        let [filled, first, drained] = [backlog.filled_s, backlog.first_after_s, backlog.drained_s]
+            .map(|seconds| decimal(seconds, language));
+        let (messages, rate) = (backlog.messages, a_second(backlog.drained_per_s));
+        let text = match language {
+            Language::De => format!(
+                "{messages} in {filled} s angenommen; das System war wieder da, {first} s danach kam \
+                 die erste Zustellung, {drained} s später die letzte: {rate}"
+            ),
+            Language::En => format!(
+                "{messages} accepted in {filled} s; {first} s after the system was there again the \
+                 first was delivered, {drained} s later the last: {rate}"
+            ),
+        };
+        return vec![row(language.of("Rückstau", "backlog"), text)];
+    }
     let name = language.of("angenommen", "accepted");
     let mut lines = vec![row(name, a_second(report.accepted_per_s))];
     if let (Some(rate), Some(to_last)) = (report.delivered_per_s, report.delivered_per_s_to_last) {
@@ -141,6 +157,20 @@ fn deliveries(report: &Report, language: Language) -> Vec<String> {
         };
         lines.push(row("", text));
     }
+    if report.kept_back != 0 {
+        let (count, attempts) = (report.kept_back, report.kept_back_attempts);
+        let text = match language {
+            Language::De => {
+                format!("{count} nimmt das System nie an, wie verlangt; {attempts} Versuche damit")
+            }
+            Language::En => {
+                format!(
+                    "{count} are never taken by the system, as asked for; {attempts} attempts at them"
+                )
+            }
+        };
+        lines.push(row("", text));
+    }
     for (state, count) in &report.ended_otherwise {
         lines.push(row("", format!("{state} × {count}")));
     }
@@ -213,7 +243,7 @@ fn pointed(number: f64, digits: usize, language: Language) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::report::tests::fine;
+    use crate::bench::report::{Backlog, tests::fine};
 
     #[test]
     fn a_report_reads_well_in_both_languages() {
@@ -232,6 +262,19 @@ mod tests {
             assert!(german.contains(part), "{part}\n{german}");
         }
         assert!(!german.contains("obere Grenze"), "the receiver saw it itself");
+        report.backlog = Some(Backlog {
+            messages: 1_000,
+            filled_s: 2.5,
+            first_after_s: 0.25,
+            drained_s: 4.0,
+            drained_per_s: 249.75,
+        });
+        report.kept_back = 7;
+        let of_backlog = text(&report, Language::En);
+        for part in ["1000 accepted in 2.5 s", "4 s later the last: 249.8/s", "7 are never taken"] {
+            assert!(of_backlog.contains(part), "{part}\n{of_backlog}");
+        }
+        report.backlog = None;
         report.run.delivered_by = "status";
         let english = text(&report, Language::En);
         for part in ["200 a second", "0.750 s CPU per 1,000 applications", "an upper bound"] {

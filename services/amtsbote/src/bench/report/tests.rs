@@ -48,6 +48,9 @@ pub(in crate::bench) fn fine() -> Report {
         out_of_order: Some(0),
         delivered_without_receipt: Some(0),
         foreign: 0,
+        kept_back: 0,
+        kept_back_attempts: 0,
+        backlog: None,
         cpu_s_per_1000: Some(0.75),
         processes: vec![process(4_711, "amtsbote")],
         own: Some(process(4_712, "amtsbote")),
@@ -105,6 +108,7 @@ fn rates_of_no_time_and_costs_of_no_message_are_no_numbers_to_believe() {
 fn what_makes_figures_doubtful_is_told() {
     let driven = |left_behind, own_cpu: u64, is_interrupted| Driven {
         measured: Duration::from_secs(10),
+        filled: None,
         under_way_at_end: 0,
         drained: Duration::ZERO,
         left_behind,
