@@ -1,9 +1,11 @@
 //! One life: a portal, two counties with their systems, and dispatchers that die one after the
-//! other, until the weather is calm and everything has come to rest.
+//! other, or go on beside their successors as if they owned everything, until the weather is calm and
+//! everything has come to rest.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -23,7 +25,7 @@ use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    office::{BURST, CONCURRENCY, Office, TIMEOUT, VISIBLE_WITHIN},
+    office::{BURST, CONCURRENCY, Desk, Office, TIMEOUT, VISIBLE_WITHIN},
     operator::Operator,
     oracle,
     portal::{self, Portal, Submitted},
@@ -62,6 +64,12 @@ pub(crate) struct World {
     wrong_by: Arc<AtomicI64>,
 }
 
+/// A dispatcher that was succeeded, whether it knows or not.
+struct Former<'w> {
+    dispatcher: Pin<Box<dyn Future<Output = messaging::Result<()>> + 'w>>,
+    desks: Vec<Arc<Desk>>,
+}
+
 /// Lives by `seed`: what happened, and every promise that was broken.
 pub(crate) async fn live(seed: u64) -> (Vec<String>, Vec<String>) {
     let world = World::new(seed).await;
@@ -71,7 +79,7 @@ pub(crate) async fn live(seed: u64) -> (Vec<String>, Vec<String>) {
     let mut broken = Vec::new();
     tokio::select! {
         biased;
-        ended = world.dispatch(CancellationToken::new()) => {
+        ended = world.dispatch(CancellationToken::new(), world.desks()) => {
             broken.push(format!("the dispatcher ended in calm weather: {ended:?}"));
         }
         unrest = world.until_rest() => broken.extend(unrest),
@@ -127,12 +135,16 @@ impl World {
         SqliteLedger::open_inline(&self.folder.join("ledger.sqlite")).expect("a ledger of ours")
     }
 
-    /// Dispatchers that are killed, or told to end, while operators order and clocks jump.
+    /// Dispatchers that are killed, told to end, or left alone when their successor begins, while
+    /// operators order and clocks jump.
     async fn storms(&self) {
+        let mut former = None;
         for _ in 0..DISPATCHERS {
-            let stop = CancellationToken::new();
+            let (stop, desks) = (CancellationToken::new(), self.desks());
+            let mut dispatcher = Box::pin(self.dispatch(stop.clone(), desks.clone()));
             let lifetime = self.weather.within(Duration::from_secs(60));
             let is_orderly = self.weather.below(3) == 0;
+            let goes_on = !is_orderly && self.weather.below(3) == 0;
             let operator = self.operator();
             let end = async {
                 tokio::time::sleep(lifetime).await;
@@ -141,17 +153,31 @@ impl World {
                     std::future::pending::<()>().await;
                 }
             };
-            tokio::select! {
+            let is_over = tokio::select! {
                 biased;
-                ended = self.dispatch(stop.clone()) => self.has_ended(ended, is_orderly),
-                () = end => {}
-                () = operator.work() => {}
-                () = self.jump_clocks() => {}
+                ended = &mut dispatcher => {
+                    self.has_ended(ended, is_orderly);
+                    true
+                }
+                () = self.lives_on(&mut former) => false,
+                () = end => false,
+                () = operator.work() => false,
+                () = self.jump_clocks() => false,
+            };
+            self.bury(former.take()).await;
+            let dispatcher = Former { dispatcher, desks };
+            match goes_on && !is_over {
+                true => former = Some(dispatcher),
+                false => self.bury(Some(dispatcher)).await,
             }
-            self.bury().await;
         }
+        self.bury(former).await;
+        self.resume_all().await;
+    }
+
+    /// Every pause was ordered by somebody who ends it.
+    async fn resume_all(&self) {
         let operator = self.operator();
-        let stop = CancellationToken::new();
         let resume = async {
             for office in &self.offices {
                 operator.order(office.name, Order::Resume).await;
@@ -159,19 +185,44 @@ impl World {
         };
         tokio::pin!(resume);
         loop {
-            tokio::select! {
+            let desks = self.desks();
+            let mut dispatcher = Box::pin(self.dispatch(CancellationToken::new(), desks.clone()));
+            let is_over = tokio::select! {
                 biased;
-                ended = self.dispatch(stop.clone()) => self.has_ended(ended, false),
-                () = &mut resume => return self.bury().await,
+                ended = &mut dispatcher => {
+                    self.has_ended(ended, false);
+                    false
+                }
+                () = &mut resume => true,
+            };
+            self.bury(Some(Former { dispatcher, desks })).await;
+            if is_over {
+                return;
             }
-            self.bury().await;
         }
     }
 
-    /// What a dispatcher that ended had under way is dropped.
-    async fn bury(&self) {
+    /// Whoever goes on beside a successor is told by the ledger that it is over; nothing else ends it.
+    async fn lives_on(&self, former: &mut Option<Former<'_>>) {
+        if let Some(Former { dispatcher, .. }) = former {
+            let ended = dispatcher.as_mut().await;
+            // It may not be asked again.
+            *dispatcher = Box::pin(std::future::pending());
+            let failure = ended.expect_err("it ended by itself");
+            let is_told = failure.code() == "AB-2307";
+            let is_away = failure.kind() == FailureKind::Unavailable;
+            assert!(is_told || is_away, "{}", failure.report());
+        }
+        std::future::pending().await
+    }
+
+    /// What a dispatcher had under way is dropped with it.
+    async fn bury(&self, former: Option<Former<'_>>) {
+        let Some(Former { dispatcher, desks }) = former else { return };
+        drop(dispatcher);
         tokio::time::sleep(Duration::from_millis(1)).await;
-        self.offices.iter().for_each(|office| office.forget_connections());
+        desks.iter().for_each(|desk| desk.leave());
+        self.offices.iter().for_each(|office| office.expect_pause(false));
     }
 
     /// A store or a broker that is away may end a dispatcher; nothing else may.
@@ -185,6 +236,10 @@ impl World {
         }
     }
 
+    fn desks(&self) -> Vec<Arc<Desk>> {
+        self.offices.iter().map(Desk::at).collect()
+    }
+
     async fn jump_clocks(&self) {
         loop {
             self.weather.takes(Duration::from_secs(60)).await;
@@ -194,13 +249,17 @@ impl World {
         }
     }
 
-    async fn dispatch(&self, stop: CancellationToken) -> messaging::Result<()> {
+    async fn dispatch(
+        &self,
+        stop: CancellationToken,
+        desks: Vec<Arc<Desk>>,
+    ) -> messaging::Result<()> {
         let parts = Parts {
             ledger: Arc::new(SlowLedger { real: self.ledger(), weather: self.weather.clone() }),
             channel: Arc::new(self.storm.clone()),
             claims: Arc::new(MemoryClaims::default()),
             channels: portal::channels(),
-            endpoints: self.endpoints(),
+            endpoints: self.endpoints(&desks),
             clock: clock(self.begun, &self.wrong_by),
             retention: Retention {
                 payload: 30 * DAY,
@@ -217,10 +276,10 @@ impl World {
         dispatcher::run(parts, stop).await
     }
 
-    fn endpoints(&self) -> Vec<Endpoint> {
-        let endpoint = |(office, prefix): (&Arc<Office>, &str)| Endpoint {
+    fn endpoints(&self, desks: &[Arc<Desk>]) -> Vec<Endpoint> {
+        let endpoint = |((office, desk), prefix): ((&Arc<Office>, &Arc<Desk>), &str)| Endpoint {
             name: EndpointName::new(office.name).expect("a name"),
-            adapter: Arc::clone(office) as Arc<dyn messaging::Adapter>,
+            adapter: Arc::clone(desk) as Arc<dyn messaging::Adapter>,
             interests: vec![Interest {
                 domain: None,
                 authority_prefix: prefix.to_owned(),
@@ -235,7 +294,7 @@ impl World {
             timeout: TIMEOUT,
             after_dead_letter: AfterDeadLetter::Hold,
         };
-        self.offices.iter().zip(portal::prefixes()).map(endpoint).collect()
+        self.offices.iter().zip(desks).zip(portal::prefixes()).map(endpoint).collect()
     }
 
     /// Waits until everything has come to rest, and says what has not in time.

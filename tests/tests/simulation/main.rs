@@ -1,6 +1,7 @@
 //! Whole lives on paused time, each driven by one seed: a portal that repeats itself, channels and
 //! ledgers that are slow, away or lose their answers, systems that fail, hang and take effect late,
-//! operators who order at bad moments, clocks that jump, and dispatchers that die at any moment.
+//! operators who order at bad moments, clocks that jump, dispatchers that die at any moment, and
+//! dispatchers that go on beside their successor as if nobody had taken over.
 //! The dispatcher, the ledger and the gateway's routing are the real ones.
 //!
 //! `AMTSBOTE_SIMULATION_SEED=42` lives one of them again; `AMTSBOTE_SIMULATIONS=100000` lives more.

@@ -58,8 +58,24 @@ struct State {
     taken_in: HashSet<DeliveryKey>,
     /// Will take effect yet.
     on_its_way: HashSet<String>,
-    /// Attempts under way, by case.
+    /// Attempts under way, by case, whoever makes them.
     live: BTreeMap<String, usize>,
+    is_paused: bool,
+    /// Everything that happened here, to be compared with another run of the same seed.
+    diary: Vec<String>,
+    /// Promises found broken.
+    broken: Vec<String>,
+}
+
+/// What one dispatcher has to do with an office.
+pub(crate) struct Desk {
+    office: Arc<Office>,
+    dealings: Mutex<Dealings>,
+}
+
+/// What an office sees of one dispatcher.
+#[derive(Debug, Default)]
+struct Dealings {
     attempts: usize,
     /// Answers since it was away, or since the dispatcher began: it begins with one at once.
     answers: usize,
@@ -69,11 +85,6 @@ struct State {
     begun: VecDeque<Instant>,
     probes: usize,
     down_since: Option<Instant>,
-    is_paused: bool,
-    /// Everything that happened here, to be compared with another run of the same seed.
-    diary: Vec<String>,
-    /// Promises found broken.
-    broken: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,20 +145,6 @@ impl Office {
         self.state().is_paused = is_paused;
     }
 
-    /// The former dispatcher is gone with everything it had under way; a new one knows of no gate.
-    pub(crate) fn forget_connections(&self) {
-        let mut state = self.state();
-        state.down_since = None;
-        state.is_paused = false;
-        state.answers = 0;
-        state.was_away = false;
-        state.begun.clear();
-        let rest = (state.attempts, state.probes, state.live.len());
-        if rest != (0, 0, 0) {
-            state.broken.push(format!("connections outlive their process: {rest:?}"));
-        }
-    }
-
     fn mood(&self, key: DeliveryKey) -> Mood {
         if self.weather.is_calm() {
             return Mood::Accept;
@@ -191,69 +188,92 @@ impl Office {
     }
 }
 
+impl Desk {
+    pub(crate) fn at(office: &Arc<Office>) -> Arc<Self> {
+        Arc::new(Self { office: Arc::clone(office), dealings: Mutex::default() })
+    }
+
+    fn dealings(&self) -> MutexGuard<'_, Dealings> {
+        self.dealings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its dispatcher is gone with everything it had under way.
+    pub(crate) fn leave(&self) {
+        let Dealings { attempts, probes, .. } = *self.dealings();
+        if (attempts, probes) != (0, 0) {
+            let what = format!("connections outlive their process: {attempts}, {probes}");
+            self.office.state().broken.push(what);
+        }
+    }
+}
+
 /// One attempt under way, however it ends.
 struct Live<'o> {
-    office: &'o Office,
+    desk: &'o Desk,
     case: String,
 }
 
 impl<'o> Live<'o> {
-    fn begin(office: &'o Office, effect: &Effect, attempt: &Attempt) -> Self {
-        let case = effect.case.clone();
-        let mut state = office.state();
-        state.attempts += 1;
+    fn begin(desk: &'o Desk, effect: &Effect, attempt: &Attempt) -> Self {
+        let (office, case) = (&desk.office, effect.case.clone());
+        let (mut state, mut dealings) = (office.state(), desk.dealings());
+        dealings.attempts += 1;
         *state.live.entry(case.clone()).or_default() += 1;
         let (at, number) = (office.weather.age(), attempt.number);
         let line = format!("{at:?} {}: {} attempt {number}", office.name, effect.own_id);
-        let is_down = state.down_since.is_some_and(|since| ON_THE_WAY < since.elapsed());
+        let is_down = dealings.down_since.is_some_and(|since| ON_THE_WAY < since.elapsed());
         let now = Instant::now();
-        state.begun.push_back(now);
+        dealings.begun.push_back(now);
         // One more than the burst took as long as the rate says, less what a slow ledger kept back.
-        let too_fast = state.begun.iter().rev().nth(BURST as usize + 1);
+        let too_fast = dealings.begun.iter().rev().nth(BURST as usize + 1);
         let is_too_fast = office.is_rated
             && too_fast.is_some_and(|first| now - *first < INTERVAL.saturating_sub(LATE_MAX));
-        let is_known_to_work = 0 < state.answers && !state.was_away;
-        let trusted = if is_known_to_work { CONCURRENCY } else { 1 + state.answers };
+        let is_known_to_work = 0 < dealings.answers && !dealings.was_away;
+        let trusted = if is_known_to_work { CONCURRENCY } else { 1 + dealings.answers };
         let found = [
             (is_too_fast, "more than its rate"),
-            (trusted < state.attempts, "more at once than it is trusted with"),
+            (trusted < dealings.attempts, "more at once than it is trusted with"),
             (state.is_paused, "a lease while paused"),
             (is_down, "a lease while the gate is closed"),
-            (CONCURRENCY < state.attempts, "more attempts at once than configured"),
+            (CONCURRENCY < dealings.attempts, "more attempts at once than configured"),
             (state.live.get(&case) != Some(&1), "two attempts of one case at once"),
         ];
         let broken = found.into_iter().filter(|(is_broken, _)| *is_broken);
         state.broken.extend(broken.map(|(_, what)| format!("{line}: {what}")));
         state.diary.push(line);
-        drop(state);
-        Self { office, case }
+        Self { desk, case }
     }
 }
 
 impl Drop for Live<'_> {
     fn drop(&mut self) {
-        let mut state = self.office.state();
-        state.attempts -= 1;
-        state.live.remove(&self.case);
+        self.desk.dealings().attempts -= 1;
+        let mut state = self.desk.office.state();
+        if let Some(count) = state.live.get_mut(&self.case) {
+            *count -= 1;
+            if *count == 0 {
+                state.live.remove(&self.case);
+            }
+        }
     }
 }
 
-struct Probing<'o>(&'o Office);
+struct Probing<'o>(&'o Desk);
 
 impl Drop for Probing<'_> {
     fn drop(&mut self) {
-        self.0.state().probes -= 1;
+        self.0.dealings().probes -= 1;
     }
 }
 
 #[async_trait]
-impl Adapter for Office {
+impl Adapter for Desk {
     fn contract(&self) -> EffectContract {
-        self.contract
+        self.office.contract
     }
 
     async fn deliver(&self, envelope: &Envelope, attempt: &Attempt) -> Result<Accepted> {
-        let head = &envelope.head;
+        let (head, office) = (&envelope.head, &self.office);
         let effect = Effect {
             own_id: head.own_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             case: head.case_reference.clone().unwrap_or_default(),
@@ -261,35 +281,37 @@ impl Adapter for Office {
         };
         let _live = Live::begin(self, &effect, attempt);
         if envelope.original != Payload::Inline(super::portal::document(&effect.own_id)) {
-            self.state().broken.push(format!("{}: other bytes than receipted", effect.own_id));
+            office.state().broken.push(format!("{}: other bytes than receipted", effect.own_id));
         }
         // On its way there; who dies now has sent nothing.
-        if self.weather.below(2) == 0 {
-            self.weather.takes(Duration::from_millis(300)).await;
+        if office.weather.below(2) == 0 {
+            office.weather.takes(Duration::from_millis(300)).await;
         }
-        let mood = self.mood(attempt.key);
-        let at = self.weather.age();
-        self.state().diary.push(format!("{at:?} {}: {} {mood:?}", self.name, effect.own_id));
-        let soon = self.weather.within(Duration::from_millis(500));
+        let mood = office.mood(attempt.key);
+        let at = office.weather.age();
+        office.state().diary.push(format!("{at:?} {}: {} {mood:?}", office.name, effect.own_id));
+        let soon = office.weather.within(Duration::from_millis(500));
         match mood {
-            Mood::Accept | Mood::Silent => self.take_in(effect, soon),
-            Mood::Late => self.take_in(effect, TIMEOUT + self.weather.within(VISIBLE_WITHIN / 2)),
+            Mood::Accept | Mood::Silent => office.take_in(effect, soon),
+            Mood::Late => {
+                office.take_in(effect, TIMEOUT + office.weather.within(VISIBLE_WITHIN / 2));
+            }
             Mood::Hang => {}
             // Said after it took effect, or after it did not.
-            Mood::Fail(FailureKind::Uncertain) if self.weather.below(2) == 0 => {
-                self.take_in(effect, soon);
+            Mood::Fail(FailureKind::Uncertain) if office.weather.below(2) == 0 => {
+                office.take_in(effect, soon);
             }
             Mood::Fail(_) => {}
         }
-        self.weather.takes(Duration::from_millis(500)).await;
+        office.weather.takes(Duration::from_millis(500)).await;
         tokio::time::sleep(soon).await;
-        self.state().answers += 1;
+        self.dealings().answers += 1;
         match mood {
             Mood::Accept => Ok(Accepted { receipt: Some("file 1".to_owned()), replies: vec![] }),
             Mood::Silent | Mood::Late | Mood::Hang => std::future::pending().await,
             Mood::Fail(kind) => {
                 if kind == FailureKind::Unavailable {
-                    self.state().down_since.get_or_insert_with(Instant::now);
+                    self.dealings().down_since.get_or_insert_with(Instant::now);
                 }
                 Err(kind.because("AB-0000", "as the seed says"))
             }
@@ -297,39 +319,39 @@ impl Adapter for Office {
     }
 
     async fn find(&self, _: &Envelope, attempt: &Attempt) -> Result<Found> {
-        self.weather.takes(Duration::from_millis(300)).await;
-        self.weather.may_be_away(6, "AB-0000")?;
-        let mut state = self.state();
-        state.answers += 1;
-        let is_there = state.effects.iter().any(|effect| effect.key == attempt.key);
+        self.office.weather.takes(Duration::from_millis(300)).await;
+        self.office.weather.may_be_away(6, "AB-0000")?;
+        self.dealings().answers += 1;
+        let is_there = self.office.effects().iter().any(|effect| effect.key == attempt.key);
         Ok(if is_there { Found::Yes(Accepted::default()) } else { Found::No })
     }
 
     async fn probe(&self) -> Result<()> {
         let probes = {
-            let mut state = self.state();
-            state.probes += 1;
-            state.probes
+            let mut dealings = self.dealings();
+            dealings.probes += 1;
+            dealings.probes
         };
         let _probing = Probing(self);
+        let office = &self.office;
         if probes != 1 {
-            self.state().broken.push("two probes at once".to_owned());
+            office.state().broken.push("two probes at once".to_owned());
         }
-        self.weather.takes(Duration::from_millis(300)).await;
-        let answer = self.weather.may_be_away(2, "AB-0000");
-        let at = self.weather.age();
-        let mut state = self.state();
-        state.diary.push(format!("{at:?} {}: probe {}", self.name, answer.is_ok()));
+        office.weather.takes(Duration::from_millis(300)).await;
+        let answer = office.weather.may_be_away(2, "AB-0000");
+        let at = office.weather.age();
+        office.state().diary.push(format!("{at:?} {}: probe {}", office.name, answer.is_ok()));
         answer?;
-        state.down_since = None;
-        state.answers = 0;
-        state.was_away = true;
+        let mut dealings = self.dealings();
+        dealings.down_since = None;
+        dealings.answers = 0;
+        dealings.was_away = true;
         Ok(())
     }
 }
 
-impl fmt::Debug for Office {
+impl fmt::Debug for Desk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Office").field("name", &self.name).finish_non_exhaustive()
+        f.debug_struct("Desk").field("office", &self.office.name).finish_non_exhaustive()
     }
 }

@@ -82,9 +82,10 @@ impl Ledger for SqliteLedger {
     }
 
     async fn commit(&self, transaction: Arc<Transaction>) -> Result<Committed> {
-        let database = &self.database;
-        let moved =
-            database.call(move |connection| commit::commit(connection, &transaction)).await?;
+        let (database, start) = (&self.database, self.identity.start);
+        let moved = database
+            .call(move |connection| commit::commit(connection, &transaction, start))
+            .await?;
         match moved {
             commit::Guarded::Done => Ok(Committed::default()),
             commit::Guarded::Superseded(what) => {

@@ -18,13 +18,19 @@ pub(super) enum Guarded {
     Superseded(String),
 }
 
-/// Commits all of `wanted` or nothing.
+/// Commits all of `wanted` or nothing, if `start` is still the last one.
 pub(super) fn commit(
     connection: &mut Connection,
     wanted: &Transaction,
+    start: u64,
 ) -> rusqlite::Result<Guarded> {
     let sql = connection.transaction()?;
-    let (version, stamp) = standing(&sql, wanted.at)?;
+    let Standing { start: last_start, subscriptions_version: version, stamp } =
+        standing(&sql, wanted.at)?;
+    if start != last_start && !fault::is_on("former-start-commits") {
+        let text = format!("this is start {start}, and start {last_start} was since");
+        return Ok(Guarded::Superseded(text));
+    }
     for settlement in &wanted.settlements {
         if !settle(&sql, settlement, stamp)? {
             let text = format!("delivery {} is not at the version before", settlement.delivery.0);
@@ -53,12 +59,22 @@ pub(super) fn commit(
     Ok(Guarded::Done)
 }
 
-/// The version of the subscriptions, and the ledger's age: what becomes old does so from there.
-fn standing(sql: &Sql<'_>, now: Timestamp) -> rusqlite::Result<(u64, Timestamp)> {
-    sql.prepare_cached("SELECT subscriptions_version, age FROM meta")?.query_row([], |row| {
-        let age = Timestamp(row.get(1)?);
+/// What every transaction looks at.
+struct Standing {
+    start: u64,
+    subscriptions_version: u64,
+    /// The ledger's age: what becomes old does so from there.
+    stamp: Timestamp,
+}
+
+fn standing(sql: &Sql<'_>, now: Timestamp) -> rusqlite::Result<Standing> {
+    let select = "SELECT starts, subscriptions_version, age FROM meta";
+    sql.prepare_cached(select)?.query_row([], |row| {
+        let age = Timestamp(row.get(2)?);
         let stamp = if age == Timestamp(0) { now } else { age };
-        Ok((row.get::<_, i64>(0)?.unsigned_abs(), stamp))
+        let [start, subscriptions_version] =
+            [row.get::<_, i64>(0)?, row.get(1)?].map(i64::unsigned_abs);
+        Ok(Standing { start, subscriptions_version, stamp })
     })
 }
 
