@@ -1,5 +1,5 @@
 //! What a message costs in the ledger and in the journal alone, in CPU of this process and its
-//! syncs' time, on files that are full already:
+//! syncs' time, on files that are full already, and what it costs to remove it when its time is over:
 //!
 //!     cargo bench -p stores                  # 1,000,000 settled, 100,000 waiting, 50 endpoints
 //!     AMTSBOTE_BENCH_ROWS=10000 cargo bench -p stores
@@ -13,7 +13,7 @@
 
 #![allow(clippy::expect_used, clippy::print_stdout, reason = "a measurement reports and gives up")]
 
-use std::{fs, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fs, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use messaging::{
@@ -26,8 +26,8 @@ use stores::{
     journal::{Journal, PgJournal, Projected, Projection, SqliteJournal},
     ledger::{
         Admission, AdmittedMessage, AttemptRow, Claim, DeliveryId, EndpointRow, EndpointSpec,
-        IntentRow, Ledger, MessageRow, NewDelivery, OutboxEntry, Part, PartitionBatch, PgLedger,
-        Settlement, SqliteLedger, Started, Tenure, Transaction,
+        IntentRow, Kind, Ledger, MessageRow, NewDelivery, OutboxEntry, Part, PartitionBatch,
+        PgLedger, Retention, Settlement, SqliteLedger, Started, Tenure, Transaction,
     },
 };
 use tokio::time::Instant;
@@ -42,6 +42,9 @@ const RECORD_BYTES: usize = 6_000;
 const EVENT_BYTES: usize = 800;
 /// Bodies of what is settled go with their retention; identities stay.
 const OLD_RECORD_BYTES: usize = 64;
+/// When the ledger's age begins, and how long it keeps everything.
+const START: Timestamp = Timestamp(1_800_000_000_000_000);
+const KEPT: Duration = Duration::from_secs(3_600);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -117,6 +120,7 @@ async fn ledger(what: &str, ledger: &dyn Ledger, rows: i64) {
         name: EndpointName::new(format!("system-{number}")).expect("a name"),
         interests: "all".to_owned(),
     };
+    ledger.grow_older(START, Duration::ZERO).await.expect("its age begins");
     let loaded = ledger.load((0..ENDPOINTS).map(spec).collect()).await.expect("it loads");
     let version = loaded.subscriptions_version;
     let endpoints = loaded.endpoints;
@@ -139,6 +143,27 @@ async fn ledger(what: &str, ledger: &dyn Ledger, rows: i64) {
         turn += 1;
     }
     report(what, rows, began, TURNS * TURN);
+    ledger.grow_older(START.after(2 * KEPT), Duration::MAX).await.expect("it ages");
+    let began = (cpu(), Instant::now());
+    let trimmed = trim(ledger).await;
+    report(&format!("{what}, retention"), rows, began, trimmed);
+}
+
+/// Removes records, deliveries and identities of all that is settled; how many messages those were.
+async fn trim(ledger: &dyn Ledger) -> i64 {
+    let (payload_of, kept) = (BTreeMap::new(), KEPT);
+    let of = Retention { payload: kept, payload_of, history: kept, dedupe_horizon: kept };
+    let of = Arc::new(of);
+    let mut messages = 0;
+    for kind in Kind::ALL {
+        let mut after = Some(0);
+        while let Some(from) = after {
+            let trimmed = ledger.trim(kind, Arc::clone(&of), from).await.expect("it trims");
+            messages += if kind == Kind::Identity { trimmed.rows } else { 0 };
+            after = trimmed.next;
+        }
+    }
+    i64::try_from(messages).expect("not that many")
 }
 
 /// Takes the endpoints of a ledger that can be shared.
