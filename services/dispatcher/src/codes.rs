@@ -54,6 +54,8 @@ pub(crate) const CALENDAR: &str = "AB-3231";
 pub(crate) const ORDER_SAME_KEY: &str = "AB-3232";
 /// More bulks at once than anybody oversees.
 pub(crate) const ORDER_BULKS: &str = "AB-3233";
+/// The ledger was restored from a backup and does not know what was done after that.
+pub(crate) const RESTORED: &str = "AB-3234";
 /// Another dispatcher has taken an endpoint over.
 pub(crate) const TENURE_LOST: &str = "AB-3240";
 /// Another dispatcher has admitted what was read here.

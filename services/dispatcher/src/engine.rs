@@ -15,6 +15,7 @@ mod recover;
 mod repetition;
 mod replay;
 mod report;
+mod restored;
 mod settle;
 mod start;
 mod steady;
@@ -56,6 +57,7 @@ use crate::{
     patient::Patient,
     reader::{Handed, Prepared, Reader},
     relay::{Fresh, Relay},
+    restored::Beyond,
     retention::Keeper,
     ruling::Terms,
     schedule::Schedule,
@@ -113,6 +115,8 @@ pub(crate) struct Engine {
     bulks: Vec<Bulk>,
     /// Whether this dispatcher beats, on a shared ledger.
     beating: Option<Check>,
+    /// What the ledger before a restore may have handed out.
+    beyond: Beyond,
     /// Endpoints that are not configured any more, of which something may be open.
     former: HashMap<EndpointName, EndpointRow>,
     admitted: mpsc::UnboundedSender<(Partition, u64)>,
@@ -161,6 +165,8 @@ struct Announcement {
     served: usize,
     case_id: CaseId,
     delivery: DeliveryId,
+    /// What there is to tell, as long as nothing more has happened.
+    version: u64,
 }
 
 impl Served {

@@ -19,6 +19,7 @@ mod orders;
 mod patient;
 mod reader;
 mod relay;
+mod restored;
 mod retention;
 mod ruling;
 mod schedule;

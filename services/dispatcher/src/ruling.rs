@@ -101,6 +101,12 @@ pub(crate) fn interrupted(entry: &Entry, contract: EffectContract, lease: Durati
     }
 }
 
+/// What follows for a delivery that the ledger before a restore from a backup may have made, or have
+/// under way; `lease` as in [`interrupted`]. No attempt is counted, as nobody knows of any.
+pub(crate) fn restored(entry: &Entry, contract: EffectContract, lease: Duration) -> Ruling {
+    Ruling { outcome: "restored", ..uncertain(entry, contract, lease) }
+}
+
 fn delivered(entry: &Entry, attempts: u32, accepted: &Accepted, outcome: &'static str) -> Ruling {
     Ruling {
         state: DeliveryState::Delivered,

@@ -10,10 +10,10 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use messaging::{CommandId, Partition, Result};
+use messaging::{Partition, Result};
 use stores::ledger::{
-    Beat, Claim, EndpointRow, FollowedMessage, Ledger, Owned, Round, Shared, Tenure, Writer,
+    Beat, Claim, EndpointRow, FollowedMessage, Ledger, Owned, Round, Shared, Tenure, WaitingOrder,
+    Writer,
 };
 use telemetry::Check;
 use tokio::{sync::mpsc, time::Instant};
@@ -45,7 +45,7 @@ pub(crate) enum Notice {
     /// Messages at offsets from the first to below the second; some may be known already.
     Followed(Partition, (u64, u64), Vec<FollowedMessage>),
     /// Commands for endpoints of ours.
-    Ordered(Vec<(CommandId, EndpointRow, Bytes)>),
+    Ordered(Vec<WaitingOrder>),
 }
 
 /// How far the schedule has followed the ledger; the engine writes it.

@@ -5,6 +5,7 @@ mod claims;
 mod commands;
 mod gates;
 mod interest;
+mod restore;
 mod retention;
 mod rules;
 mod world;

@@ -201,7 +201,11 @@ fn ledger_turn(
             sender: SenderName::new("landesportal").expect("a name"),
             record: Bytes::from(vec![b'x'; record_bytes]),
             claims: Vec::new(),
-            deliveries: vec![NewDelivery { delivery: DeliveryId(row), endpoint }],
+            deliveries: vec![NewDelivery {
+                delivery: DeliveryId(row),
+                endpoint,
+                is_doubtful: false,
+            }],
         })
     };
     let batch = PartitionBatch {

@@ -15,6 +15,17 @@ pub(crate) const LEDGER: Codes = Codes {
 /// Another dispatcher works on this ledger.
 pub(crate) const SUPERSEDED: &str = "AB-2307";
 
+/// A backup or a restored ledger cannot be written.
+pub(crate) const BACKUP_UNWRITABLE: &str = "AB-2308";
+/// A restore was cut short.
+pub(crate) const RESTORE_HALF_DONE: &str = "AB-2309";
+/// The backup is another ledger's.
+pub(crate) const BACKUP_FOREIGN: &str = "AB-2315";
+/// A dispatcher works on the ledger that is to be restored.
+pub(crate) const RESTORE_DISTURBED: &str = "AB-2316";
+/// There is no ledger that could have been restored.
+pub(crate) const RESTORE_MISSING: &str = "AB-2317";
+
 /// The PostgreSQL server cannot be reached or used now.
 pub(crate) const POSTGRES_UNAVAILABLE: &str = "AB-2310";
 /// It refuses us: login, rights, database, or encryption.

@@ -11,6 +11,7 @@ mod bulks;
 pub mod conformance;
 mod orders;
 mod postgres;
+mod restore;
 mod retention;
 mod shared;
 mod sqlite;
@@ -21,16 +22,18 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use messaging::{
-    ClaimId, CommandId, GroupId, Partition, Position, Result, StoredPositions, Timestamp,
+    ChannelName, ClaimId, CommandId, GroupId, Partition, Position, Result, StoredPositions,
+    Timestamp,
 };
 
 pub use bulks::{BulkItemRow, BulkRow, OpenBulk};
 pub use orders::{CommandRow, CommandState, Obeyed, PauseRow};
 pub use postgres::PgLedger;
+pub use restore::{Backup, Restored, epoch_at};
 pub use retention::{DoubtfulPin, Kind, Retention};
 pub use shared::{
     Beat, Claim, FollowedMessage, Look, Numbers, Owned, Round, Shared, Subscription, Taken, Tenure,
-    Writer,
+    WaitingOrder, Writer,
 };
 pub use sqlite::SqliteLedger;
 pub use types::{
@@ -120,21 +123,23 @@ pub trait Ledger: StoredPositions {
     /// As [`Ledger::load`].
     async fn commands_known(&self, commands: Vec<CommandId>) -> Result<HashMap<CommandId, Bytes>>;
 
-    /// Per partition of `control`, below which offset commands are recorded and not executed: they
-    /// were issued before this ledger, or this epoch of it, began. `None` until
-    /// [`Ledger::set_control_floors`] has said so for this epoch.
+    /// Per partition of `channel`, the offset at which it ended when this epoch of the ledger began. A
+    /// command below it is recorded and not executed; an application below it may have been handed
+    /// out by the ledger that this one was restored from. `None` until [`Ledger::set_floors`] has said
+    /// so in this epoch.
     ///
     /// # Errors
     /// As [`Ledger::load`].
-    async fn control_floors(&self) -> Result<Option<HashMap<u32, u64>>>;
+    async fn floors(&self, channel: &ChannelName) -> Result<Option<HashMap<u32, u64>>>;
 
-    /// Remembers that `control` ended at `ends` when this epoch began. Durable on return.
+    /// Remembers that `channel` ended at `ends` when this epoch began, unless that is known already:
+    /// what was said first counts. No ends: the channel was not there. Durable on return.
     ///
     /// Cancel safe: until it is done, it is asked for again.
     ///
     /// # Errors
     /// As [`Ledger::load`].
-    async fn set_control_floors(&self, ends: Vec<Position>) -> Result<()>;
+    async fn set_floors(&self, channel: &ChannelName, ends: Vec<Position>) -> Result<()>;
 
     /// The delivery of `message` to `endpoint` that is not final, whether it holds its case or not.
     /// If it is said which it must be, only that one is looked at; else all open deliveries are

@@ -137,7 +137,7 @@ fn fill(connection: &mut Connection, schema: &Schema) -> rusqlite::Result<()> {
 }
 
 /// `path` with more at the end of its name.
-fn beside(path: &Path, more: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, more: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(more);
     name.into()
@@ -161,7 +161,7 @@ fn migrate(connection: &mut Connection, schema: &Schema, found: i32) -> rusqlite
 }
 
 /// The version found, which is at most the one this program knows.
-fn check(connection: &Connection, schema: &Schema) -> Result<i32> {
+pub(crate) fn check(connection: &Connection, schema: &Schema) -> Result<i32> {
     let pragma = |name: &str| -> Result<i32> {
         connection
             .query_row(&format!("PRAGMA {name}"), [], |row| row.get(0))

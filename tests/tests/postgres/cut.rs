@@ -42,7 +42,7 @@ fn message(row: i64, endpoint: EndpointRow) -> Admission {
         sender: SenderName::new("portal").expect("a name"),
         record: Bytes::from(vec![b'x'; 300]),
         claims: Vec::new(),
-        deliveries: vec![NewDelivery { delivery: DeliveryId(row), endpoint }],
+        deliveries: vec![NewDelivery { delivery: DeliveryId(row), endpoint, is_doubtful: false }],
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use messaging::FailureKind;
+use messaging::{FailureKind, Timestamp};
 use stores::{
     PostgresSettings,
     journal::{self, Journal, PgJournal},
@@ -17,7 +17,14 @@ async fn a_ledger_on_postgresql_passes_the_suite() {
     let Some(postgres) = Postgres::start("the suite of ledgers on PostgreSQL") else { return };
     ledger::conformance::check(async || {
         let settings = settings(&postgres);
+        let restored = settings.clone();
         ledger::conformance::Site {
+            restore: Box::new(move || {
+                let settings = restored.clone();
+                Box::pin(async move {
+                    PgLedger::restore(&settings, Timestamp(0)).await.expect("it is restored")
+                })
+            }),
             open: Box::new(move || {
                 let settings = settings.clone();
                 Box::pin(async move {

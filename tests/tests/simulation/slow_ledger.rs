@@ -5,7 +5,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use messaging::{
-    ClaimId, CommandId, Partition, Position, Record, Result, StoredPositions, Timestamp,
+    ChannelName, ClaimId, CommandId, Partition, Position, Record, Result, StoredPositions,
+    Timestamp,
 };
 use stores::{
     Age,
@@ -98,12 +99,12 @@ impl Ledger for SlowLedger {
         through!(self.commands_known(commands))
     }
 
-    async fn control_floors(&self) -> Result<Option<HashMap<u32, u64>>> {
-        through!(self.control_floors())
+    async fn floors(&self, channel: &ChannelName) -> Result<Option<HashMap<u32, u64>>> {
+        through!(self.floors(channel))
     }
 
-    async fn set_control_floors(&self, ends: Vec<Position>) -> Result<()> {
-        through!(self.set_control_floors(ends))
+    async fn set_floors(&self, channel: &ChannelName, ends: Vec<Position>) -> Result<()> {
+        through!(self.set_floors(channel, ends))
     }
 
     async fn open_delivery(

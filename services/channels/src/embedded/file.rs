@@ -53,6 +53,7 @@ const SCHEMA: &str = "
 pub struct DirectoryLock {
     file: File,
     was_unclean: bool,
+    leaves_mark: bool,
 }
 
 impl DirectoryLock {
@@ -85,7 +86,15 @@ impl DirectoryLock {
         file.set_len(0).map_err(unusable)?;
         io::Seek::rewind(&mut file).map_err(unusable)?;
         writeln!(file, "{}", std::process::id()).map_err(unusable)?;
-        Ok(Self { file, was_unclean })
+        Ok(Self { file, was_unclean, leaves_mark: false })
+    }
+
+    /// For one who works on something else in the folder: that the last holder ended without letting go
+    /// stays to be seen by the next.
+    #[must_use]
+    pub fn leaving_mark(mut self) -> Self {
+        self.leaves_mark = self.was_unclean;
+        self
     }
 
     /// Whether the last holder ended without letting go.
@@ -96,8 +105,10 @@ impl DirectoryLock {
 
 impl Drop for DirectoryLock {
     fn drop(&mut self) {
-        // At worst the next start checks more than it needs to.
-        self.file.set_len(0).ok();
+        if !self.leaves_mark {
+            // At worst the next start checks more than it needs to.
+            self.file.set_len(0).ok();
+        }
     }
 }
 

@@ -7,13 +7,14 @@ use std::{
 };
 
 use messaging::{
-    ApplicationHead, DeliveryState, Envelope, EventKind, MessageId, Partition, Position, Record,
-    Result, Sha256,
+    ApplicationHead, CaseId, DeliveryState, Envelope, EventKind, MessageId, Partition, Position,
+    Record, Result, Sha256,
 };
 use stores::ledger::{
     Admission, AdmittedMessage, DeliveryId, EndpointRow, FollowedMessage, MessageRow, NewDelivery,
     Part, PartitionBatch, VerdictKind, VerdictRow,
 };
+use tokio::time::Instant;
 use tracing::{error, warn};
 
 use super::{Announcement, Draft, Engine, tenure::Admitted};
@@ -21,7 +22,7 @@ use crate::{
     admission::{Novelty, novelty},
     codes,
     reader::{Content, Prepared, PreparedRecord},
-    schedule::{Entry, Step, Turn},
+    schedule::{Entry, Step},
     teller::{Subject, What, Why},
 };
 
@@ -113,7 +114,7 @@ impl Engine {
         self.numbers.message += 1;
         let row = MessageRow(self.numbers.message);
         self.known.insert(head.message_id, row);
-        let deliveries = self.deliveries(head);
+        let deliveries = self.deliveries(head, self.beyond.holds(position));
         if let Some(admitted) = draft.admitted.last_mut() {
             let message = followed(head, row, position.offset, &deliveries);
             admitted.messages.push((message, Arc::clone(envelope)));
@@ -138,13 +139,13 @@ impl Engine {
     }
 
     /// A delivery for every endpoint that wants `head`.
-    fn deliveries(&mut self, head: &ApplicationHead) -> Vec<NewDelivery> {
+    fn deliveries(&mut self, head: &ApplicationHead, is_doubtful: bool) -> Vec<NewDelivery> {
         let wanting = self.subscribers.iter().filter(|subscriber| subscriber.wants(head));
         wanting
             .map(|subscriber| {
                 self.numbers.delivery += 1;
                 let delivery = DeliveryId(self.numbers.delivery);
-                NewDelivery { delivery, endpoint: subscriber.endpoint }
+                NewDelivery { delivery, endpoint: subscriber.endpoint, is_doubtful }
             })
             .collect()
     }
@@ -158,17 +159,12 @@ impl Engine {
         draft: &Draft,
     ) -> usize {
         let mut soon = 0;
-        for NewDelivery { delivery, endpoint } in deliveries {
+        for NewDelivery { delivery, endpoint, is_doubtful } in deliveries {
             let Some(index) = self.by_row.get(endpoint).copied() else { continue };
             let Some(served) = self.served.get_mut(index) else { continue };
-            soon += usize::from(served.expects_soon());
-            served.schedule.add(new_entry(*delivery, *endpoint, message, head), Turn::Due);
-            self.announcements.push_back(Announcement {
-                due: draft.now + ANNOUNCE_AFTER,
-                served: index,
-                case_id: head.case_id,
-                delivery: *delivery,
-            });
+            let entry = new_entry(*delivery, *endpoint, message, head.case_id);
+            soon += usize::from(served.take_up(entry, *is_doubtful, draft));
+            self.announcements.push_back(announcement(&entry, index, draft.now + ANNOUNCE_AFTER));
         }
         soon
     }
@@ -252,7 +248,8 @@ impl Engine {
             }
             let served = self.served.get(next.served);
             let entry = served.and_then(|s| s.schedule.find(next.case_id, next.delivery));
-            quiet.extend(entry.filter(|entry| entry.version == 1).map(|e| (next.served, *e)));
+            let entry = entry.filter(|entry| entry.version == next.version);
+            quiet.extend(entry.map(|entry| (next.served, *entry)));
             self.announcements.pop_front();
         }
         if quiet.is_empty() {
@@ -266,7 +263,10 @@ impl Engine {
             else {
                 continue;
             };
-            let (kind, why) = (EventKind::Admitted, Why::default());
+            let (kind, why) = match entry.state {
+                DeliveryState::Uncertain => served.tells_of_restored(),
+                _ => (EventKind::Admitted, Why::default()),
+            };
             let what = What { kind, why, next_at: None, at: draft.at };
             let mut subject = Subject::from(*known);
             subject.trace = self.envelopes.trace(entry.message);
@@ -291,21 +291,28 @@ fn followed(
         offset,
         message_id: head.message_id,
         case_id: head.case_id,
-        deliveries: deliveries.iter().map(|new| (new.endpoint, new.delivery)).collect(),
+        deliveries: deliveries.to_vec(),
     }
 }
 
-fn new_entry(
+/// Tells of `entry` as it is, at `due` at the earliest.
+pub(super) fn announcement(entry: &Entry, served: usize, due: Instant) -> Announcement {
+    let Entry { case_id, delivery, version, .. } = *entry;
+    Announcement { due, served, case_id, delivery, version }
+}
+
+/// As nothing has happened to it yet.
+pub(super) fn new_entry(
     delivery: DeliveryId,
     endpoint: EndpointRow,
     message: MessageRow,
-    head: &ApplicationHead,
+    case_id: CaseId,
 ) -> Entry {
     Entry {
         delivery,
         endpoint,
         message,
-        case_id: head.case_id,
+        case_id,
         generation: 0,
         state: DeliveryState::Pending,
         attempts: 0,

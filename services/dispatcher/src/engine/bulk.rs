@@ -42,6 +42,8 @@ pub(super) struct Bulk {
     open: HashMap<DeliveryId, usize>,
     /// As told last.
     told: Option<BulkState>,
+    /// Why it is not gone on with, if nobody ordered that.
+    ended_by: Option<&'static str>,
 }
 
 impl Bulk {
@@ -60,7 +62,8 @@ impl Bulk {
             failures_max: size(ordered.failures_max),
         };
         let progress = Progress::new(bounds, now);
-        Some(Self { command, endpoint, served, progress, open: HashMap::new(), told: None })
+        let (open, told, ended_by) = (HashMap::new(), None, None);
+        Some(Self { command, endpoint, served, progress, open, told, ended_by })
     }
 
     /// When the next item may be ordered.
@@ -101,9 +104,7 @@ impl Engine {
             let sentence = format!("{BULKS_MAX} bulks are under way; stop one, or wait for it");
             return Err(Refusal::because(codes::ORDER_BULKS, sentence));
         }
-        let is_ours =
-            |target: &Target| target.seen.as_ref().is_some_and(|it| self.is_of_ledger(it));
-        if !ordered.targets.iter().all(is_ours) {
+        if !ordered.targets.iter().all(|target| self.has_seen(target)) {
             return Err(stale());
         }
         let Some(row) = self.served.get(index).map(|served| served.row) else {
@@ -114,6 +115,11 @@ impl Engine {
         info!(command = %command.id, %endpoint, items, "a bulk begins");
         self.tell_bulk(self.bulks.len() - 1, draft);
         Ok(Done::default())
+    }
+
+    /// Whether `target` was looked at in this epoch of this ledger.
+    fn has_seen(&self, target: &Target) -> bool {
+        target.seen.as_ref().is_some_and(|seen| self.is_of_ledger(seen))
     }
 
     /// The endpoint of a bulk under way, also where it is not configured any more.
@@ -225,8 +231,10 @@ impl Engine {
     /// What is stopped has a result for every item, too.
     fn conclude_bulk(&mut self, place: usize, draft: &mut Draft) {
         let Some(bulk) = self.bulks.get(place) else { return };
+        let code = bulk.ended_by;
         for item in bulk.progress.skipped() {
-            self.note_item(place, item, ItemResult::Skipped, None, Why::default(), draft);
+            let why = Why { code, cause: None };
+            self.note_item(place, item, ItemResult::Skipped, None, why, draft);
         }
         self.tell_bulk(place, draft);
     }
@@ -246,8 +254,9 @@ impl Engine {
             warn!(%command, %endpoint, "a bulk is stopped");
         }
         draft.transaction.bulks.push(BulkRow { command, endpoint: row, state });
+        let why = Why { code: bulk.ended_by, cause: None };
         let kind = EventKind::BulkState { command, endpoint, total, state };
-        let event = self.teller.about_command(kind, Why::default(), draft.at);
+        let event = self.teller.about_command(kind, why, draft.at);
         draft.tell_of(Part::Endpoint(row), &mut self.numbers, self.teller.event_record(&event));
     }
 
@@ -279,7 +288,13 @@ impl Engine {
                 continue;
             };
             bulk.told = Some(row.state);
-            if row.state == BulkState::Stopped {
+            // What was looked at is not what is there, once the ledger was restored.
+            if !bulk.targets().iter().all(|target| self.has_seen(target)) {
+                let code = codes::RESTORED;
+                warn!(code, command = %row.command, "a bulk of before the restore is stopped");
+                bulk.ended_by = Some(code);
+            }
+            if row.state == BulkState::Stopped || bulk.ended_by.is_some() {
                 bulk.progress.stop();
             }
             for item in &items {

@@ -416,7 +416,7 @@ fn position(partition: &Partition, offset: u64) -> Position {
     Position { partition: partition.clone(), offset }
 }
 
-fn past() -> Refusal {
+pub(super) fn past() -> Refusal {
     let sentence = "it was issued before this ledger began, which cannot know whether it was \
                     executed then; issue it again if it is still wanted";
     Refusal::because(codes::ORDER_PAST, sentence)

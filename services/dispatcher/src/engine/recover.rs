@@ -23,7 +23,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    Announcement, Dice, Draft, Engine, Reported, Served, Steady,
+    Dice, Draft, Engine, Reported, Served, Steady,
+    admit::announcement,
+    restored,
     settle::{next_at, turn_of},
     start::Envelopes,
     tenure::{Numbers, Sharing},
@@ -34,6 +36,7 @@ use crate::{
     known::Known,
     patient::Patient,
     relay::Fresh,
+    restored::Beyond,
     ruling::{self, Next, Terms},
     schedule::{Entry, Schedule, Step, Turn},
     subscribers::{self, Subscriber},
@@ -51,17 +54,22 @@ pub(super) async fn recover(
     sharing: Option<Sharing>,
     shutdown: CancellationToken,
 ) -> Result<Engine> {
+    // Before anything is given to anybody: what came before may have been handed out then.
+    let beyond = Beyond::of(&parts, &shutdown).await?;
     let specs: Vec<EndpointSpec> = parts.endpoints.iter().map(spec_of).collect();
     let mut loaded = parts.ledger.load(specs.clone()).await?;
     // Also where nothing changed: a start that was cut short may have routed a part only.
-    while route_unrouted(&parts, &loaded).await? {
+    while route_unrouted(&parts, &loaded, &beyond).await? {
         loaded = parts.ledger.load(specs.clone()).await?;
     }
-    let interrupted: HashMap<DeliveryId, u64> = loaded.interrupted.drain(..).collect();
+    let doubts = Doubts {
+        interrupted: loaded.interrupted.drain(..).collect(),
+        doubtful: std::mem::take(&mut loaded.doubtful),
+        restored: std::mem::take(&mut loaded.restored),
+    };
     let mut open = std::mem::take(&mut loaded.open);
-    put_tried_first(&mut open, &interrupted);
+    put_tried_first(&mut open, &doubts.interrupted);
     let former = std::mem::take(&mut loaded.former);
-    let doubtful = std::mem::take(&mut loaded.doubtful);
     let intents = std::mem::take(&mut loaded.intents);
     let bulks = std::mem::take(&mut loaded.bulks);
 
@@ -69,6 +77,7 @@ pub(super) async fn recover(
     let mut engine = connect(parts, loaded, sharing, shutdown);
     let mut draft = engine.draft();
     draft.transaction.intents_done = intents;
+    engine.beyond = beyond;
     engine.former = former.iter().map(|(row, name)| (name.clone(), *row)).collect();
     for served in &mut engine.served {
         served.hours.look(draft.at);
@@ -79,7 +88,7 @@ pub(super) async fn recover(
         engine.tell_gates_of_start(&mut draft);
         engine.take_up_bulks(bulks, &open, &mut draft);
     }
-    engine.rebuild(open, &interrupted, &doubtful, &mut draft).await?;
+    engine.rebuild(open, &doubts, &mut draft).await?;
     engine.commit(draft).await?;
     Ok(engine)
 }
@@ -148,6 +157,7 @@ fn connect(
         batches: mpsc::channel(1).1,
         orders: mpsc::channel(1).1,
         bulks: Vec::new(),
+        beyond: Beyond::default(),
         former: HashMap::new(),
         admitted: mpsc::unbounded_channel().0,
         fresh: Fresh::default(),
@@ -201,7 +211,7 @@ fn spec_of(endpoint: &Endpoint) -> EndpointSpec {
 
 /// Gives messages nobody wanted to the endpoints that want them now, before these lease anything.
 /// True if there was one.
-async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<bool> {
+async fn route_unrouted(parts: &Parts, loaded: &Loaded, beyond: &Beyond) -> Result<bool> {
     let mut last = loaded.delivery_last;
     let page_max = UNROUTED_MAX * u32::try_from(parts.endpoints.len()).unwrap_or(u32::MAX);
     let mut after = MessageRow(0);
@@ -228,6 +238,7 @@ async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<bool> {
                     continue;
                 }
             };
+            let is_doubtful = beyond.holds_kept(&*parts.ledger, message.row).await?;
             let wanting = parts.endpoints.iter().zip(&loaded.endpoints);
             let wanting = wanting.filter(|(endpoint, row)| {
                 Subscriber::new(**row, endpoint.interests.clone()).wants(&head)
@@ -235,7 +246,7 @@ async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<bool> {
             let deliveries: Vec<NewDelivery> = wanting
                 .map(|(_, row)| {
                     last.0 += 1;
-                    NewDelivery { delivery: last, endpoint: *row }
+                    NewDelivery { delivery: last, endpoint: *row, is_doubtful }
                 })
                 .collect();
             if !deliveries.is_empty() {
@@ -253,21 +264,32 @@ async fn route_unrouted(parts: &Parts, loaded: &Loaded) -> Result<bool> {
     }
 }
 
-/// An interrupted delivery as it is from now on, to be told.
+/// Of which deliveries it is not known what became of them.
 #[derive(Debug)]
-struct Left {
-    endpoint: EndpointName,
-    entry: Entry,
-    kind: Option<EventKind>,
-    next_at: Option<Timestamp>,
+pub(super) struct Doubts {
+    /// Sent, perhaps, by a former process, and not settled; with the version then.
+    pub(super) interrupted: HashMap<DeliveryId, u64>,
+    /// The same, settled by a start before this one.
+    pub(super) doubtful: HashSet<DeliveryId>,
+    /// As a restore of the ledger left them.
+    pub(super) restored: HashSet<DeliveryId>,
+}
+
+/// A delivery in doubt as it is from now on, to be told.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) endpoint: EndpointName,
+    pub(super) entry: Entry,
+    pub(super) kind: Option<EventKind>,
+    pub(super) why: Why,
+    pub(super) next_at: Option<Timestamp>,
 }
 
 impl Engine {
     pub(super) async fn rebuild(
         &mut self,
         open: Vec<OpenDelivery>,
-        interrupted: &HashMap<DeliveryId, u64>,
-        doubtful: &HashSet<DeliveryId>,
+        doubts: &Doubts,
         draft: &mut Draft,
     ) -> Result<()> {
         let former: HashMap<EndpointRow, EndpointName> =
@@ -275,19 +297,24 @@ impl Engine {
         let mut without_endpoint = 0_u64;
         let (mut left, count) = (Vec::new(), open.len());
         for delivery in open {
-            let is_interrupted = interrupted.contains_key(&delivery.delivery);
+            let is_interrupted = doubts.interrupted.contains_key(&delivery.delivery);
+            let is_restored = doubts.restored.contains(&delivery.delivery);
             let index = self.by_row.get(&delivery.endpoint).copied();
             let Some((index, served)) = index.and_then(|i| Some((i, self.served.get_mut(i)?)))
             else {
                 without_endpoint += 1;
-                if let (true, Some(name)) = (is_interrupted, former.get(&delivery.endpoint)) {
+                let Some(name) = former.get(&delivery.endpoint) else { continue };
+                if is_interrupted {
                     left.push(leave(&delivery, name, draft));
+                } else if is_restored {
+                    left.push(restored::left(&delivery, name));
                 }
                 continue;
             };
             // A full lease again: how much of it had passed when the last start ended is not known,
             // and the clock may have jumped since.
-            let is_doubtful = is_interrupted || doubtful.contains(&delivery.delivery);
+            let is_doubtful =
+                is_interrupted || is_restored || doubts.doubtful.contains(&delivery.delivery);
             let is_leased = is_doubtful && !fault::is_on("lease-forgotten-at-start");
             let lease = if is_leased { lease_of(served) } else { Duration::ZERO };
             if is_doubtful {
@@ -300,13 +327,8 @@ impl Engine {
                 left.push(interrupted);
             } else if turn != Turn::Gone {
                 served.schedule.add(entry, turn);
-                if entry.version == 1 {
-                    self.announcements.push_back(Announcement {
-                        due: draft.now,
-                        served: index,
-                        case_id: entry.case_id,
-                        delivery: entry.delivery,
-                    });
+                if entry.version == 1 || is_restored {
+                    self.announcements.push_back(announcement(&entry, index, draft.now));
                 }
             }
         }
@@ -323,12 +345,10 @@ impl Engine {
         let traces = self.traces(messages.clone()).await?;
         let known = self.ledger.identities(messages).await?;
         let known: HashMap<MessageRow, _> = known.iter().map(|known| (known.row, known)).collect();
-        for Left { endpoint, entry, kind, next_at } in left {
+        for Left { endpoint, entry, kind, why, next_at } in left {
             let is_held = matches!(kind, Some(EventKind::Uncertain { is_question: true }));
             self.note_in_bulks(entry.delivery, entry.state, is_held, draft);
             let (Some(known), Some(kind)) = (known.get(&entry.message), kind) else { continue };
-            let cause = Some("the process ended before the attempt".to_owned());
-            let why = Why { code: Some(codes::INTERRUPTED), cause };
             let what = What { kind, why, next_at, at: draft.at };
             let mut subject = Subject::from(*known);
             subject.trace = traces.get(&entry.message).cloned();
@@ -349,7 +369,7 @@ impl Engine {
     }
 }
 
-fn lease_of(served: &Served) -> Duration {
+pub(super) fn lease_of(served: &Served) -> Duration {
     if fault::is_on("lease-forgotten-at-start") {
         return Duration::ZERO;
     }
@@ -370,7 +390,8 @@ fn interrupt(entry: &Entry, served: &Served, draft: &mut Draft) -> (Left, Turn) 
     let next_at = next_at(ruling.next, draft.at);
     draft.transaction.settlements.push(settlement(&entry, next_at, draft.at));
     let endpoint = served.endpoint.name.clone();
-    (Left { endpoint, entry, kind: ruling.event, next_at }, turn_of(ruling.next, draft.now))
+    let left = Left { endpoint, entry, kind: ruling.event, why: why_interrupted(), next_at };
+    (left, turn_of(ruling.next, draft.now))
 }
 
 /// Its endpoint is not configured any more, and its contract is not known: a person must decide.
@@ -383,7 +404,12 @@ fn leave(delivery: &OpenDelivery, endpoint: &EndpointName, draft: &mut Draft) ->
     };
     draft.transaction.settlements.push(settlement(&entry, None, draft.at));
     let kind = Some(EventKind::Uncertain { is_question: true });
-    Left { endpoint: endpoint.clone(), entry, kind, next_at: None }
+    Left { endpoint: endpoint.clone(), entry, kind, why: why_interrupted(), next_at: None }
+}
+
+fn why_interrupted() -> Why {
+    let cause = Some("the process ended before the attempt".to_owned());
+    Why { code: Some(codes::INTERRUPTED), cause }
 }
 
 fn settlement(entry: &Entry, next_at: Option<Timestamp>, at: Timestamp) -> Settlement {

@@ -7,26 +7,27 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use channels::codec;
-use messaging::{Channel, CommandId, DeliveryState, Envelope, Partition, Result};
+use messaging::{Channel, CommandId, Envelope, Partition, Result, fault};
 use stores::ledger::{
-    CommandState, Committed, EndpointRow, FollowedMessage, IntentRow, Ledger, Obeyed, Part, Tenure,
-    Transaction,
+    CommandState, Committed, EndpointRow, FollowedMessage, IntentRow, Ledger, NewDelivery, Obeyed,
+    Part, Tenure, Transaction, WaitingOrder,
 };
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tracing::{error, warn};
 
 use super::{
-    Announcement, Draft, Engine, Reported, Served,
-    command::{Answer, Owner},
+    Draft, Engine, Reported, Served,
+    admit::{ANNOUNCE_AFTER, announcement, new_entry},
+    command::{Answer, Owner, past},
+    recover::Doubts,
 };
 use crate::{
     codes,
     gate::{Gate, forecast::Pace, ramp::Ramp},
     reader::Handed,
     relay::Executor,
-    schedule::{Entry, Schedule, Step, Turn},
+    schedule::Schedule,
     steward::{Estates, Followed, Notice, Steward},
     subscribers,
 };
@@ -146,7 +147,8 @@ impl Engine {
         let mut open = taken.open;
         self.take_up_bulks(taken.bulks, &open, draft);
         super::recover::put_tried_first(&mut open, &interrupted);
-        self.rebuild(open, &interrupted, &taken.doubtful, draft).await
+        let doubts = Doubts { interrupted, doubtful: taken.doubtful, restored: taken.restored };
+        self.rebuild(open, &doubts, draft).await
     }
 
     /// Forgets an endpoint that is another's, and whatever is under way there: its new owner decides.
@@ -215,34 +217,17 @@ impl Engine {
         draft: &Draft,
     ) {
         let mut soon = 0;
-        for (endpoint, delivery) in &message.deliveries {
+        for NewDelivery { delivery, endpoint, is_doubtful } in &message.deliveries {
             let Some(index) = self.by_row.get(endpoint).copied() else { continue };
             let Some(served) = self.served.get_mut(index) else { continue };
             let loaded = served.loaded_through.get(partition).copied().unwrap_or(0);
             if served.fence.is_none() || message.offset < loaded {
                 continue;
             }
-            soon += usize::from(served.expects_soon());
-            let entry = Entry {
-                delivery: *delivery,
-                endpoint: *endpoint,
-                message: message.row,
-                case_id: message.case_id,
-                generation: 0,
-                state: DeliveryState::Pending,
-                attempts: 0,
-                first_attempt_at: None,
-                version: 1,
-                gate_closings: 0,
-                step: Step::Deliver,
-            };
-            served.schedule.add(entry, Turn::Due);
-            self.announcements.push_back(Announcement {
-                due: draft.now + super::admit::ANNOUNCE_AFTER,
-                served: index,
-                case_id: message.case_id,
-                delivery: *delivery,
-            });
+            let entry = new_entry(*delivery, *endpoint, message.row, message.case_id);
+            soon += usize::from(served.take_up(entry, *is_doubtful, draft));
+            let due = draft.now + ANNOUNCE_AFTER;
+            self.announcements.push_back(announcement(&entry, index, due));
         }
         if let Some(envelope) = envelope {
             self.envelopes.keep(message.row, envelope, soon);
@@ -250,13 +235,9 @@ impl Engine {
     }
 
     /// Obeys what was recorded for endpoints of ours.
-    async fn obey_waiting(
-        &mut self,
-        orders: Vec<(CommandId, EndpointRow, Bytes)>,
-        draft: &mut Draft,
-    ) -> Result<()> {
+    async fn obey_waiting(&mut self, orders: Vec<WaitingOrder>, draft: &mut Draft) -> Result<()> {
         let mut obeyed = HashMap::new();
-        for (id, endpoint, record) in orders {
+        for WaitingOrder { id, endpoint, record, is_past } in orders {
             let Some(sharing) = &self.sharing else { return Ok(()) };
             if sharing.obeyed.contains_key(&id) {
                 obeyed.insert(id, endpoint);
@@ -277,7 +258,11 @@ impl Engine {
                 Some(index) => Owner::Served(*index),
                 None => Owner::Former(endpoint),
             };
-            let code = match self.execute(owner, &command, draft).await? {
+            let answer = match is_past && !fault::is_on("restored-command-runs") {
+                true => Some(Err(past())),
+                false => self.execute(owner, &command, draft).await?,
+            };
+            let code = match answer {
                 Some(answer) => self.answer_of(endpoint, &command, answer, draft),
                 // Nothing is open there, and nothing can be.
                 None => Some(codes::ORDER_WITHOUT_DELIVERY),

@@ -17,12 +17,12 @@ use crate::Endpoint;
 const SECOND: Duration = Duration::from_secs(1);
 const ONCE: RetryPolicy = RetryPolicy { attempts_max: 1, ..POLICY };
 
-fn endpoints(system: &std::sync::Arc<System>) -> Vec<Endpoint> {
+pub(super) fn endpoints(system: &std::sync::Arc<System>) -> Vec<Endpoint> {
     vec![Endpoint { policy: ONCE, ..endpoint("kfz", system) }]
 }
 
 /// So many messages of cases of their own, all dead, as an operator sees them.
-async fn dead(world: &World, count: usize) -> Vec<Target> {
+pub(super) async fn dead(world: &World, count: usize) -> Vec<Target> {
     begun(world).await;
     for n in 0..count {
         world.submit(&format!("m{n}"), &format!("case {n}")).await;
@@ -39,7 +39,7 @@ async fn seen(world: &World, own_id: &str, state: DeliveryState) -> Target {
     Target { seen: Some(seen), ..target(own_id) }
 }
 
-fn bulk(targets: &[Target], canary: u32, failures_max: u32) -> Order {
+pub(super) fn bulk(targets: &[Target], canary: u32, failures_max: u32) -> Order {
     Order::Bulk(Box::new(messaging::Bulk {
         each: EachOrder::Replay,
         targets: targets.to_vec(),
@@ -50,7 +50,10 @@ fn bulk(targets: &[Target], canary: u32, failures_max: u32) -> Order {
 }
 
 /// The result of each item as told last, and the states of the bulk as told.
-async fn results(world: &World, bulk: CommandId) -> (BTreeMap<u32, ItemResult>, Vec<BulkState>) {
+pub(super) async fn results(
+    world: &World,
+    bulk: CommandId,
+) -> (BTreeMap<u32, ItemResult>, Vec<BulkState>) {
     let (mut results, mut states) = (BTreeMap::new(), Vec::new());
     for event in world.events().await {
         match event.kind {

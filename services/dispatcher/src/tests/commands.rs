@@ -38,7 +38,8 @@ async fn last_state(world: &World, own_id: &str) -> (DeliveryState, Seen) {
     let message_id = target(own_id).message_id;
     let events = world.events().await.into_iter();
     let of_it = events.filter(|event| event.message_id == Some(message_id));
-    let delivery = of_it.filter_map(|event| event.delivery).max_by_key(|d| d.version).unwrap();
+    let told = of_it.filter_map(|event| event.delivery);
+    let delivery = told.max_by_key(|told| (told.epoch, told.version)).unwrap();
     let seen = Seen {
         ledger: delivery.ledger,
         epoch: delivery.epoch,

@@ -21,7 +21,7 @@ use messaging::{
 };
 use stores::{
     claims::MemoryClaims,
-    ledger::{Retention, SqliteLedger},
+    ledger::{Restored, Retention, SqliteLedger},
 };
 use telemetry::{Metrics, Readiness};
 use tokio::time::Instant;
@@ -227,6 +227,18 @@ impl World {
 
     pub(super) fn ledger(&self) -> SqliteLedger {
         SqliteLedger::open_inline(&self.folder.join("ledger.sqlite")).unwrap()
+    }
+
+    /// Copies the ledger as it is at this moment.
+    pub(super) fn back_up(&self) {
+        let (ledger, backup) = (self.folder.join("ledger.sqlite"), self.folder.join("backup"));
+        SqliteLedger::back_up(&ledger, &backup).unwrap();
+    }
+
+    /// Puts that copy in its place.
+    pub(super) fn restore(&self) -> Restored {
+        let (ledger, backup) = (self.folder.join("ledger.sqlite"), self.folder.join("backup"));
+        SqliteLedger::restore(&backup, &ledger, self.clock.now()).unwrap()
     }
 
     /// As somebody who deletes the log and makes it again.

@@ -17,7 +17,7 @@ use self::fixtures::{
     accepted, bescheid, delivered, event, failed, head, partition, project, reply, sender,
     state_of, told,
 };
-use super::{Journal, Projected, Projection};
+use super::{Journal, Projected, Projection, UndecidedOf};
 
 /// A place where a journal is kept, empty at first.
 pub struct Site {
@@ -40,6 +40,7 @@ impl fmt::Debug for Site {
 /// Runs the suite; `make` gives each rule a site of its own.
 pub async fn check(make: impl AsyncFn() -> Site) {
     the_newest_version_wins_whatever_came_first(&make().await).await;
+    what_a_restored_ledger_tells_stands_for_what_it_told_before(&make().await).await;
     what_is_told_twice_changes_nothing(&make().await).await;
     other_bytes_under_the_same_id_stand_apart(&make().await).await;
     a_restart_reads_on_where_it_was(&make().await).await;
@@ -77,6 +78,30 @@ async fn the_newest_version_wins_whatever_came_first(site: &Site) {
     let counted: Vec<_> =
         overview.endpoints.get("nordsachsen-kfz").expect("it is shown").deliveries.iter().collect();
     assert_eq!(counted, [(&"delivered".to_owned(), &1)]);
+}
+
+async fn what_a_restored_ledger_tells_stands_for_what_it_told_before(site: &Site) {
+    let journal = site.open().await;
+    let head = head("portal", "a", None);
+    let dead = event(&head, 4, DeliveryState::Dead, EventKind::DeadLettered);
+    let question = EventKind::Uncertain { is_question: true };
+    let mut restored = event(&head, 1, DeliveryState::Uncertain, question);
+    restored.id = "ledger-2-99-1".to_owned();
+    if let Some(delivery) = &mut restored.delivery {
+        (delivery.epoch, delivery.delivery) = (2, 99);
+    }
+    project(&*journal, "application.kfz", vec![accepted(&head)]).await;
+    project(&*journal, "status", vec![told(dead), told(restored)]).await;
+    assert_eq!(state_of(&*journal, &head).await, "uncertain");
+    let open = journal.undecided(None, UndecidedOf::default(), 10).await;
+    let open: Vec<i64> =
+        open.expect("it answers").iter().map(|undecided| undecided.delivery.number).collect();
+    assert_eq!(open, [99], "the other is nobody's question any more");
+    let overview = journal.overview().await.expect("it answers");
+    let counted = overview.endpoints.get("nordsachsen-kfz").expect("it is shown");
+    let uncertain = counted.deliveries.get("uncertain").copied().unwrap_or_default();
+    let dead = counted.deliveries.get("dead").copied().unwrap_or_default();
+    assert_eq!((uncertain, dead), (1, 0));
 }
 
 async fn what_is_told_twice_changes_nothing(site: &Site) {

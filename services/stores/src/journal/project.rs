@@ -333,7 +333,13 @@ fn deliver<S: Sheet>(
         sheet.count(&key.0, before.name(), -1);
     }
     sheet.count(&key.0, row.state.name(), 1);
-    sheet.insert_delivery(application, row)
+    sheet.insert_delivery(application, row)?;
+    for (ended, before) in state::end_forgotten(deliveries) {
+        sheet.count(&ended.endpoint, before.name(), -1);
+        sheet.count(&ended.endpoint, ended.state.name(), 1);
+        sheet.insert_delivery(application, &ended)?;
+    }
+    Ok(())
 }
 
 /// Writes the one word anew if it changed.

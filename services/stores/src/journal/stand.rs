@@ -40,6 +40,7 @@ impl Stand {
         }
         if let Some(delivery) = entry.delivery.clone() {
             state::merge(&mut self.deliveries, delivery);
+            state::end_forgotten(&mut self.deliveries);
         }
     }
 

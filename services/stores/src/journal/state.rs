@@ -79,6 +79,29 @@ pub(super) fn merge(deliveries: &mut Vec<Delivery>, told: Delivery) -> bool {
     }
 }
 
+/// Ends what a ledger no longer has that was restored from a backup. At most one delivery of an
+/// application to an endpoint is not final: where the ledger tells of one in a later epoch, another that
+/// is open in a former epoch came after the backup. Gives those that were ended, as they were before.
+pub(super) fn end_forgotten(deliveries: &mut [Delivery]) -> Vec<(Delivery, DeliveryState)> {
+    let mut latest: BTreeMap<(String, String), i64> = BTreeMap::new();
+    for delivery in deliveries.iter() {
+        let of = (delivery.ledger.clone(), delivery.endpoint.clone());
+        let known = latest.entry(of).or_insert(delivery.epoch);
+        *known = delivery.epoch.max(*known);
+    }
+    let mut ended = Vec::new();
+    for delivery in deliveries.iter_mut().filter(|delivery| !delivery.state.is_final()) {
+        let of = (delivery.ledger.clone(), delivery.endpoint.clone());
+        if latest.get(&of).is_some_and(|latest| delivery.epoch < *latest) {
+            let before = delivery.state;
+            delivery.state = DeliveryState::Discarded;
+            delivery.next_at = None;
+            ended.push((delivery.clone(), before));
+        }
+    }
+    ended
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +157,22 @@ mod tests {
         assert_eq!(state(&[], Some(UNROUTED), true), "unrouted");
         let admitted = delivery("e", 1, 1, DeliveryState::Pending);
         assert_eq!(state(&[admitted], Some(UNROUTED), true), "pending");
+    }
+
+    #[test]
+    fn what_a_restored_ledger_does_not_have_any_more_waits_for_nobody() {
+        let row = |number, epoch, state| Delivery { epoch, ..delivery("e", number, 3, state) };
+        let mut known = vec![
+            row(1, 1, DeliveryState::Delivered),
+            row(2, 1, DeliveryState::Dead),
+            row(9, 2, DeliveryState::Uncertain),
+            Delivery { endpoint: "f".to_owned(), ..row(3, 1, DeliveryState::Dead) },
+        ];
+        let ended = end_forgotten(&mut known);
+        let states: Vec<_> = known.iter().map(|it| it.state.name()).collect();
+        assert_eq!(states, ["delivered", "discarded", "uncertain", "dead"]);
+        assert_eq!(ended, [(known[1].clone(), DeliveryState::Dead)]);
+        assert_eq!(end_forgotten(&mut known), [], "once");
     }
 
     #[test]

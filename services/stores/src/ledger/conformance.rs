@@ -2,6 +2,7 @@
 
 mod bulks;
 pub(crate) mod fixtures;
+mod restore;
 mod retention;
 
 use std::{fmt, sync::Arc};
@@ -17,13 +18,15 @@ use self::fixtures::{
 };
 use super::{
     Admission, DeliveryId, IntentRow, Ledger, MessageRow, NewDelivery, OutboxEntry, Part,
-    PartitionBatch, PauseRow, Transaction,
+    PartitionBatch, PauseRow, Restored, Transaction,
 };
 
 /// A place where a ledger is kept, empty at first.
 pub struct Site {
     /// Opens the ledger; again after all handles of it are gone, as a new process would.
     pub open: Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Ledger>> + Send + Sync>,
+    /// Restores the ledger as it is, after all handles of it are gone: a new epoch begins.
+    pub restore: Box<dyn Fn() -> BoxFuture<'static, Restored> + Send + Sync>,
 }
 
 impl Site {
@@ -48,7 +51,7 @@ pub async fn check(make: impl AsyncFn() -> Site) {
     changed_subscriptions_stop_an_admission_made_under_the_old_ones(&make().await).await;
     a_command_its_position_and_its_effect_are_one(&make().await).await;
     an_open_delivery_is_found_by_its_message_or_by_its_number(&make().await).await;
-    the_floor_of_commands_survives_a_restart(&make().await).await;
+    restore::check(&make).await;
     bulks::check(&make).await;
     retention::check(&make).await;
 }
@@ -146,6 +149,7 @@ async fn an_unrouted_message_stays_until_an_endpoint_wants_it(site: &Site) {
     let wanted = NewDelivery {
         delivery: DeliveryId(1),
         endpoint: *loaded.endpoints.get(1).expect("two were given"),
+        is_doubtful: false,
     };
     let transaction = Transaction {
         routed: vec![(MessageRow(1), vec![wanted])],
@@ -216,15 +220,4 @@ async fn an_open_delivery_is_found_by_its_message_or_by_its_number(site: &Site) 
             ledger.open_delivery(endpoint, MessageRow(message), named).await.expect("it answers");
         assert_eq!(found.map(|open| open.delivery.0), expected, "{message} {named:?}");
     }
-}
-
-async fn the_floor_of_commands_survives_a_restart(site: &Site) {
-    let ledger = site.open().await;
-    assert_eq!(ledger.control_floors().await.expect("it answers"), None);
-    let end = messaging::Position { partition: control(), offset: 12 };
-    ledger.set_control_floors(vec![end]).await.expect("it answers");
-    drop(ledger);
-    let ledger = site.open().await;
-    let floors = ledger.control_floors().await.expect("it answers").expect("it is there");
-    assert_eq!(floors.into_iter().collect::<Vec<_>>(), [(0, 12)]);
 }

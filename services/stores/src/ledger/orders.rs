@@ -1,7 +1,7 @@
 //! What operators ordered, as the ledger keeps it.
 
 use bytes::Bytes;
-use messaging::{CommandId, EndpointName, Sha256, Timestamp};
+use messaging::{CommandId, EndpointName, Position, Sha256, Timestamp};
 
 use super::types::EndpointRow;
 
@@ -71,4 +71,12 @@ pub struct Obeyed {
     pub state: CommandState,
     /// Why it was refused.
     pub code: Option<&'static str>,
+}
+
+/// As they are kept: a channel that was not there has one that holds nothing below it.
+pub(super) fn floors_of(ends: &[Position]) -> Vec<(u32, u64)> {
+    match ends {
+        [] => vec![(0, 0)],
+        ends => ends.iter().map(|end| (end.partition.number, end.offset)).collect(),
+    }
 }

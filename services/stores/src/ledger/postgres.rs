@@ -7,6 +7,7 @@ mod load;
 mod parts;
 mod pins;
 mod read;
+mod restore;
 mod retain;
 mod schema;
 mod share;
@@ -17,15 +18,16 @@ use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use messaging::{
-    ClaimId, CommandId, FailureKind, Partition, Position, Result, StoredPositions, Timestamp,
+    ChannelName, ClaimId, CommandId, FailureKind, Partition, Position, Result, StoredPositions,
+    Timestamp,
 };
 use tokio::sync::Mutex;
 
 use super::{
     Claim, Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery,
     FollowedMessage, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, Look, MessageIdentity,
-    MessageRow, Numbers, OpenDelivery, OutboxEntry, Retention, Round, Shared, Subscription, Taken,
-    Tenure, Transaction, UnroutedMessage, Writer,
+    MessageRow, Numbers, OpenDelivery, OutboxEntry, Restored, Retention, Round, Shared,
+    Subscription, Taken, Tenure, Transaction, UnroutedMessage, WaitingOrder, Writer,
 };
 use crate::{
     age::Age,
@@ -67,6 +69,19 @@ impl PgLedger {
             holder: holder.into(),
             commits: Arc::default(),
         })
+    }
+
+    /// Begins a new epoch of a ledger whose database was restored by its own means: whatever is not
+    /// final in it is uncertain, and whoever worked on it before works on it no more. `at`: now.
+    /// Looks for three seconds first whether somebody does.
+    ///
+    /// Cut short, it has changed nothing, or is done; done twice, it is done.
+    ///
+    /// # Errors
+    /// As [`PgLedger::open`]; `Defect` if a dispatcher works on it (AB-2316), or if no ledger was there
+    /// (AB-2317).
+    pub async fn restore(settings: &PostgresSettings, at: Timestamp) -> Result<Restored> {
+        restore::restore(&Server::open(settings, &schema::SCHEMA).await?, at).await
     }
 }
 
@@ -136,13 +151,12 @@ impl Ledger for PgLedger {
         self.server.read(async |sql| command::known(sql, &commands).await).await
     }
 
-    async fn control_floors(&self) -> Result<Option<HashMap<u32, u64>>> {
-        self.server.read(async |sql| command::floors(sql, self.identity.epoch).await).await
+    async fn floors(&self, channel: &ChannelName) -> Result<Option<HashMap<u32, u64>>> {
+        self.server.read(async |sql| command::floors(sql, channel).await).await
     }
 
-    async fn set_control_floors(&self, ends: Vec<Position>) -> Result<()> {
-        let epoch = self.identity.epoch;
-        self.server.read(async |sql| command::set_floors(sql, epoch, &ends).await).await
+    async fn set_floors(&self, channel: &ChannelName, ends: Vec<Position>) -> Result<()> {
+        self.server.read(async |sql| command::set_floors(sql, channel, &ends).await).await
     }
 
     async fn open_delivery(
@@ -241,7 +255,7 @@ impl Shared for PgLedger {
         &self,
         endpoints: Vec<EndpointRow>,
         limit: u32,
-    ) -> Result<Vec<(CommandId, EndpointRow, Bytes)>> {
+    ) -> Result<Vec<WaitingOrder>> {
         self.server.read(async |sql| command::waiting(sql, &endpoints, limit).await).await
     }
 

@@ -16,7 +16,8 @@ use bytes::Bytes;
 use messaging::{CaseId, CommandId, EndpointName, MessageId, Partition, Result};
 
 use super::{
-    DeliveryId, EndpointRow, Ledger, MessageRow, OpenBulk, OpenDelivery, OutboxEntry, PauseRow,
+    DeliveryId, EndpointRow, Ledger, MessageRow, NewDelivery, OpenBulk, OpenDelivery, OutboxEntry,
+    PauseRow,
 };
 
 /// One start of a dispatcher on a ledger.
@@ -94,6 +95,8 @@ pub struct Taken {
     pub open: Vec<OpenDelivery>,
     /// Those of them that are uncertain since an earlier owner's last attempt was interrupted.
     pub doubtful: HashSet<DeliveryId>,
+    /// Those of them that are uncertain since the ledger was restored; see [`super::Loaded::restored`].
+    pub restored: HashSet<DeliveryId>,
     /// What a former owner may have sent and did not settle: delivery and version then.
     pub interrupted: Vec<(DeliveryId, u64)>,
     /// Those that an operator has paused.
@@ -115,6 +118,20 @@ pub struct Subscription {
     pub interests: Option<String>,
 }
 
+/// A command that waits for the owner of its endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingOrder {
+    /// Which.
+    pub id: CommandId,
+    /// Whose owner it is for.
+    pub endpoint: EndpointRow,
+    /// As it was read.
+    pub record: Bytes,
+    /// Whether it lay before where this epoch of the ledger began: who recorded it may have had it
+    /// carried out after the backup.
+    pub is_past: bool,
+}
+
 /// A message that was admitted, by whichever dispatcher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FollowedMessage {
@@ -127,7 +144,7 @@ pub struct FollowedMessage {
     /// Its case.
     pub case_id: CaseId,
     /// Its deliveries to the endpoints asked for.
-    pub deliveries: Vec<(EndpointRow, DeliveryId)>,
+    pub deliveries: Vec<NewDelivery>,
 }
 
 /// Numbers nobody else has: from, and behind the last.
@@ -213,7 +230,7 @@ pub trait Shared: Ledger {
         &self,
         endpoints: Vec<EndpointRow>,
         limit: u32,
-    ) -> Result<Vec<(CommandId, EndpointRow, Bytes)>>;
+    ) -> Result<Vec<WaitingOrder>>;
 
     /// Events `of` a writer that are not told yet, oldest first.
     ///

@@ -7,6 +7,7 @@ mod commit;
 mod load;
 mod pins;
 mod read;
+mod restore;
 mod retain;
 mod schema;
 #[cfg(test)]
@@ -16,13 +17,15 @@ use std::{collections::HashMap, fmt, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use messaging::{ClaimId, CommandId, Partition, Position, Result, StoredPositions, Timestamp};
+use messaging::{
+    ChannelName, ClaimId, CommandId, Partition, Position, Result, StoredPositions, Timestamp,
+};
 use rusqlite::Connection;
 
 use super::{
-    Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind,
+    Backup, Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind,
     LastAdmitted, Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow, OpenDelivery,
-    OutboxEntry, Retention, Transaction, UnroutedMessage, orders, retention, types,
+    OutboxEntry, Restored, Retention, Transaction, UnroutedMessage, orders, retention, types,
 };
 use crate::{age::Age, pass::Trimmed, sqlite::Database};
 
@@ -40,8 +43,7 @@ impl SqliteLedger {
     /// `Unavailable` (AB-2301) if the file cannot be opened; `Defect` if it is no ledger (AB-2302),
     /// of a newer version (AB-2303) or damaged (AB-2304).
     pub fn open(path: &Path) -> Result<Self> {
-        let mut connection = crate::sqlite::open(path, &schema::SCHEMA)?;
-        let identity = load::begin_start(&mut connection).map_err(schema::SCHEMA.failure())?;
+        let (connection, identity) = begin_start(path)?;
         Ok(Self {
             database: Database::threaded("ledger", connection, &schema::SCHEMA)?,
             identity: Arc::new(identity),
@@ -53,10 +55,32 @@ impl SqliteLedger {
     /// # Errors
     /// As [`SqliteLedger::open`].
     pub fn open_inline(path: &Path) -> Result<Self> {
-        let mut connection = crate::sqlite::open(path, &schema::SCHEMA)?;
-        let identity = load::begin_start(&mut connection).map_err(schema::SCHEMA.failure())?;
+        let (connection, identity) = begin_start(path)?;
         let database = Database::inline(connection, &schema::SCHEMA);
         Ok(Self { database, identity: Arc::new(identity) })
+    }
+
+    /// Writes what the ledger in `path` holds at this moment to the new file `to`, whether a dispatcher
+    /// works on it or not.
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::open`] of what is there; `Unavailable` (AB-2308) if `to` cannot be written, or
+    /// is there already.
+    pub fn back_up(path: &Path, to: &Path) -> Result<Backup> {
+        restore::back_up(path, to)
+    }
+
+    /// Puts the backup `from` in the place of the ledger in `path`, which nobody may have open, and
+    /// begins a new epoch: whatever is not final in it is uncertain. What was there stays beside it.
+    /// `at`: now. Both may be the same file, which was put there by other means.
+    ///
+    /// Cut short, it has changed nothing, or the ledger cannot be opened (AB-2309) until it was run again.
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::open`] of the backup; `Defect` (AB-2315) if it is another ledger's; `Unavailable`
+    /// (AB-2308) if a file cannot be written or moved.
+    pub fn restore(from: &Path, path: &Path, at: Timestamp) -> Result<Restored> {
+        restore::restore(from, path, at)
     }
 
     /// Runs `work` on the ledger's connection: for tests that look inside.
@@ -69,6 +93,13 @@ impl SqliteLedger {
     ) -> Result<T> {
         self.database.call(work).await
     }
+}
+
+fn begin_start(path: &Path) -> Result<(Connection, LedgerIdentity)> {
+    restore::refuse_half_done(path)?;
+    let mut connection = crate::sqlite::open(path, &schema::SCHEMA)?;
+    let identity = load::begin_start(&mut connection).map_err(schema::SCHEMA.failure())?;
+    Ok((connection, identity))
 }
 
 #[async_trait]
@@ -123,14 +154,15 @@ impl Ledger for SqliteLedger {
         self.database.call(move |connection| command::known(connection, &commands)).await
     }
 
-    async fn control_floors(&self) -> Result<Option<HashMap<u32, u64>>> {
-        let epoch = self.identity.epoch;
-        self.database.call(move |connection| command::floors(connection, epoch)).await
+    async fn floors(&self, channel: &ChannelName) -> Result<Option<HashMap<u32, u64>>> {
+        let channel = channel.clone();
+        self.database.call(move |connection| command::floors(connection, &channel)).await
     }
 
-    async fn set_control_floors(&self, ends: Vec<Position>) -> Result<()> {
-        let epoch = self.identity.epoch;
-        self.database.call(move |connection| command::set_floors(connection, epoch, &ends)).await
+    async fn set_floors(&self, channel: &ChannelName, ends: Vec<Position>) -> Result<()> {
+        let channel = channel.clone();
+        let set = move |connection: &mut _| command::set_floors(connection, &channel, &ends);
+        self.database.call(set).await
     }
 
     async fn open_delivery(

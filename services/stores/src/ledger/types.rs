@@ -45,10 +45,18 @@ row! {
 pub struct LedgerIdentity {
     /// Made with the ledger; also its group on channels.
     pub id: GroupId,
-    /// Counts restores from a backup.
+    /// 1 for a new ledger; grows with each restore from a backup, and is no other restore's.
     pub epoch: u32,
     /// Counts starts of a process on it; part of event ids.
     pub start: u64,
+}
+
+impl LedgerIdentity {
+    /// Whether it was restored from a backup, and knows nothing of what was done after that.
+    #[must_use]
+    pub fn is_restored(&self) -> bool {
+        self.epoch != 1
+    }
 }
 
 /// An endpoint as configured.
@@ -75,6 +83,9 @@ pub struct Loaded {
     pub open: Vec<OpenDelivery>,
     /// Those of them that are uncertain since an earlier start found their last attempt interrupted.
     pub doubtful: HashSet<DeliveryId>,
+    /// Those that are uncertain because the ledger was restored from a backup, and are as that left
+    /// them.
+    pub restored: HashSet<DeliveryId>,
     /// What the former process may have sent and did not settle: delivery and version then.
     pub interrupted: Vec<(DeliveryId, u64)>,
     /// Endpoints that an operator has paused.
@@ -235,7 +246,7 @@ pub struct AttemptRow {
     pub started_at: Timestamp,
     /// When its end was known.
     pub ended_at: Timestamp,
-    /// How it ended: `accepted`, a failure's kind, or `interrupted`.
+    /// How it ended: `accepted`, a failure's kind, `interrupted`, or `restored`, which is no attempt.
     pub outcome: &'static str,
     /// The code, if it failed.
     pub code: Option<String>,
@@ -299,6 +310,17 @@ pub struct NewDelivery {
     pub delivery: DeliveryId,
     /// Bound for.
     pub endpoint: EndpointRow,
+    /// Whether the ledger that this one was restored from may have handed it out already: then it is
+    /// uncertain from the beginning.
+    pub is_doubtful: bool,
+}
+
+impl NewDelivery {
+    /// What it is at first.
+    #[must_use]
+    pub fn state(&self) -> DeliveryState {
+        if self.is_doubtful { DeliveryState::Uncertain } else { DeliveryState::Pending }
+    }
 }
 
 /// A delivery that repeats one that is final.

@@ -26,7 +26,11 @@ pub(crate) fn partition() -> Partition {
 pub(crate) fn message(row: i64, endpoint: Option<EndpointRow>) -> Admission {
     let id =
         Uuid::from_u128(0x1234_5678_0000_0000_0000_0000_0000_0000 + row.unsigned_abs() as u128);
-    let deliveries = endpoint.map(|endpoint| NewDelivery { delivery: DeliveryId(row), endpoint });
+    let deliveries = endpoint.map(|endpoint| NewDelivery {
+        delivery: DeliveryId(row),
+        endpoint,
+        is_doubtful: false,
+    });
     Admission::Message(AdmittedMessage {
         row: MessageRow(row),
         offset: row.unsigned_abs() - 1,
@@ -83,6 +87,7 @@ pub(crate) async fn load(ledger: &dyn Ledger, specs: Vec<EndpointSpec>) -> Loade
     let taken = shared.take(loaded.endpoints.clone()).await.expect("it takes");
     loaded.open = taken.open;
     loaded.doubtful = taken.doubtful;
+    loaded.restored = taken.restored;
     loaded.interrupted = taken.interrupted;
     loaded.paused = taken.paused;
     loaded.bulks = taken.bulks;

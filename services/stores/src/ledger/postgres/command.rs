@@ -1,10 +1,10 @@
-//! What operators ordered: commands as rows, endpoints that are paused, and the floor below which
-//! nothing is executed.
+//! What operators ordered: commands as rows, endpoints that are paused, and where channels ended when
+//! the epoch began.
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use messaging::{CommandId, DeliveryState, Position, Timestamp};
+use messaging::{ChannelName, CommandId, DeliveryState, Position, Timestamp};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, postgres::PgRow};
 use uuid::Uuid;
 
@@ -13,7 +13,10 @@ use super::{
     load,
     values::damaged,
 };
-use crate::ledger::{DeliveryId, EndpointRow, FinalDelivery, MessageRow, OpenDelivery, PauseRow};
+use crate::ledger::{
+    DeliveryId, EndpointRow, FinalDelivery, MessageRow, OpenDelivery, PauseRow, WaitingOrder,
+    orders,
+};
 
 pub(super) async fn paused(
     connection: &mut PgConnection,
@@ -48,42 +51,40 @@ pub(super) async fn known(
 
 pub(super) async fn floors(
     connection: &mut PgConnection,
-    epoch: u32,
+    channel: &ChannelName,
 ) -> sqlx::Result<Option<HashMap<u32, u64>>> {
-    let row = sqlx::query("SELECT control_epoch FROM meta").fetch_one(&mut *connection).await?;
-    if row.try_get::<i32, _>(0)?.unsigned_abs() != epoch {
-        return Ok(None);
-    }
-    let rows = sqlx::query("SELECT number, floor FROM control_floor").fetch_all(connection).await?;
+    let rows = sqlx::query("SELECT number, floor FROM floor WHERE channel = $1")
+        .bind(channel.as_str())
+        .fetch_all(connection)
+        .await?;
     let floor = |row: &PgRow| {
         let number = row.try_get::<i32, _>(0)?.unsigned_abs();
         Ok((number, row.try_get::<i64, _>(1)?.unsigned_abs()))
     };
-    rows.iter().map(floor).collect::<sqlx::Result<_>>().map(Some)
+    let floors = rows.iter().map(floor).collect::<sqlx::Result<HashMap<u32, u64>>>()?;
+    Ok(Some(floors).filter(|floors| !floors.is_empty()))
 }
 
 /// Of two dispatchers that begin at once, the first one says it for both.
 pub(super) async fn set_floors(
     connection: &mut PgConnection,
-    epoch: u32,
+    channel: &ChannelName,
     ends: &[Position],
 ) -> sqlx::Result<()> {
     let mut sql = connection.begin().await?;
-    let epoch = i32::try_from(epoch).unwrap_or(i32::MAX);
-    let set = sqlx::query("UPDATE meta SET control_epoch = $1 WHERE control_epoch <> $1")
-        .bind(epoch)
-        .execute(&mut *sql)
+    sqlx::query("LOCK TABLE floor IN EXCLUSIVE MODE").execute(&mut *sql).await?;
+    let known = sqlx::query("SELECT 1 FROM floor WHERE channel = $1")
+        .bind(channel.as_str())
+        .fetch_optional(&mut *sql)
         .await?;
-    if set.rows_affected() == 1 {
-        for end in ends {
-            sqlx::query(
-                "INSERT INTO control_floor VALUES ($1, $2)
-                 ON CONFLICT (number) DO UPDATE SET floor = $2",
-            )
-            .bind(i32::try_from(end.partition.number).unwrap_or(i32::MAX))
-            .bind(end.offset.cast_signed())
-            .execute(&mut *sql)
-            .await?;
+    if known.is_none() {
+        for (number, floor) in orders::floors_of(ends) {
+            sqlx::query("INSERT INTO floor VALUES ($1, $2, $3)")
+                .bind(channel.as_str())
+                .bind(i32::try_from(number).unwrap_or(i32::MAX))
+                .bind(floor.cast_signed())
+                .execute(&mut *sql)
+                .await?;
         }
     }
     sql.commit().await
@@ -148,9 +149,13 @@ pub(super) async fn waiting(
     connection: &mut PgConnection,
     endpoints: &[EndpointRow],
     limit: u32,
-) -> sqlx::Result<Vec<(CommandId, EndpointRow, Bytes)>> {
+) -> sqlx::Result<Vec<WaitingOrder>> {
     let rows = sqlx::query(
-        "SELECT c.id, e.id, c.record FROM command c JOIN endpoint e ON e.name = c.endpoint
+        "SELECT c.id, e.id, c.record,
+                EXISTS (SELECT 1 FROM partition p
+                        JOIN floor f ON f.channel = p.channel AND f.number = p.number
+                        WHERE p.id = c.partition AND c.place < f.floor)
+         FROM command c JOIN endpoint e ON e.name = c.endpoint
          WHERE c.state = 'waiting' AND e.id = ANY ($1) ORDER BY c.admission LIMIT $2",
     )
     .bind(endpoints.iter().map(|row| key(*row)).collect::<Vec<i32>>())
@@ -159,7 +164,12 @@ pub(super) async fn waiting(
     .await?;
     let command = |row: &PgRow| {
         let record: Vec<u8> = row.try_get(2)?;
-        Ok((CommandId(row.try_get(0)?), endpoint_row(row.try_get(1)?), record.into()))
+        Ok(WaitingOrder {
+            id: CommandId(row.try_get(0)?),
+            endpoint: endpoint_row(row.try_get(1)?),
+            record: record.into(),
+            is_past: row.try_get(3)?,
+        })
     };
     rows.iter().map(command).collect()
 }

@@ -76,6 +76,7 @@ pub(super) async fn load(
         fingerprints: fingerprints(connection).await?,
         open: Vec::new(),
         doubtful: HashSet::new(),
+        restored: HashSet::new(),
         interrupted: Vec::new(),
         paused: HashMap::new(),
         bulks: Vec::new(),
@@ -200,6 +201,18 @@ pub(super) async fn take(
     .await?;
     let doubtful = doubtful.iter().map(|row| row.try_get(0).map(DeliveryId));
     let doubtful = doubtful.collect::<sqlx::Result<HashSet<_>>>()?;
+    // As a restore left them: what was open in the backup, and what was admitted beyond it.
+    let restored = sqlx::query(
+        "SELECT d.id FROM delivery d
+         WHERE d.final_at IS NULL AND d.endpoint = ANY ($1) AND d.state = 'uncertain'
+           AND (d.version = 1 OR EXISTS (SELECT 1 FROM attempt a WHERE a.delivery = d.id
+                    AND a.version = d.version AND a.outcome = 'restored'))",
+    )
+    .bind(&keys)
+    .fetch_all(&mut *sql)
+    .await?;
+    let restored = restored.iter().map(|row| row.try_get(0).map(DeliveryId));
+    let restored = restored.collect::<sqlx::Result<HashSet<_>>>()?;
     // Its version still is what the intent says: handed out, and not settled since.
     let interrupted = sqlx::query(
         "SELECT DISTINCT d.id, d.version
@@ -218,7 +231,7 @@ pub(super) async fn take(
     let bulks = super::bulk::open(&mut sql, &keys).await?;
     let positions = super::read::positions(&mut sql).await?;
     sql.commit().await?;
-    Ok(Taken { open, doubtful, interrupted, paused, bulks, positions })
+    Ok(Taken { open, doubtful, restored, interrupted, paused, bulks, positions })
 }
 
 pub(super) fn open_delivery(row: &PgRow) -> sqlx::Result<OpenDelivery> {

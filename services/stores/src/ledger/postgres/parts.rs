@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::commit::{Standing, endpoint_row, key};
 use crate::ledger::{
-    Admission, AdmittedMessage, Committed, DeliveryId, EndpointRow, MessageRow, NewDelivery,
-    Obeyed, PartitionBatch, PauseRow, ReplayRow, Settlement, Started, Transaction,
+    Admission, AdmittedMessage, Committed, EndpointRow, MessageRow, NewDelivery, Obeyed,
+    PartitionBatch, PauseRow, ReplayRow, Settlement, Started, Transaction,
 };
 
 /// Moves the position, and gives the partition's key. `None` if it is not where the batch began.
@@ -134,11 +134,10 @@ pub(super) async fn insert_messages(
     if messages.is_empty() {
         return Ok(());
     }
-    let of = |new: &NewDelivery| (new.delivery, new.endpoint);
     let deliveries = messages
         .iter()
-        .flat_map(|(_, message)| message.deliveries.iter().map(move |new| (of(new), message.row)));
-    let (ids, endpoints, of_messages) = columns(deliveries);
+        .flat_map(|(_, message)| message.deliveries.iter().map(move |new| (*new, message.row)));
+    let Columns { ids, endpoints, messages: of_messages, states } = columns(deliveries);
     let unrouted = messages.iter().filter(|(_, message)| message.deliveries.is_empty());
     let rows: Vec<i64> = messages.iter().map(|(_, message)| message.row.0).collect();
     sqlx::query(
@@ -154,8 +153,9 @@ pub(super) async fn insert_messages(
             INSERT INTO unrouted SELECT * FROM unnest($13::bigint[])
          )
          INSERT INTO delivery (id, endpoint, message, generation, state, attempts, version)
-         SELECT g.id, g.endpoint, g.message, 0, 'pending', 0, 1
-         FROM unnest($9::bigint[], $10::int[], $11::bigint[]) g (id, endpoint, message)",
+         SELECT g.id, g.endpoint, g.message, 0, g.state, 0, 1
+         FROM unnest($9::bigint[], $10::int[], $11::bigint[], $14::text[])
+              g (id, endpoint, message, state)",
     )
     .bind(rows)
     .bind(messages.iter().map(|(place, _)| *place).collect::<Vec<i32>>())
@@ -170,6 +170,7 @@ pub(super) async fn insert_messages(
     .bind(of_messages)
     .bind(standing.at.0)
     .bind(unrouted.map(|(_, message)| message.row.0).collect::<Vec<i64>>())
+    .bind(states)
     .execute(&mut *sql)
     .await?;
     let claims = messages
@@ -178,14 +179,21 @@ pub(super) async fn insert_messages(
     super::pins::hold(sql, claims.collect()).await
 }
 
-type Columns = (Vec<i64>, Vec<i32>, Vec<i64>);
+#[derive(Default)]
+struct Columns {
+    ids: Vec<i64>,
+    endpoints: Vec<i32>,
+    messages: Vec<i64>,
+    states: Vec<&'static str>,
+}
 
-fn columns(rows: impl Iterator<Item = ((DeliveryId, EndpointRow), MessageRow)>) -> Columns {
+fn columns(rows: impl Iterator<Item = (NewDelivery, MessageRow)>) -> Columns {
     let mut columns = Columns::default();
-    for ((delivery, endpoint), message) in rows {
-        columns.0.push(delivery.0);
-        columns.1.push(key(endpoint));
-        columns.2.push(message.0);
+    for (new, message) in rows {
+        columns.ids.push(new.delivery.0);
+        columns.endpoints.push(key(new.endpoint));
+        columns.messages.push(message.0);
+        columns.states.push(new.state().name());
     }
     columns
 }
@@ -255,24 +263,25 @@ pub(super) async fn route(
     sql: &mut PgConnection,
     routed: &[(MessageRow, Vec<NewDelivery>)],
 ) -> sqlx::Result<()> {
-    let of = |new: &NewDelivery| (new.delivery, new.endpoint);
     let deliveries = routed
         .iter()
-        .flat_map(|(message, deliveries)| deliveries.iter().map(move |new| (of(new), *message)));
-    let (ids, endpoints, messages) = columns(deliveries);
+        .flat_map(|(message, deliveries)| deliveries.iter().map(move |new| (*new, *message)));
+    let Columns { ids, endpoints, messages, states } = columns(deliveries);
     sqlx::query(
         "WITH found AS (
             DELETE FROM unrouted WHERE message = ANY ($4) RETURNING message
          )
          INSERT INTO delivery (id, endpoint, message, generation, state, attempts, version)
-         SELECT g.id, g.endpoint, g.message, 0, 'pending', 0, 1
-         FROM unnest($1::bigint[], $2::int[], $3::bigint[]) g (id, endpoint, message)
+         SELECT g.id, g.endpoint, g.message, 0, g.state, 0, 1
+         FROM unnest($1::bigint[], $2::int[], $3::bigint[], $5::text[])
+              g (id, endpoint, message, state)
          JOIN found f ON f.message = g.message",
     )
     .bind(ids)
     .bind(endpoints)
     .bind(messages)
     .bind(routed.iter().map(|(message, _)| message.0).collect::<Vec<i64>>())
+    .bind(states)
     .execute(sql)
     .await
     .map(drop)

@@ -5,7 +5,18 @@
 
 use crate::postgres::Schema;
 
-pub(super) const SCHEMA: Schema = Schema { what: "ledger", version: 1, sql: SQL, migrations: &[] };
+pub(super) const SCHEMA: Schema =
+    Schema { what: "ledger", version: 2, sql: SQL, migrations: &[EPOCHS] };
+
+/// Version 2 knows for each channel where it ended when the epoch began, not for `control` alone.
+const EPOCHS: &str = "
+CREATE TABLE floor (channel text, number int, floor bigint NOT NULL, PRIMARY KEY (channel, number));
+INSERT INTO floor SELECT 'control', number, floor FROM control_floor
+    WHERE (SELECT control_epoch = epoch FROM meta);
+INSERT INTO floor SELECT 'control', 0, 0 FROM meta WHERE control_epoch = epoch ON CONFLICT DO NOTHING;
+DROP TABLE control_floor;
+ALTER TABLE meta DROP COLUMN control_epoch;
+";
 
 const SQL: &str = "
 CREATE TABLE meta (
@@ -16,11 +27,10 @@ CREATE TABLE meta (
     epoch int NOT NULL,
     starts bigint NOT NULL,
     subscriptions_version bigint NOT NULL,
-    control_epoch int NOT NULL DEFAULT 0,  -- the last one whose control_floor is known
     age bigint NOT NULL DEFAULT 0          -- the ledger's own clock; 0 before its first count
 );
 INSERT INTO meta (one, what, version, ledger_id, epoch, starts, subscriptions_version)
-    VALUES (1, 'amtsbote ledger', 1, 'ledger-' || replace(gen_random_uuid()::text, '-', ''), 1, 0, 0);
+    VALUES (1, 'amtsbote ledger', 2, 'ledger-' || replace(gen_random_uuid()::text, '-', ''), 1, 0, 0);
 
 -- The last numbers given out; each dispatcher takes blocks of them.
 CREATE TABLE number (
@@ -180,8 +190,8 @@ CREATE TABLE bulk_item (
     PRIMARY KEY (command, item)
 );
 
--- Commands below it were issued before this epoch of the ledger began: recorded, never executed.
-CREATE TABLE control_floor (number int PRIMARY KEY, floor bigint NOT NULL);
+-- Where a channel ended when this epoch of the ledger began; 0 at 0 for one that was not there.
+CREATE TABLE floor (channel text, number int, floor bigint NOT NULL, PRIMARY KEY (channel, number));
 
 -- At which age of the ledger which rows were the newest: what is not above them is older.
 CREATE TABLE milestone (at bigint PRIMARY KEY, message bigint NOT NULL, verdict bigint NOT NULL);

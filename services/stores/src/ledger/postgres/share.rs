@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::commit::{endpoint_row, key};
 use crate::ledger::{
-    Beat, Claim, DeliveryId, EndpointRow, FollowedMessage, Look, MessageRow, Numbers, Owned, Round,
-    Tenure, Writer,
+    Beat, Claim, DeliveryId, EndpointRow, FollowedMessage, Look, MessageRow, NewDelivery, Numbers,
+    Owned, Round, Tenure, Writer,
 };
 
 pub(super) async fn reserve(
@@ -158,6 +158,9 @@ pub(super) async fn follow(
                        ORDER BY d.id),
                 ARRAY (SELECT d.id FROM delivery d
                        WHERE d.message = m.id AND d.endpoint = ANY ($5) AND d.replay_of IS NULL
+                       ORDER BY d.id),
+                ARRAY (SELECT d.state = 'uncertain' AND d.version = 1 FROM delivery d
+                       WHERE d.message = m.id AND d.endpoint = ANY ($5) AND d.replay_of IS NULL
                        ORDER BY d.id)
          FROM message m JOIN partition p ON p.id = m.partition
          WHERE p.channel = $1 AND p.number = $2 AND m.place >= $3 AND m.place < $4
@@ -173,13 +176,19 @@ pub(super) async fn follow(
     .await?;
     let message = |row: &PgRow| {
         let (endpoints, deliveries): (Vec<i32>, Vec<i64>) = (row.try_get(4)?, row.try_get(5)?);
-        let endpoints = endpoints.into_iter().map(endpoint_row);
+        let doubts: Vec<bool> = row.try_get(6)?;
+        let new = endpoints.into_iter().zip(deliveries).zip(doubts);
+        let new = new.map(|((endpoint, delivery), is_doubtful)| NewDelivery {
+            delivery: DeliveryId(delivery),
+            endpoint: endpoint_row(endpoint),
+            is_doubtful,
+        });
         Ok(FollowedMessage {
             row: MessageRow(row.try_get(0)?),
             offset: row.try_get::<i64, _>(1)?.unsigned_abs(),
             message_id: MessageId(row.try_get(2)?),
             case_id: CaseId(row.try_get(3)?),
-            deliveries: endpoints.zip(deliveries.into_iter().map(DeliveryId)).collect(),
+            deliveries: new.collect(),
         })
     };
     rows.iter().map(message).collect()

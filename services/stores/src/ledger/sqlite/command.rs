@@ -1,16 +1,16 @@
-//! What operators ordered: commands as rows, endpoints that are paused, and the floor below which
-//! nothing is executed.
+//! What operators ordered: commands as rows, endpoints that are paused, and where channels ended when
+//! the epoch began.
 
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use messaging::{CommandId, DeliveryState, Position, Timestamp};
-use rusqlite::{Connection, OptionalExtension as _, Transaction as Sql, params};
+use messaging::{ChannelName, CommandId, DeliveryState, Position, Timestamp};
+use rusqlite::{Connection, OptionalExtension as _, Row, Transaction as Sql, params};
 use uuid::Uuid;
 
 use super::{
     load::damaged,
-    orders::{CommandRow, PauseRow},
+    orders::{self, CommandRow, PauseRow},
     types::{DeliveryId, EndpointRow, FinalDelivery, MessageRow, OpenDelivery},
 };
 
@@ -84,31 +84,31 @@ pub(super) fn known(
 
 pub(super) fn floors(
     connection: &mut Connection,
-    epoch: u32,
+    channel: &ChannelName,
 ) -> rusqlite::Result<Option<HashMap<u32, u64>>> {
-    let of: u32 = connection.query_row("SELECT control_epoch FROM meta", [], |row| row.get(0))?;
-    if of != epoch {
-        return Ok(None);
-    }
-    let mut statement = connection.prepare("SELECT number, floor FROM control_floor")?;
-    let rows =
-        statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs())))?;
-    rows.collect::<rusqlite::Result<_>>().map(Some)
+    let mut statement = connection.prepare("SELECT number, floor FROM floor WHERE channel = ?1")?;
+    let floor = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)?.unsigned_abs()));
+    let rows = statement.query_map([channel.as_str()], floor)?;
+    let floors = rows.collect::<rusqlite::Result<HashMap<u32, u64>>>()?;
+    Ok(Some(floors).filter(|floors| !floors.is_empty()))
 }
 
 pub(super) fn set_floors(
     connection: &mut Connection,
-    epoch: u32,
+    channel: &ChannelName,
     ends: &[Position],
 ) -> rusqlite::Result<()> {
     let sql = connection.transaction()?;
-    for end in ends {
+    let is_known = "SELECT EXISTS (SELECT 1 FROM floor WHERE channel = ?1)";
+    if sql.query_row(is_known, [channel.as_str()], |row| row.get::<_, bool>(0))? {
+        return Ok(());
+    }
+    for (number, floor) in orders::floors_of(ends) {
         sql.execute(
-            "INSERT OR REPLACE INTO control_floor VALUES (?1, ?2)",
-            params![end.partition.number, end.offset.cast_signed()],
+            "INSERT INTO floor VALUES (?1, ?2, ?3)",
+            params![channel.as_str(), number, floor.cast_signed()],
         )?;
     }
-    sql.execute("UPDATE meta SET control_epoch = ?1", [epoch])?;
     sql.commit()
 }
 

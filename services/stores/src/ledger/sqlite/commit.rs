@@ -211,10 +211,11 @@ fn insert_deliveries(
 ) -> rusqlite::Result<()> {
     let mut statement = sql.prepare_cached(
         "INSERT INTO delivery (id, endpoint, message, generation, state, attempts, version)
-         VALUES (?1, ?2, ?3, 0, 'pending', 0, 1)",
+         VALUES (?1, ?2, ?3, 0, ?4, 0, 1)",
     )?;
     for new in deliveries {
-        statement.execute(params![new.delivery.0, new.endpoint.0, message.0])?;
+        let state = new.state().name();
+        statement.execute(params![new.delivery.0, new.endpoint.0, message.0, state])?;
     }
     Ok(())
 }

@@ -51,12 +51,13 @@ pub(super) fn load(
         fingerprints: fingerprints(&transaction)?,
         open: open_deliveries(&transaction)?,
         doubtful: doubtful(&transaction)?,
+        restored: restored(&transaction)?,
         paused: super::command::paused(&transaction)?,
         bulks: super::bulk::open(&transaction)?,
         former: former(&transaction)?,
         interrupted,
         intents,
-        delivery_last: DeliveryId(last(&transaction, "delivery", "id")?),
+        delivery_last: DeliveryId(delivery_last(&transaction)?),
         message_last: MessageRow(last(&transaction, "message", "id")?),
         intent_last: IntentRow(last(&transaction, "intent", "id")?),
         outbox_last: last(&transaction, "outbox", "sequence")?.unsigned_abs(),
@@ -110,6 +111,12 @@ fn former(transaction: &Sql<'_>) -> rusqlite::Result<HashMap<EndpointRow, Endpoi
     rows.collect()
 }
 
+fn delivery_last(transaction: &Sql<'_>) -> rusqlite::Result<i64> {
+    let before: i64 =
+        transaction.query_row("SELECT delivery_last FROM meta", [], |row| row.get(0))?;
+    Ok(before.max(last(transaction, "delivery", "id")?))
+}
+
 fn last(transaction: &Sql<'_>, table: &str, column: &str) -> rusqlite::Result<i64> {
     let sql = format!("SELECT coalesce(max({column}), 0) FROM {table}");
     transaction.query_row(&sql, [], |row| row.get(0))
@@ -152,6 +159,18 @@ fn doubtful(transaction: &Sql<'_>) -> rusqlite::Result<HashSet<DeliveryId>> {
          WHERE d.state NOT IN ('delivered', 'rejected', 'discarded') AND d.state = 'uncertain'
            AND (SELECT a.outcome FROM attempt a WHERE a.delivery = d.id
                 ORDER BY a.version DESC LIMIT 1) = 'interrupted'",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0).map(DeliveryId))?;
+    rows.collect()
+}
+
+/// As a restore left them: what was open in the backup, and what was admitted beyond it.
+fn restored(transaction: &Sql<'_>) -> rusqlite::Result<HashSet<DeliveryId>> {
+    let mut statement = transaction.prepare(
+        "SELECT d.id FROM delivery d INDEXED BY delivery_open
+         WHERE d.state NOT IN ('delivered', 'rejected', 'discarded') AND d.state = 'uncertain'
+           AND (d.version = 1 OR EXISTS (SELECT 1 FROM attempt a WHERE a.delivery = d.id
+                    AND a.version = d.version AND a.outcome = 'restored'))",
     )?;
     let rows = statement.query_map([], |row| row.get(0).map(DeliveryId))?;
     rows.collect()

@@ -12,11 +12,11 @@ const APPLICATION_ID: i32 = 0x414D_544C;
 pub(super) const SCHEMA: Schema = Schema {
     what: "ledger",
     application_id: APPLICATION_ID,
-    version: 4,
+    version: 5,
     // They halve the cost of a body of 2 KiB.
     page_bytes: 16_384,
     sql: &[SQL, BULKS],
-    migrations: &[COMMANDS, RETENTION, BULKS],
+    migrations: &[COMMANDS, RETENTION, BULKS, EPOCHS],
     synchronous: "FULL",
     codes: codes::LEDGER,
 };
@@ -93,6 +93,22 @@ CREATE TABLE bulk_item (
 ) STRICT, WITHOUT ROWID;
 ";
 
+/// Version 5 knows for each channel where it ended when the epoch began, not for `control` alone.
+const EPOCHS: &str = "
+CREATE TABLE floor (
+    channel TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    floor INTEGER NOT NULL,
+    PRIMARY KEY (channel, number)
+) STRICT, WITHOUT ROWID;
+INSERT INTO floor SELECT 'control', number, floor FROM control_floor
+    WHERE (SELECT control_epoch = epoch FROM meta);
+INSERT INTO floor SELECT 'control', 0, 0 FROM meta WHERE control_epoch = epoch ON CONFLICT DO NOTHING;
+DROP TABLE control_floor;
+ALTER TABLE meta DROP COLUMN control_epoch;
+ALTER TABLE meta ADD COLUMN delivery_last INTEGER NOT NULL DEFAULT 0;
+";
+
 const SQL: &str = "
 CREATE TABLE meta (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -100,9 +116,9 @@ CREATE TABLE meta (
     epoch INTEGER NOT NULL,
     starts INTEGER NOT NULL,
     subscriptions_version INTEGER NOT NULL,
-    control_epoch INTEGER NOT NULL DEFAULT 0, -- the last one whose control_floor is known
     age INTEGER NOT NULL DEFAULT 0,           -- the ledger's own clock; 0 before its first count
-    claims_unknown INTEGER NOT NULL DEFAULT 0 -- bodies up to here may hold claims not in `claim`
+    claims_unknown INTEGER NOT NULL DEFAULT 0, -- bodies up to here may hold claims not in `claim`
+    delivery_last INTEGER NOT NULL DEFAULT 0  -- before a restore, numbers up to here were given out
 ) STRICT;
 
 CREATE TABLE endpoint (
@@ -206,11 +222,13 @@ CREATE TABLE command (
     kept_from INTEGER NOT NULL DEFAULT 0  -- the ledger's age when it was admitted
 ) STRICT, WITHOUT ROWID;
 
--- Commands below it were issued before this epoch of the ledger began: recorded, never executed.
-CREATE TABLE control_floor (
-    number INTEGER PRIMARY KEY,  -- of the partition of `control`
-    floor INTEGER NOT NULL
-) STRICT;
+-- Where a channel ended when this epoch of the ledger began; see `Ledger::floors`.
+CREATE TABLE floor (
+    channel TEXT NOT NULL,
+    number INTEGER NOT NULL,     -- of the partition; 0 at 0 for a channel that was not there
+    floor INTEGER NOT NULL,
+    PRIMARY KEY (channel, number)
+) STRICT, WITHOUT ROWID;
 
 -- What an operator wants of an endpoint; no row: served.
 CREATE TABLE endpoint_state (

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use messaging::{FailureKind, StoredPositions as _};
+use messaging::{FailureKind, StoredPositions as _, Timestamp};
 use uuid::Uuid;
 
 pub(super) use crate::ledger::conformance::fixtures::{
@@ -38,6 +38,9 @@ impl Drop for Folder {
 
 /// Makes a ledger what the former version would have left.
 pub(super) const TO_VERSION_2: &str = "
+    DROP TABLE floor; ALTER TABLE meta DROP COLUMN delivery_last;
+    ALTER TABLE meta ADD COLUMN control_epoch INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE control_floor (number INTEGER PRIMARY KEY, floor INTEGER NOT NULL) STRICT;
     DROP TABLE bulk; DROP TABLE bulk_item; DROP TABLE milestone; DROP TABLE claim; DROP TABLE lift; DROP INDEX delivery_by_message;
     ALTER TABLE delivery DROP COLUMN final_at; ALTER TABLE command DROP COLUMN kept_from;
     ALTER TABLE meta DROP COLUMN age; ALTER TABLE meta DROP COLUMN claims_unknown;
@@ -52,6 +55,7 @@ const TO_VERSION_1: &str = "
 async fn a_file_passes_the_suite() {
     conformance::check(async || {
         let folder = Arc::new(Folder::new());
+        let path = folder.ledger();
         Site {
             open: Box::new(move || {
                 let folder = Arc::clone(&folder);
@@ -59,6 +63,10 @@ async fn a_file_passes_the_suite() {
                     let ledger = SqliteLedger::open(&folder.ledger()).unwrap();
                     Arc::new(ledger) as Arc<dyn crate::ledger::Ledger>
                 })
+            }),
+            restore: Box::new(move || {
+                let path = path.clone();
+                Box::pin(async move { SqliteLedger::restore(&path, &path, Timestamp(0)).unwrap() })
             }),
         }
     })
@@ -76,19 +84,6 @@ async fn an_open_delivery_that_is_named_is_found_without_looking_through_the_oth
     let plan: Vec<String> = plan.map(Result::unwrap).collect();
     let looks_through = |step: &String| step.starts_with("SCAN") || step.contains("delivery_open");
     assert!(!plan.iter().any(looks_through), "{plan:?}");
-}
-
-#[tokio::test]
-async fn the_floor_of_commands_is_asked_for_anew_in_a_new_epoch() {
-    let folder = Folder::new();
-    let ledger = SqliteLedger::open(&folder.ledger()).unwrap();
-    let end = messaging::Position { partition: control(), offset: 12 };
-    ledger.set_control_floors(vec![end]).await.unwrap();
-    // As a restore from a backup does.
-    ledger.inspect(|sql| sql.execute("UPDATE meta SET epoch = 2", [])).await.unwrap();
-    drop(ledger);
-    let ledger = SqliteLedger::open(&folder.ledger()).unwrap();
-    assert_eq!(ledger.control_floors().await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -149,7 +144,7 @@ async fn a_ledger_of_the_former_version_is_taken_over_with_all_it_holds() {
         assert_eq!(ledger.identity().id, id);
         let loaded = ledger.load(specs()).await.unwrap();
         assert_eq!((loaded.open.len(), loaded.paused.len()), (3, 0));
-        assert_eq!(ledger.control_floors().await.unwrap(), None);
+        assert_eq!(ledger.floors(&control().channel).await.unwrap(), None);
         assert_eq!(ledger.next_offset(&partition()).await.unwrap(), Some(3));
     }
 }

@@ -61,7 +61,8 @@ impl World {
         let first = self.deliveries + 1;
         self.deliveries += deliveries;
         let endpoint = self.endpoint;
-        let new = |delivery| NewDelivery { delivery: DeliveryId(delivery), endpoint };
+        let new =
+            |delivery| NewDelivery { delivery: DeliveryId(delivery), endpoint, is_doubtful: false };
         Admission::Message(AdmittedMessage {
             row: MessageRow(self.messages),
             offset: self.messages.unsigned_abs(),
