@@ -3,6 +3,7 @@
 mod answers;
 mod bench;
 mod bulk;
+mod ledger;
 mod operator;
 mod standards;
 
@@ -14,6 +15,7 @@ pub(crate) use self::{
     answers::{AsAnswer, Form, WithAnswer},
     bench::Bench,
     bulk::{Bulk, Each, Filter, Replay},
+    ledger::Ledger,
     operator::{Console, Dead, Endpoint, Orderer, ToDecide},
     standards::{
         Codes, CodesImport, Destination, Standard, StandardCheck, StandardImport, StandardPaths,
@@ -93,6 +95,9 @@ pub(crate) enum Command {
     /// Look at what was ordered about many deliveries, and stop it.
     #[command(subcommand)]
     Bulk(Bulk),
+    /// Back up the truth about deliveries, and go on with a backup of it.
+    #[command(subcommand)]
+    Ledger(Ledger),
     /// Install standards, look at them and at documents; needs no server.
     #[command(subcommand)]
     Standard(Standard),
@@ -265,6 +270,8 @@ mod tests {
                 ErrorKind::ArgumentConflict,
             ),
             ("amtsbote bulk stop", ErrorKind::MissingRequiredArgument),
+            ("amtsbote ledger backup", ErrorKind::MissingRequiredArgument),
+            ("amtsbote ledger restore a b", ErrorKind::UnknownArgument),
             ("amtsbote status a --lang fr", ErrorKind::InvalidValue),
             ("amtsbote bench --rate 0", ErrorKind::ValueValidation),
             ("amtsbote bench --in-flight 0", ErrorKind::ValueValidation),

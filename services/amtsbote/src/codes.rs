@@ -86,6 +86,8 @@ pub(crate) const CLAIMS_APART: &str = "AB-5061";
 pub(crate) const STATUS_UNPROVEN: &str = "AB-5062";
 /// A process that lives and cannot do its work.
 pub(crate) const NOT_READY: &str = "AB-5063";
+/// A backup or a restore of another kind of store than the configuration names.
+pub(crate) const LEDGER_ELSEWHERE: &str = "AB-5080";
 /// There is no folder to install a standard or code list into.
 pub(crate) const NO_FOLDER: &str = "AB-5070";
 /// A standard or code list that is there already.

@@ -18,6 +18,7 @@ mod endpoint;
 mod exit;
 mod files;
 mod health;
+mod ledger;
 mod operate;
 mod output;
 mod pages;
@@ -78,6 +79,7 @@ fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Dead(args) => runtime()?.block_on(dead::run(args, cli.lang, output)),
         Command::Replay(args) => runtime()?.block_on(bulk::replay(args, cli.lang, output)),
         Command::Bulk(args) => runtime()?.block_on(bulk::run(args, cli.lang, output)),
+        Command::Ledger(args) => ledger::run(args, &clock::wall(), cli.lang, output),
         Command::Codes(args) => codelists::run(args, cli.lang, output),
         Command::Standard(args) => standard::run(args, &clock::wall(), cli.lang, output),
         Command::Check(args) => check::run(args, output),
@@ -86,7 +88,7 @@ fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
     }
 }
 
-fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Stop> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| {
         let what = format!("start the runtime: {error}");
         Stop::new(Exit::Defect, codes::ROLE_ENDED, what)

@@ -3,7 +3,7 @@
 
 mod claims;
 mod housekeeping;
-mod open;
+pub(crate) mod open;
 mod replies;
 mod start;
 #[cfg(test)]

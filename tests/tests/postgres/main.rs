@@ -13,6 +13,7 @@ mod bulks;
 mod cut;
 mod program;
 mod proxy;
+mod restore;
 mod shared;
 mod suites;
 mod world;

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// Below `embedded:DIR` of `store`; the channel's file lies in its folder itself.
-const LEDGER_FILE: &str = "ledger.sqlite";
+pub(crate) const LEDGER_FILE: &str = "ledger.sqlite";
 const JOURNAL_FILE: &str = "journal.sqlite";
 
 /// Where health is told on this machine, unless said otherwise.
