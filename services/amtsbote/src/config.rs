@@ -104,6 +104,9 @@ pub(crate) struct Gateway {
     pub(crate) status: Option<url::Url>,
     /// `status_token_file`: holds what proves to that console that a gateway asks.
     pub(crate) status_token: Option<StatusToken>,
+    /// `notice_time`: how long a process that is to end says on `/readyz` that it does, and works on,
+    /// before its listener closes; at most half of `shutdown_time_max`. Default `0s`.
+    pub(crate) notice_time: Duration,
     /// `[gateway.limits]`: bounds on what comes in.
     pub(crate) limits: gateway::Limits,
 }

@@ -115,11 +115,13 @@ type Ended = (&'static str, RoleResult<()>);
 type Running = Pin<Box<dyn Future<Output = RoleResult<()>> + Send>>;
 
 /// The roles at work. Each is told to end by its own token: the gateway and the dispatcher first,
-/// then the others, so that what they still say can be read.
+/// then the others, so that what they still say can be read. Before all that, what is ahead is told.
 #[derive(Default)]
 struct Working {
     tasks: JoinSet<Ended>,
     producers: CancellationToken,
+    /// Cancelled before `producers`, by the notice.
+    leaving: CancellationToken,
     readers: CancellationToken,
     /// How many of the tasks end last.
     readers_count: usize,
@@ -148,31 +150,29 @@ impl System {
     /// Dropping it loses nothing that has a receipt; deliveries under way become uncertain.
     pub(crate) async fn serve(mut self, shutdown: CancellationToken) -> Result<(), Stop> {
         let time_max = self.config.shutdown_time_max;
+        let notice_time = self.notice_time();
         let lock = self.lock.take();
         let mut working = self.start();
-        let first = tokio::select! {
-            biased;
-            () = shutdown.cancelled() => None,
-            ended = working.tasks.join_next() => ended,
-        };
-        let failed = first.map(|ended| match outcome(ended) {
-            Ok(role) => {
-                let what = format!("the {role} ended by itself");
-                Stop::new(Exit::Defect, codes::ROLE_ENDED, what)
-            }
-            Err(stop) => stop,
-        });
-        if let Some(stop) = &failed {
-            error!(code = stop.code, cause = stop.what, "a role ended; shutting down");
-        } else {
-            info!("shutting down");
+        let mut failed = working.until(shutdown.cancelled()).await;
+        let deadline = Instant::now() + time_max;
+        if failed.is_none() {
+            info!(?notice_time, "shutting down");
+            working.leaving.cancel();
+            failed = working.until(tokio::time::sleep(notice_time)).await;
         }
-        let ended = working.end(Instant::now() + time_max).await;
+        let ended = working.end(deadline).await;
         drop(lock);
         match failed {
             Some(stop) => Err(stop),
             None => ended,
         }
+    }
+
+    /// How long it is told that the process ends before anything ends: where there is a gateway, which
+    /// others may have to be sent past.
+    fn notice_time(&self) -> Duration {
+        let is_told = self.gateway.is_some();
+        if is_told { self.config.gateway.notice_time } else { Duration::ZERO }
     }
 
     /// What the dispatcher reads: as configured, and what is there besides: what was accepted before
@@ -223,6 +223,21 @@ impl Working {
         self.tasks.spawn(async move { (role, running.await) });
     }
 
+    /// Lets all work until `time`, or until one of them ends by itself, which is a failure.
+    async fn until(&mut self, time: impl Future<Output = ()>) -> Option<Stop> {
+        let ended = tokio::select! {
+            biased;
+            () = time => return None,
+            ended = self.tasks.join_next() => outcome(ended?),
+        };
+        let stop = ended.map_or_else(std::convert::identity, |role| {
+            let what = format!("the {role} ended by itself");
+            Stop::new(Exit::Defect, codes::ROLE_ENDED, what)
+        });
+        error!(code = stop.code, cause = stop.what, "a role ended; shutting down");
+        Some(stop)
+    }
+
     /// Ends them in order; whatever is not ended by `deadline` is dropped.
     async fn end(mut self, deadline: Instant) -> Result<(), Stop> {
         let mut first_failure = Ok(());
@@ -264,6 +279,6 @@ fn sorted(mut channels: Vec<ChannelName>) -> Vec<ChannelName> {
 }
 
 /// What a role may take of the whole, so that the others have some left.
-fn drain_time(shutdown_time_max: Duration) -> Duration {
-    shutdown_time_max / 4 * 3
+fn drain_time(shutdown_time_max: Duration, notice_time: Duration) -> Duration {
+    shutdown_time_max.saturating_sub(notice_time) / 4 * 3
 }

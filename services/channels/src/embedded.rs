@@ -198,6 +198,10 @@ impl Channel for EmbeddedChannel {
         let end = self.shared.offsets(channel).map(|offsets| offsets.end);
         Ok(end.map(|offset| Position { partition, offset }).into_iter().collect())
     }
+
+    async fn probe(&self) -> Result<()> {
+        self.call(|answer| Command::Probe { answer }).await
+    }
 }
 
 /// A subscription's own connection to the file.

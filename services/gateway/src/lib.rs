@@ -4,7 +4,7 @@
 //! Reading order is the path of one application: `edge` (who sends, how much at once), `intake` (the
 //! calls), `judge` (standard, identity, attachments, route), `recent` and `publish` (once, claims,
 //! append, receipt), `refusal` (what a portal sees when the answer is no), `refused` (what operations
-//! see of it). `forward` asks a console in another process what a portal asks about status;
+//! see of it), `storing` (what `/readyz` says of it). `forward` asks a console in another process what a portal asks about status;
 //! `answering` says what the console answers as a message of a standard.
 
 mod admission;
@@ -27,6 +27,7 @@ mod refused;
 pub mod route;
 pub mod senders;
 mod server;
+mod storing;
 #[cfg(test)]
 mod tests;
 mod ticket;

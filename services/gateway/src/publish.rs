@@ -22,6 +22,7 @@ use crate::{
     limits::INLINE_BYTES_MAX,
     recent::{Claimed, Entered, Outcome, Recent},
     refusal::{Refusal, Refused},
+    storing::Storing,
     traced,
 };
 
@@ -41,6 +42,7 @@ pub(crate) struct Publisher {
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     pub(crate) source: Arc<str>,
+    pub(crate) storing: Storing,
 }
 
 /// One message that this call, and no other, appends.
@@ -162,6 +164,7 @@ impl Publisher {
         }
         let (begun, count) = (Instant::now(), records.len());
         let appended = self.channel.append(records).await;
+        self.storing.told(&appended);
         for (channel, (count, bytes)) in &sizes {
             let metrics = self.metrics.channel();
             match &appended {

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use messaging::{Channel, Claims, Clock, FailureKind, Result};
 use standards::Standards;
+use telemetry::{Check, Readiness};
 use tokio::{
     net::TcpListener,
     sync::Semaphore,
@@ -38,6 +39,7 @@ use crate::{
     rate::Rate,
     recent::Recent,
     refused,
+    storing::Storing,
 };
 
 /// What one call may send before it is read.
@@ -76,6 +78,11 @@ pub struct Parts {
     pub metrics: telemetry::Metrics,
     /// `ce_source` of records: a URI reference that names this gateway.
     pub source: String,
+    /// Shown on `/readyz`; the gateway adds its own components.
+    pub ready: Readiness,
+    /// Cancelled some time before `shutdown`: from then on it says that it ends, and takes all the
+    /// same what comes.
+    pub leaving: CancellationToken,
 }
 
 /// Serves `IntakeService`, `status`, answers made of it, health and reflection until `shutdown`, then drains: what was
@@ -98,10 +105,19 @@ pub async fn run<S: StatusService>(
     );
     let mut relaying = JoinSet::new();
     relaying.spawn(relay.run(relay_stop.clone()));
+    let storing = Storing::new(parts.ready.add("gateway.channel"));
+    relaying.spawn(storing.clone().keep_trying(parts.channel.clone(), relay_stop.clone()));
+    let serving = Serving {
+        check: parts.ready.add("gateway"),
+        leaving: parts.leaving,
+        connections_end: CancellationToken::new(),
+        shutdown: shutdown.clone(),
+    };
+    let connections_end = serving.connections_end.clone();
 
     let limits = parts.limits.clone();
     let edge = EdgeLayer::new(parts.senders.clone(), limits.clone(), &parts.metrics);
-    let (listener, connections_end) = (parts.listener, CancellationToken::new());
+    let listener = parts.listener;
     let status = Arc::new(status);
     let answering = Answering {
         status: status.clone(),
@@ -118,6 +134,7 @@ pub async fn run<S: StatusService>(
             clock: parts.clock.clone(),
             metrics: parts.metrics.clone(),
             source,
+            storing,
         },
         judge: Judge {
             standards: parts.standards,
@@ -132,11 +149,11 @@ pub async fn run<S: StatusService>(
         clock: parts.clock,
         metrics: parts.metrics,
         tasks: tasks.clone(),
-        shutdown: shutdown.clone(),
+        shutdown,
         limits: limits.clone(),
     };
     let questions = (StatusServiceServer::from_arc(status), AnswerServiceServer::new(answering));
-    let served = serve(listener, edge, desk, questions, connections_end.clone(), shutdown).await;
+    let served = serve(listener, edge, desk, questions, serving).await;
 
     // Connections that outlive the drain break; appends that were begun are waited for.
     connections_end.cancel();
@@ -145,8 +162,30 @@ pub async fn run<S: StatusService>(
         warn!(tasks = tasks.len(), "the gateway ends with work under way");
     }
     relay_stop.cancel();
-    drop(timeout(limits.drain_time_max, relaying.join_next()).await);
+    let relayed = async { while relaying.join_next().await.is_some() {} };
+    drop(timeout(limits.drain_time_max, relayed).await);
     served
+}
+
+/// How the address is served, from its opening to its end.
+struct Serving {
+    check: Check,
+    leaving: CancellationToken,
+    connections_end: CancellationToken,
+    shutdown: CancellationToken,
+}
+
+impl Serving {
+    /// Says that it ends as soon as that is known. Never ends itself.
+    async fn leave(&self, health: &HealthReporter) {
+        tokio::select! {
+            () = self.leaving.cancelled() => {}
+            () = self.shutdown.cancelled() => {}
+        }
+        self.check.not_ready("is ending");
+        set_health(health, ServingStatus::NotServing).await;
+        std::future::pending().await
+    }
 }
 
 async fn serve<S: StatusService>(
@@ -154,8 +193,7 @@ async fn serve<S: StatusService>(
     edge: EdgeLayer,
     desk: Desk,
     (status, answers): (StatusServiceServer<S>, AnswerServiceServer<Answering<S>>),
-    connections_end: CancellationToken,
-    shutdown: CancellationToken,
+    serving: Serving,
 ) -> Result<()> {
     let limits = desk.limits.clone();
     let (health, health_service) = tonic_health::server::health_reporter();
@@ -174,22 +212,20 @@ async fn serve<S: StatusService>(
         listener,
         limits.connections_max,
         limits.preface_time_max,
-        connections_end,
+        serving.connections_end.clone(),
     );
-    let stop = shutdown.clone();
-    let draining = async move {
-        stop.cancelled_owned().await;
-        set_health(&health, ServingStatus::NotServing).await;
-    };
-    let serving = router.serve_with_incoming_shutdown(connections, draining);
+    let closing = serving.shutdown.clone().cancelled_owned();
+    let served = router.serve_with_incoming_shutdown(connections, closing);
     let overdue = async {
-        shutdown.cancelled().await;
+        serving.shutdown.cancelled().await;
         sleep(limits.drain_time_max).await;
     };
+    serving.check.ready();
     tokio::select! {
-        served = serving => {
+        served = served => {
             served.map_err(|error| FailureKind::Unavailable.because(codes::SERVE, error))
         }
+        () = serving.leave(&health) => Ok(()),
         () = overdue => {
             info!("calls that outlive the drain are ended");
             Ok(())

@@ -65,6 +65,15 @@ pub trait Channel: fmt::Debug + Send + Sync + 'static {
     async fn expiring(&self, _channel: &ChannelName) -> Result<Vec<Position>> {
         Ok(Vec::new())
     }
+
+    /// Whether something could be appended now, without appending anything. A file is written and
+    /// synced as an append would; of a broker it is only known that it answers.
+    ///
+    /// # Errors
+    /// `Unavailable` or `Defect`, as for [`Channel::append`].
+    async fn probe(&self) -> Result<()> {
+        self.ends(&ChannelName::status()).await.map(drop)
+    }
 }
 
 /// Where a reader's truth is kept: the ledger's or the journal's positions.

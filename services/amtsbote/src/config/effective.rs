@@ -55,6 +55,7 @@ impl Config {
             table.put("status", url.as_str());
         }
         put_token(&mut table, self.gateway.status_token.as_ref());
+        table.put("notice_time", words::duration_text(self.gateway.notice_time));
         table.put("limits", limits::write(&self.gateway.limits));
         table
     }

@@ -81,10 +81,11 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
     let store = store::read(&root, &data);
     let claims = claims::read(&root, &data);
     let shutdown_times = SHUTDOWN_TIME_MIN..=SHUTDOWN_TIME_MAX;
-    let shutdown_time_max = root.duration("shutdown_time_max", shutdown_times);
+    let shutdown_time_max =
+        root.duration("shutdown_time_max", shutdown_times).unwrap_or(SHUTDOWN_TIME);
     let source_name = root.parsed("source", uri_reference);
     let senders = sections::senders(&root);
-    let gateway = sections::gateway(&root, !senders.is_empty());
+    let gateway = sections::gateway(&root, !senders.is_empty(), shutdown_time_max);
     let standards = sections::standards(&root);
     let routes: Vec<_> = root.sections("route").into_iter().filter_map(route).collect();
     let dispatcher = sections::dispatcher(&root);
@@ -103,7 +104,7 @@ fn read_config(source: &Source<'_>, table: &DeTable<'_>) -> Option<Config> {
         store: store?,
         claims: claims?,
         source: source_name.unwrap_or_else(|| SOURCE.to_owned()),
-        shutdown_time_max: shutdown_time_max.unwrap_or(SHUTDOWN_TIME),
+        shutdown_time_max,
         gateway,
         senders,
         standards,

@@ -2,6 +2,7 @@
 
 use std::{
     fs, io::Read as _, net::SocketAddr, net::ToSocketAddrs as _, num::NonZeroUsize, path::Path,
+    time::Duration,
 };
 
 use messaging::{ChannelName, Sha256};
@@ -21,10 +22,15 @@ const LOOPBACK: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCA
 const TOKEN_CHARS_MIN: usize = 16;
 const TOKEN_BYTES_MAX: u64 = 4096;
 const WORKERS_MAX: u32 = 256;
+const NOTICE_TIME_MAX: Duration = Duration::from_secs(300);
 const NAME_BYTES_MAX: usize = 200;
 
 /// `[gateway]`.
-pub(super) fn gateway(root: &Section<'_>, has_senders: bool) -> Gateway {
+pub(super) fn gateway(
+    root: &Section<'_>,
+    has_senders: bool,
+    shutdown_time_max: Duration,
+) -> Gateway {
     let section = root.section("gateway");
     let listen = section.parsed("listen", address).unwrap_or(GATEWAY_LISTEN);
     let allow_plaintext = section.flag("allow_plaintext").unwrap_or_default();
@@ -40,9 +46,15 @@ pub(super) fn gateway(root: &Section<'_>, has_senders: bool) -> Gateway {
         section.fault("status", codes::PLAINTEXT_REFUSED, what);
     }
     let status_token = status_token(&section);
+    let notice_time = section.duration("notice_time", Duration::ZERO..=NOTICE_TIME_MAX);
+    let notice_time = notice_time.unwrap_or_default();
+    if shutdown_time_max / 2 < notice_time {
+        let what = "is more than half of `shutdown_time_max`, and would leave no time to end";
+        section.fault("notice_time", codes::KEYS_CONTRADICT, what);
+    }
     let limits = limits::read(&section);
     section.close();
-    Gateway { listen, allow_plaintext, status, status_token, limits }
+    Gateway { listen, allow_plaintext, status, status_token, notice_time, limits }
 }
 
 /// What both sides hold: see [`StatusToken`].

@@ -45,6 +45,7 @@ fn every_fault_is_told_with_line_and_key() {
     check_faults("data = \"\"", &[(1, "data", "AB-5004")]);
     check_faults("shutdown_time_max = \"20\"", &[(1, "shutdown_time_max", "AB-5004")]);
     check_faults("shutdown_time_max = \"2h\"", &[(1, "shutdown_time_max", "AB-5004")]);
+    check_faults("[gateway]\nnotice_time = \"11s\"", &[(2, "gateway.notice_time", "AB-5008")]);
     check_faults("source = \"with blank\"", &[(1, "source", "AB-5004")]);
     check_faults("gateway = 1", &[(1, "gateway", "AB-5004")]);
     check_faults("route = 1", &[(1, "route", "AB-5004")]);

@@ -94,7 +94,7 @@ impl System {
             ready: self.ready.clone(),
             source: format!("{}:dispatcher", self.config.source),
             seed: uuid::Uuid::new_v4().as_u64_pair().0,
-            drain_max: drain_time(self.config.shutdown_time_max),
+            drain_max: drain_time(self.config.shutdown_time_max, self.notice_time()),
         };
         working.produce("dispatcher", |end| Box::pin(dispatcher::run(parts, end)));
     }
@@ -125,9 +125,9 @@ impl System {
     ) {
         let Some(claims) = self.claims.clone() else { return };
         let forwarder = gateway.forwarder.map(|it| it.with_shutdown(working.producers.clone()));
+        let drain_time = drain_time(self.config.shutdown_time_max, self.config.gateway.notice_time);
         let mut limits = self.config.gateway.limits.clone();
-        limits.drain_time_max =
-            limits.drain_time_max.min(drain_time(self.config.shutdown_time_max));
+        limits.drain_time_max = limits.drain_time_max.min(drain_time);
         let Gateway { listener, standards, routes, .. } = gateway;
         let parts = gateway::Parts {
             listener,
@@ -140,6 +140,8 @@ impl System {
             clock: self.clock.clone(),
             metrics: self.metrics,
             source: format!("{}:gateway", self.config.source),
+            ready: self.ready,
+            leaving: working.leaving.clone(),
         };
         working.produce("gateway", |end| match (status, forwarder) {
             (Some(status), _) => Box::pin(gateway::run(parts, status, end)),

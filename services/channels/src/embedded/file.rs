@@ -252,6 +252,11 @@ fn check_kind(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
+/// Makes a transaction write the file's first page, though nothing in it changes.
+pub(super) fn touch(transaction: &rusqlite::Transaction<'_>) -> rusqlite::Result<()> {
+    transaction.pragma_update(None, "user_version", VERSION)
+}
+
 fn settle_in(connection: &Connection, durability: Durability) -> rusqlite::Result<()> {
     let synchronous = match durability {
         Durability::Full => "FULL",

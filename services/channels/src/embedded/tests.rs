@@ -330,3 +330,16 @@ async fn a_reader_that_keeps_up_never_stands_beyond_the_end() {
     let (read, ()) = tokio::join!(reading, writing);
     assert_eq!(read, 2 * RECORDS);
 }
+
+#[tokio::test]
+async fn a_probe_writes_to_the_file_and_appends_nothing() {
+    let dir = TempDir::new().unwrap();
+    let channel = open(dir.path()).unwrap();
+    channel.append(vec![record(0)]).await.unwrap();
+    let log = dir.path().join("channel.sqlite-wal");
+    let (written, ends) = (fs::read(&log).unwrap(), channel.ends(&status()).await.unwrap());
+    channel.probe().await.unwrap();
+    assert!(written != fs::read(&log).unwrap(), "else it would not notice a full disk");
+    assert_eq!(channel.ends(&status()).await.unwrap(), ends);
+    assert_eq!(channel.append(vec![record(1)]).await.unwrap(), ends, "the next in order");
+}

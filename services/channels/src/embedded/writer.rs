@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 use super::{
-    file::failure,
+    file::{self, failure},
     state::{Extent, Extents, Progress, Shared},
 };
 
@@ -39,6 +39,8 @@ pub(super) enum Command {
     },
     /// Removes up to [`TRIM_RECORDS_MAX`] records.
     Trim { channel: ChannelName, before: Timestamp, answer: oneshot::Sender<Result<u64>> },
+    /// Writes and syncs what is there already.
+    Probe { answer: oneshot::Sender<Result<()>> },
 }
 
 /// What a command came to.
@@ -46,6 +48,7 @@ enum Done {
     Appended(Vec<Position>),
     Registered,
     Trimmed(u64),
+    Probed,
 }
 
 #[derive(Debug)]
@@ -167,6 +170,10 @@ impl Work {
                 Command::Trim { channel, before, .. } => {
                     let read = shared.lock().read_by_all(channel).unwrap_or(0);
                     Done::Trimmed(self.trim(&transaction, channel, *before, read).map_err(failure)?)
+                }
+                Command::Probe { .. } => {
+                    file::touch(&transaction).map_err(failure)?;
+                    Done::Probed
                 }
             });
         }
@@ -323,7 +330,7 @@ impl Command {
     fn bytes(&self) -> usize {
         match self {
             Self::Append { records, .. } => records.iter().map(|(_, bytes)| bytes.len()).sum(),
-            Self::Register { .. } | Self::Trim { .. } => 0,
+            Self::Register { .. } | Self::Trim { .. } | Self::Probe { .. } => 0,
         }
     }
 
@@ -339,7 +346,16 @@ impl Command {
             (Self::Trim { answer, .. }, Done::Trimmed(removed)) => {
                 answer.send(Ok(removed)).ok();
             }
-            (Self::Append { .. } | Self::Register { .. } | Self::Trim { .. }, _) => {
+            (Self::Probe { answer }, Done::Probed) => {
+                answer.send(Ok(())).ok();
+            }
+            (
+                Self::Append { .. }
+                | Self::Register { .. }
+                | Self::Trim { .. }
+                | Self::Probe { .. },
+                _,
+            ) => {
                 unreachable!("answers come in the order of the commands")
             }
         }
@@ -350,6 +366,7 @@ impl Command {
             Self::Append { answer, .. } => drop(answer.send(Err(failure))),
             Self::Register { answer, .. } => drop(answer.send(Err(failure))),
             Self::Trim { answer, .. } => drop(answer.send(Err(failure))),
+            Self::Probe { answer } => drop(answer.send(Err(failure))),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messaging::{SenderName, identity};
+use messaging::{FailureKind, SenderName, identity};
 use tokio::{io::AsyncReadExt as _, net::TcpStream, time::timeout};
 use tonic::{Code, Request};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -170,4 +170,54 @@ async fn a_call_that_never_ends_does_not_hold_up_the_shutdown() {
     let mut watch = client.watch_status(request).await.unwrap().into_inner();
     world.stop().await;
     assert!(watch.message().await.is_err(), "its connection broke");
+}
+
+/// Why the gateway is not ready, component by component.
+fn reasons(world: &World) -> Vec<String> {
+    world.ready.components().into_iter().filter_map(|component| component.reason).collect()
+}
+
+async fn until_ready(world: &World, is_ready: bool) {
+    let turned = async {
+        while world.ready.is_ready() != is_ready {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, turned).await.expect("readiness turns");
+}
+
+#[tokio::test]
+async fn a_gateway_that_cannot_store_says_so_until_it_can_though_nobody_sends_anything() {
+    let world = World::start().await;
+    let mut client = world.client().await;
+    client.submit(letter("a", "")).await.unwrap();
+    until_ready(&world, true).await;
+
+    world.channel.set_broken(Some(FailureKind::Defect));
+    client.submit(letter("b", "")).await.unwrap_err();
+    assert!(world.ready.is_ready(), "a defect is about that message");
+
+    world.channel.set_broken(Some(FailureKind::Unavailable));
+    let refused = client.submit(letter("c", "")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    assert!(refused.get_details_retry_info().is_some());
+    let [reason] = &reasons(&world)[..] else { panic!("one reason: {:?}", reasons(&world)) };
+    assert!(reason.starts_with("AB-2001"), "{reason}");
+    world.channel.set_broken(None);
+    until_ready(&world, true).await;
+    world.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_about_to_end_says_so_and_takes_all_the_same_what_comes() {
+    let world = World::start().await;
+    let mut health = HealthClient::new(world.connection().await);
+    until_ready(&world, true).await;
+    world.leaving.cancel();
+    until_ready(&world, false).await;
+    assert_eq!(reasons(&world), ["is ending"]);
+    let answer = health.check(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(answer.status, 2, "it does not serve any more");
+    world.client().await.submit(letter("a", "")).await.expect("a new connection, a new message");
+    world.stop().await;
 }

@@ -20,7 +20,7 @@ use messaging::{
 };
 use standards::{Options, Standards};
 use stores::claims::MemoryClaims;
-use telemetry::Metrics;
+use telemetry::{Metrics, Readiness};
 use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
@@ -56,6 +56,8 @@ pub(super) struct World {
     pub(super) channel: Valve,
     pub(super) claims: Arc<MemoryClaims>,
     pub(super) metrics: Metrics,
+    pub(super) ready: Readiness,
+    pub(super) leaving: CancellationToken,
     pub(super) shutdown: CancellationToken,
     time: Arc<AtomicI64>,
     running: JoinSet<Result<()>>,
@@ -93,6 +95,7 @@ impl World {
         let channel = Valve::new(MemoryChannel::new(clock.clone()));
         let claims = Arc::new(MemoryClaims::default());
         let metrics = Metrics::new();
+        let (ready, leaving) = (Readiness::new(), CancellationToken::new());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut parts = Parts {
@@ -110,12 +113,14 @@ impl World {
             clock,
             metrics: metrics.clone(),
             source: "/gateway/test".to_owned(),
+            ready: ready.clone(),
+            leaving: leaving.clone(),
         };
         change(&mut parts);
         let shutdown = CancellationToken::new();
         let mut running = JoinSet::new();
         running.spawn(run(parts, status(&shutdown), shutdown.clone()));
-        Self { url, channel, claims, metrics, shutdown, time, running }
+        Self { url, channel, claims, metrics, ready, leaving, shutdown, time, running }
     }
 
     pub(super) async fn connection(&self) -> tonic::transport::Channel {
@@ -230,6 +235,13 @@ impl Channel for Valve {
 
     async fn ends(&self, channel: &ChannelName) -> Result<Vec<Position>> {
         self.inner.ends(channel).await
+    }
+
+    async fn probe(&self) -> Result<()> {
+        match *self.broken.borrow() {
+            Some(kind) => Err(kind.because("AB-2001", "the valve is broken")),
+            None => Ok(()),
+        }
     }
 }
 
