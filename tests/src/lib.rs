@@ -10,7 +10,9 @@
     reason = "everything in here serves tests, which fail by panicking and say what they do"
 )]
 
+pub mod ailment;
 pub mod archive;
+pub mod balancer;
 pub mod chance;
 pub mod configuration;
 pub mod crash;

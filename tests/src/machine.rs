@@ -73,7 +73,16 @@ impl SmallDisk {
 
     /// Makes it read-only.
     pub fn freeze(&self) {
-        let status = Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status();
+        self.remount("remount,ro");
+    }
+
+    /// Lets it be written again.
+    pub fn thaw(&self) {
+        self.remount("remount,rw");
+    }
+
+    fn remount(&self, how: &str) {
+        let status = Command::new("mount").args(["-o", how]).arg(&self.0).status();
         assert!(status.is_ok_and(|status| status.success()), "remount {}", self.0.display());
     }
 }

@@ -116,7 +116,20 @@ async fn a_read_only_data_directory_is_told() {
     };
     disk.freeze();
     let configuration = configuration.clone().with_data(&disk.folder().join("data"));
-    refused("a read-only disk", &configuration, "AB-").await;
+    refused("a read-only disk", &configuration, "AB-5014").await;
+
+    // The same of one that was in use, and nothing is the worse for it.
+    disk.thaw();
+    let configuration = configuration.with_standard_route("kfz");
+    let program = Program::start(&configuration).await;
+    let receipt = Portal::new(program.gateway()).receipt(Kfz::read().document(1, 0)).await;
+    assert!(program.end().await.success());
+    disk.freeze();
+    let said = refused("a disk that turned read-only", &configuration, "AB-5014").await;
+    assert!(said.contains("Read-only file system"), "the system's own word: {said}");
+    disk.thaw();
+    let program = Program::start(&configuration).await;
+    Portal::new(program.gateway()).until(&receipt.message_id, "unrouted", SOON).await;
 }
 
 #[tokio::test]

@@ -1,0 +1,304 @@
+//! Sick disks under a program at work: full, read-only, failing and slow, one file after the other. No receipt
+//! is given that is not durable, `/readyz` says what is wrong, and everything goes on when the disk is well.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+#![allow(clippy::print_stderr, reason = "a long test says how far it is")]
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use tests::{
+    ailment::{Ailment, Disease},
+    configuration::{Configuration, System},
+    crash::{self, Load, Oracle, Promise},
+    documents::Kfz,
+    machine,
+    portal::{self, Portal},
+    process::Program,
+    receiver::{Manner, Receiver},
+    source, wait,
+};
+use tokio::{sync::watch, time::Instant};
+use tonic::Code;
+use tonic_types::StatusExt as _;
+
+const SOON: Duration = Duration::from_secs(60);
+const AUTHORITY: &str = "svb:14730000";
+const INBOX: &str = "inbox";
+const CONCURRENCY: usize = 4;
+const SENDERS: usize = 4;
+/// How far the portals run ahead of what the system has done.
+const AHEAD_MAX: usize = 60;
+/// Deliveries between two changes of the weather.
+const SOME: usize = 25;
+/// How long a sick disk is watched while nobody sends anything, and how many calls it may be asked by then: each
+/// of the few who wait for it tries a few times a second at most.
+const WATCHED: Duration = Duration::from_secs(3);
+const ASKED_MAX: usize = 60;
+/// Cases of their own, which no sender uses.
+const ASIDE: u32 = 1_000_000;
+const SLOWER: Duration = Duration::from_millis(200);
+/// Default of `shutdown_time_max`.
+const ENDS_WITHIN: Duration = Duration::from_secs(20);
+
+/// One file of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum File {
+    Channel,
+    Ledger,
+    Journal,
+}
+
+impl File {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Channel => "channel",
+            Self::Ledger => "ledger",
+            Self::Journal => "journal",
+        }
+    }
+
+    /// What `/readyz` names.
+    fn code(self, disease: Disease) -> &'static str {
+        match (self, disease) {
+            (Self::Channel, Disease::Full) => "AB-2005",
+            (Self::Channel, _) => "AB-2006",
+            (Self::Ledger, _) => "AB-2305",
+            (Self::Journal, _) => "AB-2405",
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_without_room_for_one_file_costs_nothing_and_all_goes_on_when_there_is_room() {
+    falls_ill("a full disk, file by file", Disease::Full).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_disk_that_turns_read_only_costs_nothing_and_all_goes_on_when_it_can_be_written() {
+    falls_ill("a disk that turns read-only", Disease::ReadOnly).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_synced_has_no_receipt_and_all_goes_on_when_it_can() {
+    falls_ill("a disk that fails to sync", Disease::Unsynced).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_disk_makes_receipts_slow_and_none_of_them_false() {
+    if !machine::has("strace", "a slow disk") {
+        return;
+    }
+    let mut life = Life::begin().await;
+    life.some_are_delivered().await;
+    let files = [File::Channel, File::Ledger, File::Journal].map(|file| life.paths(file)).concat();
+    let ailment = life.befall(&files, Disease::Slow(SLOWER)).await;
+    let asked = Instant::now();
+    let receipt = life.portal().receipt(Kfz::read().document_for(AUTHORITY, ASIDE, 0)).await;
+    assert!(SLOWER <= asked.elapsed(), "a receipt before the sync: {:?}", asked.elapsed());
+    let before = life.receiver.count(INBOX);
+    wait::until("deliveries from a slow disk", SOON, || async {
+        (before + SOME <= life.receiver.count(INBOX)).then_some(())
+    })
+    .await;
+    life.portal().until(&receipt.message_id, "delivered", SOON).await;
+    let told = life.readiness().await;
+    assert_eq!(told.0, 200, "slow is not broken: {}", told.1);
+    life.load.finish().await;
+
+    // It ends while its disk is slow, with deliveries under way.
+    let ended = Instant::now();
+    let program = life.program.take().expect("it runs");
+    assert!(program.end().await.success(), "an orderly end");
+    assert!(ended.elapsed() < ENDS_WITHIN, "an end of {:?}", ended.elapsed());
+    drop(ailment);
+    life.start().await;
+    life.conclude(1).await;
+}
+
+/// Each file in turn, and the program lives through all of it.
+async fn falls_ill(test: &str, disease: Disease) {
+    if !machine::has("strace", test) {
+        return;
+    }
+    let mut life = Life::begin().await;
+    for (turn, file) in (1..).zip([File::Channel, File::Ledger, File::Journal]) {
+        if disease == Disease::Unsynced && file == File::Journal {
+            // It can be made anew from the channels, so nobody waits for its syncs.
+            continue;
+        }
+        life.some_are_delivered().await;
+        let ailment = life.befall(&life.paths(file), disease).await;
+        life.says(503, file.code(disease)).await;
+        life.is_as_promised_without(file, disease, ASIDE + turn).await;
+        life.is_patient(&ailment).await;
+        ailment.cure().await;
+        // Nobody sends anything meanwhile: it finds out by itself.
+        life.says(200, "").await;
+        life.send(true);
+    }
+    life.some_are_delivered().await;
+    life.load.finish().await;
+    let aside = if disease == Disease::Unsynced { 1 } else { 2 };
+    life.conclude(aside).await;
+}
+
+/// One program under load, from its start to its end.
+struct Life {
+    receiver: Arc<Receiver>,
+    configuration: Configuration,
+    program: Option<Program>,
+    address: watch::Sender<Option<std::net::SocketAddr>>,
+    load: Load,
+}
+
+impl Life {
+    async fn begin() -> Self {
+        let receiver = Arc::new(Receiver::start().await);
+        // It notices repetitions and lets them take effect all the same, so that none is hidden.
+        receiver.behave(INBOX, Manner { recognises_keys: false, ..Manner::default() });
+        let system = System::http(INBOX, &receiver.url(INBOX), "deduplicates").at_once(CONCURRENCY);
+        let configuration = Configuration::new().with_standard_route("kfz").with_system(&system);
+        let (address, gateway) = watch::channel(None);
+        let mut load = Load::new(gateway);
+        let counting = Arc::clone(&receiver);
+        load.send_to(AUTHORITY, SENDERS, move |sent| counting.count(INBOX) + AHEAD_MAX < sent);
+        let mut life = Self { receiver, configuration, program: None, address, load };
+        life.start().await;
+        life
+    }
+
+    async fn start(&mut self) {
+        let program = Program::start(&self.configuration).await;
+        self.address.send_replace(Some(program.gateway()));
+        self.program = Some(program);
+    }
+
+    fn program(&self) -> &Program {
+        self.program.as_ref().expect("it runs")
+    }
+
+    fn portal(&self) -> Portal {
+        Portal::new(self.program().gateway())
+    }
+
+    /// Whether the senders send: without an address they neither begin anything nor repeat themselves.
+    fn send(&self, is_wanted: bool) {
+        self.address.send_replace(is_wanted.then(|| self.program().gateway()));
+    }
+
+    /// The file with all that SQLite keeps beside it.
+    fn paths(&self, file: File) -> Vec<PathBuf> {
+        let data = self.configuration.folder().join("data");
+        let name = |end: &str| data.join(format!("{}.sqlite{end}", file.name()));
+        let paths = ["", "-wal", "-shm"].map(name).to_vec();
+        assert!(paths.iter().all(|path| path.exists()), "not all there: {paths:?}");
+        paths
+    }
+
+    async fn befall(&self, files: &[PathBuf], disease: Disease) -> Ailment {
+        let folder = self.configuration.folder();
+        Ailment::befall(self.program().process(), files, disease, folder).await
+    }
+
+    async fn some_are_delivered(&self) {
+        let before = self.receiver.count(INBOX);
+        wait::until("some deliveries", SOON, || async {
+            (before + SOME <= self.receiver.count(INBOX)).then_some(())
+        })
+        .await;
+    }
+
+    async fn readiness(&self) -> (u16, String) {
+        let url = format!("http://{}/readyz", self.program().console());
+        let answer = reqwest::get(url).await.expect("the console answers");
+        (answer.status().as_u16(), answer.text().await.expect("a text"))
+    }
+
+    /// Waits until `/readyz` answers with this status and names the code.
+    async fn says(&self, status: u16, code: &str) {
+        wait::until(&format!("/readyz to say {status} {code}"), SOON, || async {
+            let told = self.readiness().await;
+            (told.0 == status && told.1.contains(code)).then_some(())
+        })
+        .await;
+    }
+
+    /// What goes on without one of the files, and what does not.
+    async fn is_as_promised_without(&self, file: File, disease: Disease, case: u32) {
+        let document = Kfz::read().document_for(AUTHORITY, case, 0);
+        let submitted = self.portal().submit(document).await;
+        if file == File::Channel {
+            let status = submitted.expect_err("no receipt without a disk");
+            let told = portal::told(&status);
+            assert_eq!(status.code(), Code::Unavailable, "{told}");
+            let code = portal::code(&status).unwrap_or_default();
+            assert_eq!(code, file.code(disease), "{told}");
+            assert!(source::error_pages().contains_key(&code), "{code} has no page");
+            assert!(status.get_details_retry_info().is_some(), "{told}");
+            return;
+        }
+        let receipt = submitted.expect("the channel is well").receipt.expect("a receipt");
+        let own_id = tests::documents::own_id_of(case, 0);
+        let arrived = async || self.receiver.arrivals().iter().any(|a| a.own_id == Some(own_id));
+        if file == File::Journal {
+            wait::until("a delivery without a journal", SOON, async || {
+                arrived().await.then_some(())
+            })
+            .await;
+        } else {
+            assert!(!arrived().await, "{} went out unrecorded", receipt.message_id);
+        }
+    }
+
+    /// While nobody sends anything, a sick disk is asked now and then, and the process rests.
+    async fn is_patient(&self, ailment: &Ailment) {
+        self.send(false);
+        tokio::time::sleep(WATCHED / 3).await;
+        let (asked, worked) = (ailment.answered(), self.program().processor_time());
+        tokio::time::sleep(WATCHED).await;
+        let asked = ailment.answered() - asked;
+        let worked = self.program().processor_time() - worked;
+        eprintln!("within {WATCHED:?}: the disk was asked {asked} times, {worked:?} of work");
+        assert!(asked <= ASKED_MAX, "asked {asked} times");
+        assert!(worked < WATCHED / 2, "{worked:?} of work within {WATCHED:?}");
+    }
+
+    /// Everything with a receipt was delivered once, and nothing else was; also not after a restart. `aside` are
+    /// the messages sent beside the load.
+    async fn conclude(&mut self, aside: usize) {
+        let sent = self.load.sent();
+        wait::until("all to be delivered", SOON, || async {
+            (sent.len() + aside <= self.receiver.effects_of(INBOX).len()).then_some(())
+        })
+        .await;
+        let portal = self.portal();
+        for sent in &sent {
+            portal.until(&sent.message_id, "delivered", SOON).await;
+        }
+        let log = self.program().log();
+        assert!(!log.contains("panicked"), "no panic");
+        let program = self.program.take().expect("it runs");
+        assert!(program.end().await.success(), "an orderly end");
+        self.start().await;
+        let last = self.portal().receipt(Kfz::read().document_for(AUTHORITY, ASIDE + 9, 0)).await;
+        self.portal().until(&last.message_id, "delivered", SOON).await;
+
+        let is_aside = |own_id| ASIDE <= tests::documents::place_of(own_id).0;
+        let of_load = |arrivals: Vec<tests::receiver::Arrival>| -> Vec<_> {
+            arrivals.into_iter().filter(|a| !a.own_id.is_some_and(is_aside)).collect()
+        };
+        let arrivals = of_load(self.receiver.arrivals());
+        let effects = of_load(self.receiver.effects_of(INBOX));
+        assert_eq!(self.receiver.arrivals().len() - arrivals.len(), aside + 1, "each aside once");
+        let mut oracle = Oracle::default();
+        let judged = (&arrivals[..], &effects[..]);
+        oracle.judge(INBOX, Promise::Recognises, CONCURRENCY, &sent, judged);
+        crash::no_promise_is_broken(oracle.faults());
+        eprintln!("{} receipts, {} calls repeated", sent.len(), self.load.repeated());
+    }
+}
