@@ -8,20 +8,30 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
 
 use axum::body::Bytes;
+use channels::{
+    codec::{decode_application, decode_dead_letter, encode_application},
+    embedded::EmbeddedChannel,
+};
+use messaging::{
+    CaseId, Channel as _, ChannelName, Clock, DeadLetter, GroupId, MessageId, OwnId, Payload,
+    Record, Timestamp, conformance::channel::Positions,
+};
 use tests::{
-    configuration::Configuration,
+    configuration::{Configuration, System},
     documents::Kfz,
     portal::{self, Portal},
     process::Program,
+    receiver::Receiver,
     source, wait,
 };
 use tokio::{io::AsyncWriteExt as _, net::TcpStream, task::JoinSet};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
+use uuid::Uuid;
 use wire::intake::{
     AttachmentInfo, SubmitRequest, SubmitStreamRequest, UploadAttachmentRequest, ValidateRequest,
     upload_attachment_request::Part,
@@ -95,6 +105,98 @@ async fn a_document_over_the_limit_is_refused_by_its_size() {
         assert_eq!(portal::code(&refusal).as_deref(), Some("AB-1001"));
     }
     portal.receipt(padded(&Kfz::read(), MIB)).await;
+}
+
+/// Records as a later version would write them: what it only added changes nothing and is not lost, and what this
+/// version cannot read it says so of, keeps, and holds nothing up for.
+#[tokio::test]
+async fn records_of_a_later_version_are_delivered_or_told_and_kept_as_they_came() {
+    let receiver = Receiver::start().await;
+    let system = System::http("inbox", &receiver.url("inbox"), "deduplicates");
+    let configuration = Configuration::new().with_standard_route("kfz").with_system(&system);
+    let data = configuration.folder().join("data");
+    let (program, kfz) = (Program::start(&configuration).await, Kfz::read());
+    let first = Portal::new(program.gateway()).receipt(kfz.document(1, 0)).await;
+    wait::until_equal("the first", SOON, 1, || async { receiver.count("inbox") }).await;
+    assert!(program.end().await.success());
+
+    let channel = ChannelName::new("application.kfz").expect("a name");
+    let known = records_in(&data, &channel).await.pop().expect("the first lies there");
+    let [mut added, mut codec, mut kind] =
+        [2, 3, 4].map(|case| record_of(&known, kfz.document(case, 0)));
+    added.value = [&added.value[..], LATER_FIELD].concat().into();
+    set_header(&mut codec, "ce_codecversion", "2");
+    set_header(&mut kind, "ce_type", "de.amtsbote.application.v2");
+    append(&data, vec![codec.clone(), kind.clone(), added]).await;
+
+    let program = Program::start(&configuration).await;
+    wait::until_equal("what can be read", SOON, 2, || async { receiver.count("inbox") }).await;
+    assert_eq!(receiver.arrivals()[1].body, kfz.document(2, 0), "the document as it was");
+    let last = Portal::new(program.gateway()).receipt(kfz.document(5, 0)).await;
+    Portal::new(program.gateway()).until(&last.message_id, "delivered", SOON).await;
+    assert!(program.log().contains("AB-3206"), "an operator hears of it");
+    assert!(program.end().await.success());
+
+    let letters = records_in(&data, &ChannelName::dead()).await;
+    let letters: Vec<DeadLetter> =
+        letters.iter().map(|letter| decode_dead_letter(letter).expect("ours")).collect();
+    let told: Vec<_> = letters.iter().map(|letter| &letter.record).collect();
+    assert_eq!(told, [&codec, &kind], "untouched, and with all their headers");
+    let codes: Vec<_> = letters.iter().filter_map(|letter| letter.event.code.as_deref()).collect();
+    assert_eq!(codes, ["AB-3206", "AB-3206"], "{first:?}");
+    let ledger = rusqlite::Connection::open(data.join("ledger.sqlite")).expect("the ledger");
+    let count = |table: &str, field: &[u8]| -> u32 {
+        let sql = format!("SELECT count(*) FROM {table} WHERE instr(record, ?1)");
+        let mut counting = ledger.prepare(&sql).expect("a statement");
+        let mut rows = counting.query([field]).expect("it reads");
+        let row = rows.next().expect("it reads").expect("one row");
+        row.get(0).expect("a number")
+    };
+    assert_eq!(count("body", LATER_FIELD), 1, "carried along into the ledger");
+    assert_eq!(count("verdict", &codec.value) + count("verdict", &kind.value), 2, "kept");
+}
+
+/// Field 901, a text, which no version has given away.
+const LATER_FIELD: &[u8] = b"\xaa\x38\x06later!";
+
+/// Another application like `known`, with a document and an id of its own.
+fn record_of(known: &Record, document: Bytes) -> Record {
+    let mut envelope = decode_application(known).expect("an application");
+    let id = Uuid::new_v4();
+    envelope.head.message_id = MessageId(id);
+    envelope.head.case_id = CaseId(id);
+    envelope.head.own_id = Some(OwnId::new(id.to_string()).expect("an id"));
+    envelope.head.sha256 = messaging::identity::sha256(&document, &[]);
+    envelope.original = Payload::Inline(document);
+    encode_application(known.channel.clone(), &envelope, "/later")
+}
+
+fn set_header(record: &mut Record, name: &str, value: &'static str) {
+    let header = record.headers.iter_mut().find(|(header, _)| header == name);
+    header.expect("every record has it").1 = Bytes::from(value);
+}
+
+fn open(data: &Path) -> Arc<EmbeddedChannel> {
+    EmbeddedChannel::open(data, Clock::fixed(Timestamp(1_800_000_000_000_000)))
+        .expect("nobody else has it open")
+}
+
+async fn append(data: &Path, records: Vec<Record>) {
+    open(data).append(records).await.expect("a channel of ours");
+}
+
+/// Everything on a channel of a program that has ended.
+async fn records_in(data: &Path, name: &ChannelName) -> Vec<Record> {
+    let channel = open(data);
+    let group = GroupId::new("test").expect("a name");
+    let names = [name.clone()];
+    let reader = channel.subscribe(&group, &names, Box::new(Positions::default()));
+    let mut reader = reader.await.expect("a reader");
+    let mut records = Vec::new();
+    while let Some(batch) = reader.receive(1_000, Duration::ZERO).await.expect("ours") {
+        records.extend(batch.records.into_iter().map(|(_, _, record)| Record::clone(&record)));
+    }
+    records
 }
 
 #[tokio::test]

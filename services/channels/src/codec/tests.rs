@@ -1,5 +1,7 @@
 //! The codec: what goes in comes out, the headers are a table, and damage is told, never a panic.
 
+mod versions;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
