@@ -97,7 +97,8 @@ impl Schedule {
 
     /// Puts `entry` behind its case's others. `turn` counts from when it is the head.
     pub(crate) fn add(&mut self, entry: Entry, turn: Turn) {
-        let case = self.cases.entry(entry.case_id).or_default();
+        // Most cases have one open delivery, and room for more of each would be the most of what waits.
+        let case = self.cases.entry(entry.case_id).or_insert_with(|| VecDeque::with_capacity(1));
         case.push_back((entry, turn));
         self.len += 1;
         if case.len() == 1 {
