@@ -10,7 +10,7 @@ use tokio::time::sleep;
 
 use super::{
     commands::{begun, reach, until},
-    world::{Act, POLICY, System, World, endpoint, target},
+    world::{Act, POLICY, System, TIMEOUT, World, endpoint, target},
 };
 use crate::Endpoint;
 
@@ -271,4 +271,72 @@ async fn what_knows_no_keys_gets_nothing_again_but_what_is_ordered_as_new() {
         })
         .await;
     assert_eq!(system.arrived().len(), 2, "never an automatic repetition");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bulk_of_an_endpoint_that_is_gone_waits_and_can_be_stopped() {
+    let world = World::new();
+    let system = System::new(Contract::None, &[Act::Fail(FailureKind::Defect); 5]);
+    use ItemResult::{Skipped, Succeeded};
+    let id = world
+        .while_dispatching(endpoints(&system), async {
+            let targets = dead(&world, 5).await;
+            let id = world.order("kfz", bulk(&targets, 0, 0)).await;
+            while results(&world, id).await.0.values().filter(|it| **it == Succeeded).count() < 2 {
+                sleep(SECOND / 100).await;
+            }
+            id
+        })
+        .await;
+    let other = System::new(Contract::None, &[]);
+    world
+        .while_dispatching(vec![endpoint("other", &other)], async {
+            sleep(60 * SECOND).await;
+            let (told, states) = results(&world, id).await;
+            assert_eq!(told.len(), 2, "nothing more is ordered about what nobody serves");
+            assert_eq!(states, [BulkState::Running], "it is not forgotten");
+            assert_eq!(world.obeyed("kfz", Order::StopBulk(id)).await, None);
+            let told = done(&world, id).await;
+            assert_eq!(told, [Succeeded, Succeeded, Skipped, Skipped, Skipped]);
+        })
+        .await;
+    assert_eq!(other.arrived(), [""; 0]);
+    // Served again, it finds nothing that is to go on.
+    world.while_dispatching(endpoints(&system), sleep(60 * SECOND)).await;
+    assert_eq!(system.took_effect(), ["m0", "m1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bulk_waits_for_the_lease_of_an_attempt_that_may_still_take_effect() {
+    let world = World::new();
+    let system = System::new(Contract::None, &[Act::Hang]);
+    world.submit("a1", "a").await;
+    world
+        .while_dispatching(endpoints(&system), async {
+            begun(&world).await;
+            until(|| system.arrived().len() == 1).await;
+        })
+        .await;
+    // One is looked at in the life that asks, and the bulk is ordered in the next, before its lease is over.
+    let target = world
+        .while_dispatching(endpoints(&system), async {
+            seen(&world, "a1", DeliveryState::Uncertain).await
+        })
+        .await;
+    world
+        .while_dispatching(endpoints(&system), async {
+            let again = Order::SendAgain(target.clone());
+            assert_eq!(world.obeyed("kfz", again).await.as_deref(), Some("AB-3226"), "too early");
+            let Order::Bulk(mut ordered) = bulk(&[target], 0, 0) else { unreachable!("a bulk") };
+            ordered.each = EachOrder::SendAgain;
+            let id = world.order("kfz", Order::Bulk(ordered)).await;
+            assert_eq!(done(&world, id).await, [ItemResult::Succeeded]);
+            let refused = results(&world, id).await.0.into_values();
+            assert_eq!(refused.filter(|it| *it == ItemResult::Refused).count(), 0);
+        })
+        .await;
+    let visits = system.visits.lock().unwrap();
+    let [(first, _), (second, _)] = visits[..] else { panic!("two attempts: {visits:?}") };
+    assert!(TIMEOUT <= second.duration_since(first), "after the lease: {visits:?}");
+    assert_eq!(system.took_effect(), ["a1"]);
 }
