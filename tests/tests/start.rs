@@ -167,7 +167,7 @@ fn message(loaded: &Loaded, number: i64) -> Admission {
         sender: SenderName::new("landesportal").expect("a name"),
         record: Bytes::from(vec![b'x'; RECORD_BYTES]),
         claims: Vec::new(),
-        deliveries: vec![NewDelivery { delivery, endpoint: endpoint(loaded) }],
+        deliveries: vec![NewDelivery { delivery, endpoint: endpoint(loaded), is_doubtful: false }],
     })
 }
 
