@@ -171,10 +171,20 @@ impl Process {
 
     /// Asks it to end and waits.
     pub async fn end(mut self) -> ExitStatus {
-        signal(self.process, "TERM").await;
+        self.ask_to_end().await;
         let ended = tokio::time::timeout(ENDS_WITHIN, self.child.wait()).await;
         let late = |_| panic!("it does not end within {ENDS_WITHIN:?}:\n{}", last_lines(&self.log));
         ended.unwrap_or_else(late).expect("a child of ours")
+    }
+
+    /// Asks it to end.
+    pub async fn ask_to_end(&self) {
+        signal(self.process, "TERM").await;
+    }
+
+    /// How it ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child of ours")
     }
 
     /// Asks it to read its standards anew.
@@ -184,7 +194,7 @@ impl Process {
 
     /// Whether it runs still.
     pub fn is_alive(&mut self) -> bool {
-        self.child.try_wait().expect("a child of ours").is_none()
+        self.ended().is_none()
     }
 
     /// Time its threads have worked so far.

@@ -118,6 +118,22 @@ impl Program {
         worst
     }
 
+    /// Asks each process to end.
+    pub async fn ask_to_end(&self) {
+        for process in self.processes.values() {
+            process.ask_to_end().await;
+        }
+    }
+
+    /// How it ended, once every process has: of several ends, the worst.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        let ends: Option<Vec<ExitStatus>> =
+            self.processes.values_mut().map(Process::ended).collect();
+        let ends = ends?;
+        let worst = ends.iter().find(|status| !status.success()).or(ends.first());
+        worst.copied()
+    }
+
     /// Whether it runs still.
     pub fn is_alive(&mut self) -> bool {
         self.processes.values_mut().all(Process::is_alive)

@@ -9,7 +9,7 @@
 )]
 #![allow(clippy::print_stderr, reason = "a long test says how far it is")]
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, process::ExitStatus, sync::Arc, time::Duration};
 
 use tests::{
     ailment::{Ailment, Disease},
@@ -120,6 +120,37 @@ async fn a_slow_disk_makes_receipts_slow_and_none_of_them_false() {
     life.conclude(1).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_program_that_is_to_end_while_its_disk_is_full_ends_in_time_and_goes_on_at_its_next_start()
+ {
+    if !machine::has("strace", "an end on a full disk") {
+        return;
+    }
+    let mut life = Life::begin().await;
+    // What was answered and cannot be recorded is done once more, under the same key.
+    life.receiver.behave(INBOX, Manner::default());
+    for file in [File::Channel, File::Ledger, File::Journal] {
+        life.some_are_delivered().await;
+        let ailment = life.befall(&life.paths(file), Disease::Full).await;
+        life.says(503, file.code(Disease::Full)).await;
+        life.send(false);
+        let begun = Instant::now();
+        let (status, said) = life.end().await;
+        eprintln!("{}: {status} after {:.1?}", file.name(), begun.elapsed());
+        assert!(begun.elapsed() < ENDS_WITHIN, "an end of {:?}", begun.elapsed());
+        assert!(!said.contains("panicked"), "no panic");
+        // An end with an error names it in its last line.
+        let last = said.lines().last().unwrap_or_default();
+        assert!(status.success() || last.contains(file.code(Disease::Full)), "{status}: {last}");
+        drop(ailment);
+        life.oracle.killed(life.receiver.sequence());
+        life.start().await;
+    }
+    life.some_are_delivered().await;
+    life.load.finish().await;
+    life.conclude(0).await;
+}
+
 /// Each file in turn, and the program lives through all of it.
 async fn falls_ill(test: &str, disease: Disease) {
     if !machine::has("strace", test) {
@@ -154,6 +185,7 @@ struct Life {
     program: Option<Program>,
     address: watch::Sender<Option<std::net::SocketAddr>>,
     load: Load,
+    oracle: Oracle,
 }
 
 impl Life {
@@ -167,7 +199,8 @@ impl Life {
         let mut load = Load::new(gateway);
         let counting = Arc::clone(&receiver);
         load.send_to(AUTHORITY, SENDERS, move |sent| counting.count(INBOX) + AHEAD_MAX < sent);
-        let mut life = Self { receiver, configuration, program: None, address, load };
+        let (program, oracle) = (None, Oracle::default());
+        let mut life = Self { receiver, configuration, program, address, load, oracle };
         life.start().await;
         life
     }
@@ -176,6 +209,14 @@ impl Life {
         let program = Program::start(&self.configuration).await;
         self.address.send_replace(Some(program.gateway()));
         self.program = Some(program);
+    }
+
+    /// Asks it to end, and gives how it ended and what it said.
+    async fn end(&mut self) -> (ExitStatus, String) {
+        let mut program = self.program.take().expect("it runs");
+        program.ask_to_end().await;
+        let ended = wait::until("its end", SOON, || std::future::ready(program.ended())).await;
+        (ended, program.log())
     }
 
     fn program(&self) -> &Program {
@@ -295,10 +336,9 @@ impl Life {
         let arrivals = of_load(self.receiver.arrivals());
         let effects = of_load(self.receiver.effects_of(INBOX));
         assert_eq!(self.receiver.arrivals().len() - arrivals.len(), aside + 1, "each aside once");
-        let mut oracle = Oracle::default();
         let judged = (&arrivals[..], &effects[..]);
-        oracle.judge(INBOX, Promise::Recognises, CONCURRENCY, &sent, judged);
-        crash::no_promise_is_broken(oracle.faults());
+        self.oracle.judge(INBOX, Promise::Recognises, CONCURRENCY, &sent, judged);
+        crash::no_promise_is_broken(self.oracle.faults());
         eprintln!("{} receipts, {} calls repeated", sent.len(), self.load.repeated());
     }
 }
