@@ -8,6 +8,7 @@ mod keeping;
 mod lanes;
 mod lookup;
 mod message;
+mod partitioner;
 mod producer;
 mod rebalance;
 mod security;
@@ -130,9 +131,7 @@ impl Channel for KafkaChannel {
             self.topics.make(&channels).await?;
             self.producer.append(&self.topics, records, self.clock.now()).await
         };
-        let positions = self.explained(appended).await?;
-        self.topics.doubt(&positions);
-        Ok(positions)
+        self.explained(appended).await
     }
 
     async fn subscribe(

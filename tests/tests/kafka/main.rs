@@ -4,6 +4,7 @@
 #![allow(clippy::print_stderr, clippy::print_stdout, reason = "it says how long it took")]
 
 mod anew;
+mod grown;
 mod member;
 mod mock;
 mod secure;

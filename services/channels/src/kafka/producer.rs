@@ -19,6 +19,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use super::{
     Settings,
     client::{OffRuntime, Quiet, code_failure, config, failure},
+    partitioner::partition_of,
     topics::Topics,
     trouble::Trouble,
 };
@@ -71,7 +72,8 @@ impl Producer {
         let mut sent = Vec::with_capacity(records.len());
         for record in &records {
             let topic = topics.name(&record.channel);
-            let delivery = send(&client, &topic, record, now, deadline)
+            let place = (topic.as_str(), partition_of(&record.key, self.settings.partitions));
+            let delivery = send(&client, place, record, now, deadline)
                 .await
                 .map_err(|error| self.failed(&client, &record.channel, &error))?;
             sent.push((&record.channel, delivery));
@@ -112,7 +114,6 @@ fn make(settings: &Settings, trouble: &Arc<Trouble>) -> Result<Client> {
     config
         .set("enable.idempotence", "true")
         .set("acks", "all")
-        .set("partitioner", "murmur2_random")
         .set("compression.type", "lz4")
         .set("linger.ms", LINGER_MILLISECONDS.to_string())
         .set("message.timeout.ms", settings.delivery_time_max.as_millis().to_string())
@@ -126,7 +127,7 @@ fn make(settings: &Settings, trouble: &Arc<Trouble>) -> Result<Client> {
 /// Hands one record over, in turn: a full client holds its caller back until `deadline`.
 async fn send(
     client: &Client,
-    topic: &str,
+    (topic, partition): (&str, i32),
     record: &Record,
     now: Timestamp,
     deadline: Instant,
@@ -136,6 +137,7 @@ async fn send(
         headers = headers.insert(Header { key, value: Some(value.as_ref()) });
     }
     let mut message = FutureRecord::to(topic)
+        .partition(partition)
         .key(record.key.as_ref())
         .payload(record.value.as_ref())
         .headers(headers)

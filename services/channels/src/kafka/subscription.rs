@@ -182,17 +182,22 @@ impl Reader {
         let Some(partitions) = named.collect::<Option<Vec<Partition>>>() else {
             return self.disconnect(&KafkaError::Rebalance(Code::UnknownPartition));
         };
-        for partition in &partitions {
-            if self.settings.partitions <= partition.number {
-                self.topics.check_partitions(&partition.channel, partition.number + 1)?;
-            }
-        }
         let mut stored = Vec::with_capacity(partitions.len());
+        let mut added = Vec::new();
         for partition in partitions {
+            if self.settings.partitions <= partition.number {
+                added.push(partition);
+                continue;
+            }
             let next = self.positions.next_offset(&partition).await?;
             stored.push((partition, next));
         }
-        let verdicts = self.agreement().judge(stored).await?;
+        let mut verdicts = self.agreement().judge(stored).await?;
+        // Taken like the others, and nothing is fetched of them.
+        verdicts.extend(added.into_iter().map(|partition| {
+            let begin = Err(self.topics.added(&partition));
+            Verdict { partition, begin, landmark: None }
+        }));
         let (mut list, mut stuck) = (TopicPartitionList::new(), TopicPartitionList::new());
         for Verdict { partition, begin, .. } in &verdicts {
             let offset = match begin {

@@ -120,15 +120,6 @@ impl Topics {
         Ok(())
     }
 
-    /// Looks again before the next append if records came to partitions nobody configured.
-    pub(super) fn doubt(&self, positions: &[Position]) {
-        for Position { partition, .. } in positions {
-            if self.settings.partitions <= partition.number {
-                self.forget(&partition.channel);
-            }
-        }
-    }
-
     /// Looks again before the next use.
     pub(super) fn forget(&self, channel: &ChannelName) {
         self.known().remove(channel);
@@ -195,7 +186,7 @@ impl Topics {
     }
 
     /// Refuses what the configuration does not say: cases would change their partitions.
-    pub(super) fn check_partitions(&self, channel: &ChannelName, partitions: u32) -> Result<()> {
+    fn check_partitions(&self, channel: &ChannelName, partitions: u32) -> Result<()> {
         let wanted = self.settings.partitions;
         if partitions == wanted {
             return Ok(());
@@ -203,6 +194,14 @@ impl Topics {
         let topic = self.name(channel);
         let cause = format!("topic `{topic}` has {partitions} partitions, configured are {wanted}");
         Err(FailureKind::Defect.because(codes::KAFKA_PARTITIONS, cause))
+    }
+
+    /// Of a partition that was added to a topic.
+    pub(super) fn added(&self, partition: &Partition) -> Failure {
+        let (topic, number) = (self.name(&partition.channel), partition.number);
+        let wanted = self.settings.partitions;
+        let cause = format!("topic `{topic}` has a partition {number}, configured are {wanted}");
+        FailureKind::Defect.because(codes::KAFKA_PARTITIONS, cause)
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<ChannelName, Known>> {
