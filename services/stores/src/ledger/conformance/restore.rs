@@ -5,10 +5,13 @@ use messaging::{ChannelName, DeliveryState, Position, StoredPositions as _};
 
 use super::{
     Site,
-    fixtures::{admission, commit, control, first, load, partition, settlement, spec, started},
+    fixtures::{
+        admission, commit, control, first, load, order, partition, settlement, spec, started,
+    },
 };
 use crate::ledger::{
-    Admission, DeliveryId, IntentRow, Ledger, OutboxEntry, Part, Transaction, epoch_at,
+    Admission, CommandRow, CommandState, DeliveryId, IntentRow, Ledger, OutboxEntry, Part,
+    PartitionBatch, Transaction, epoch_at,
 };
 
 pub(super) async fn check(make: &impl AsyncFn() -> Site) {
@@ -16,6 +19,7 @@ pub(super) async fn check(make: &impl AsyncFn() -> Site) {
     nothing_that_was_open_is_certain_in_a_restored_ledger(&make().await).await;
     what_is_admitted_beyond_the_backup_is_uncertain_from_the_beginning(&make().await).await;
     a_restored_ledger_gives_no_number_a_second_time(&make().await).await;
+    an_order_that_waited_in_the_backup_is_past(&make().await).await;
 }
 
 fn specs() -> Vec<crate::ledger::EndpointSpec> {
@@ -126,12 +130,53 @@ async fn what_is_admitted_beyond_the_backup_is_uncertain_from_the_beginning(site
         message.deliveries.iter_mut().for_each(|new| new.is_doubtful = true);
     }
     commit(&*ledger, transaction).await.expect("it answers");
+    if let Some(shared) = ledger.shared() {
+        let endpoints = loaded.endpoints.clone();
+        let followed = shared.follow(&partition(), (0, 9), endpoints, 9).await.expect("it reads");
+        let doubts: Vec<bool> = followed
+            .iter()
+            .flat_map(|message| message.deliveries.iter().map(|new| new.is_doubtful))
+            .collect();
+        assert_eq!(doubts, [true, false], "whoever takes them up knows it");
+    }
     drop(ledger);
     let ledger = site.open().await;
     let loaded = load(&*ledger, specs()).await;
     let states: Vec<_> = loaded.open.iter().map(|it| (it.delivery.0, it.state)).collect();
     assert_eq!(states, [(1, DeliveryState::Uncertain), (2, DeliveryState::Pending)]);
     assert_eq!(loaded.restored, [DeliveryId(1)].into());
+}
+
+/// Its owner may have carried it out after the backup. On a ledger that is not shared none waits.
+async fn an_order_that_waited_in_the_backup_is_past(site: &Site) {
+    let ledger = site.open().await;
+    if ledger.shared().is_none() {
+        return;
+    }
+    let waiting = async |ledger: &dyn Ledger, id, offset| {
+        let loaded = load(ledger, specs()).await;
+        let Admission::Command(row) = order(id, offset) else { unreachable!("as it was made") };
+        let records = vec![Admission::Command(CommandRow { state: CommandState::Waiting, ..row })];
+        let batch =
+            PartitionBatch { partition: control(), from: offset, next: offset + 1, records };
+        let subscriptions_version = loaded.subscriptions_version;
+        let admissions = vec![batch];
+        let transaction =
+            Transaction { admissions, subscriptions_version, ..Transaction::default() };
+        commit(ledger, transaction).await.expect("it answers");
+        loaded.endpoints
+    };
+    waiting(&*ledger, 1, 0).await;
+    drop(ledger);
+    (site.restore)().await;
+    let ledger = site.open().await;
+    let end = at(control(), 1);
+    ledger.set_floors(&ChannelName::control(), vec![end]).await.expect("it answers");
+    let endpoints = waiting(&*ledger, 2, 1).await;
+    let Some(shared) = ledger.shared() else { return };
+    let orders = shared.waiting_orders(endpoints, 9).await.expect("it reads");
+    let orders: Vec<_> = orders.iter().map(|order| (order.id.0.as_u128(), order.is_past)).collect();
+    assert_eq!(orders, [(1, true), (2, false)]);
 }
 
 async fn a_restored_ledger_gives_no_number_a_second_time(site: &Site) {
