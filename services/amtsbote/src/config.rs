@@ -136,7 +136,7 @@ pub(crate) struct Standards {
     pub(crate) paths: Vec<PathBuf>,
     /// `workers`: threads that check documents, 1 to 256. Default: one per core.
     pub(crate) workers: usize,
-    /// `cross_check`: which share of the documents that are proven valid the full validator judges too,
+    /// `cross_check`: which share of the documents that are proven valid goes the full validator's way too,
     /// e.g. `"1%"`; here of a million. Default `"0%"`.
     pub(crate) cross_check_ppm: u32,
     /// `defects`: where documents are kept that show a fault of ours: whose check fails, or of which two
@@ -316,6 +316,11 @@ impl fmt::Display for Backend {
 }
 
 impl Config {
+    /// Where tables compiled of schemas are kept between starts.
+    pub(crate) fn tables(&self) -> PathBuf {
+        self.data.join("tables")
+    }
+
     /// Every application channel this file names, each once.
     pub(crate) fn application_channels(&self) -> Vec<ChannelName> {
         let mut channels = self.dispatched_channels();

@@ -199,7 +199,7 @@ impl<'d> Desk<'d> {
     fn conclude(
         &self,
         mut case: Case<'_>,
-        tree: &Tree,
+        tree: &Tree<'_>,
         place: &dyn Fn(Node) -> (String, usize),
         text: &str,
         sound: Option<Sound>,
@@ -234,7 +234,7 @@ impl<'d> Desk<'d> {
         &self,
         case: &mut Case<'_>,
         header: &Header,
-        tree: &Tree,
+        tree: &Tree<'_>,
         place: &dyn Fn(Node) -> (String, usize),
         sound: Sound,
     ) -> Option<Message> {

@@ -24,8 +24,8 @@ pub use reloaded::Reloaded;
 
 use crate::{
     CodeListInfo, ComposeError, Composed, Composition, Document, Limits, LoadError, OnDefect,
-    OneWay, Options, Proofs, Severity, StandardInfo, Verdict, Violation, codes, desk::Desk,
-    load::registry::Registry, stages::Stages, write,
+    OneWay, Options, Prepared, Proofs, Severity, StandardInfo, Verdict, Violation, codes,
+    desk::Desk, load::registry::Registry, stages::Stages, write,
 };
 
 /// Bytes of a worker's stack: schemas are compiled on it.
@@ -60,6 +60,8 @@ struct Shared {
     /// Counts what was installed, so that workers see a change without the lock.
     generation: AtomicU64,
     limits: Limits,
+    /// Where compiled tables are kept.
+    tables: Option<PathBuf>,
     cross_check_ppm: u32,
     on_defect: Option<OnDefect>,
     /// Documents of more than [`LARGE_BYTES`] that are checked at once.
@@ -148,6 +150,7 @@ impl Standards {
             registry: RwLock::new(Arc::new(registry)),
             generation: AtomicU64::new(0),
             limits: options.limits,
+            tables: options.tables,
             cross_check_ppm: options.cross_check_ppm,
             on_defect: options.on_defect,
             large_max: workers.saturating_sub(1).max(1),
@@ -187,7 +190,8 @@ impl Standards {
     /// Every fault of every standard; then everything stays as it was.
     pub fn reload(&self, paths: &[PathBuf]) -> Result<Reloaded, LoadError> {
         let shared = &self.0.shared;
-        let options = Options { paths: paths.to_vec(), ..Options::default() };
+        let tables = shared.tables.clone();
+        let options = Options { paths: paths.to_vec(), tables, ..Options::default() };
         let registry = Arc::new(Registry::load(&options)?);
         let names = |registry: &Registry| -> BTreeSet<String> {
             registry.standards.iter().map(|s| format!("{} {}", s.id, s.version)).collect()
@@ -249,11 +253,17 @@ impl Standards {
         self.0.shared.wait(|answer| Job::compose(order, answer))
     }
 
-    /// How many documents of each standard were proven valid without the validator, and why others were
-    /// not, since they were loaded.
+    /// How many documents of each standard that is meant, by id and version, were proven valid without the
+    /// validator, and why others were not, since they were loaded. Tables that are not there yet are made.
     #[must_use]
-    pub fn proofs(&self) -> Vec<Proofs> {
-        self.0.shared.registry().proofs()
+    pub fn proofs(&self, are_meant: impl Fn(&str, &str) -> bool) -> Vec<Proofs> {
+        self.0.shared.registry().proofs(are_meant)
+    }
+
+    /// How loading came to the tables.
+    #[must_use]
+    pub fn prepared(&self) -> Prepared {
+        self.0.shared.registry().prepared
     }
 
     /// The lines of mappings and dialects that cannot be reversed for every value: texts joined of
@@ -448,50 +458,4 @@ fn defect() -> Verdict {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_document_that_makes_the_engine_panic_is_given_away_and_no_other() {
-        let (kept, bytes) = mpsc::channel();
-        let keep = OnDefect(Arc::new(move |_: &'static str, bytes: &[u8]| {
-            kept.send(bytes.to_vec()).unwrap()
-        }));
-        let sound = guarded(b"sound", Some(&keep), Verdict::default);
-        assert_eq!(sound, Some(Verdict::default()));
-        let hurt = |keep| guarded::<Verdict>(b"hurts", keep, || panic!("a broken invariant"));
-        assert_eq!((hurt(Some(&keep)), hurt(None)), (None, None));
-        drop(keep);
-        assert_eq!(bytes.iter().collect::<Vec<_>>(), [b"hurts".to_vec()]);
-        assert_eq!(defect().violations[0].code, codes::DEFECT);
-    }
-
-    #[test]
-    fn small_documents_pass_by_a_large_one_while_another_is_checked() {
-        let registry = Registry::load(&Options::default()).unwrap();
-        let shared = Shared {
-            registry: RwLock::new(Arc::new(registry)),
-            generation: AtomicU64::new(0),
-            limits: Limits::default(),
-            cross_check_ppm: 0,
-            on_defect: None,
-            large_max: 1,
-            queue: Mutex::default(),
-            filled: Condvar::new(),
-            emptied: Condvar::new(),
-        };
-        for bytes in [LARGE_BYTES + 1, LARGE_BYTES + 2, 1] {
-            let bytes = Bytes::from(vec![b' '; bytes]);
-            let document = Document { bytes, media_type: None, now: messaging::Timestamp(0) };
-            shared.lock().jobs.push_back(Job::check(document, |_| {}));
-        }
-        let next = || match shared.next(0) {
-            Next::Job(job) => job.bytes,
-            Next::Changed | Next::End => 0,
-        };
-        assert_eq!((next(), next()), (LARGE_BYTES + 1, 1));
-        shared.end_large();
-        assert_eq!(next(), LARGE_BYTES + 2);
-        assert!(matches!(shared.next(1), Next::Changed), "another generation is installed");
-    }
-}
+mod tests;

@@ -28,7 +28,7 @@ pub(crate) struct Unmappable {
 pub(crate) fn fill(
     mapping: &Mapping,
     message_type: &str,
-    tree: &Tree,
+    tree: &Tree<'_>,
     canonical: &MessageDescriptor,
     encoded: &mut Vec<u8>,
 ) -> Result<(), Vec<Unmappable>> {
@@ -54,7 +54,7 @@ pub(crate) fn fill(
 
 fn apply(
     rule: &Rule,
-    tree: &Tree,
+    tree: &Tree<'_>,
     from: Node,
     message: &mut DynamicMessage,
     faults: &mut Vec<Unmappable>,
@@ -98,7 +98,7 @@ fn repeated(
     each: &[Path],
     items: &Items,
     field: &FieldDescriptor,
-    tree: &Tree,
+    tree: &Tree<'_>,
     from: Node,
     faults: &mut Vec<Unmappable>,
 ) -> Option<Value> {
@@ -128,7 +128,7 @@ type Expected = (Node, (&'static str, &'static str));
 fn value(
     source: &Source,
     field: &FieldDescriptor,
-    tree: &Tree,
+    tree: &Tree<'_>,
     from: Node,
 ) -> Result<Option<Value>, Expected> {
     let text =
@@ -201,7 +201,7 @@ fn scalar(value: &str, field: &FieldDescriptor) -> Result<Value, (&'static str, 
 }
 
 /// A code element: `code` within it or the text itself, list and version from its attributes.
-fn code(node: Node, descriptor: MessageDescriptor, tree: &Tree) -> Option<Value> {
+fn code(node: Node, descriptor: MessageDescriptor, tree: &Tree<'_>) -> Option<Value> {
     let inner = |name| tree.child(node, name).map(|child| tree.text(child).trim());
     let attribute = |name| tree.attribute(node, name).map(str::trim);
     let mut message = DynamicMessage::new(descriptor);
@@ -280,7 +280,7 @@ impl Default for Generic {
 
 impl Generic {
     /// Every leaf at and below `node`, and every attribute, with a value.
-    fn encode(&mut self, tree: &Tree, node: Node, encoded: &mut Vec<u8>) {
+    fn encode(&mut self, tree: &Tree<'_>, node: Node, encoded: &mut Vec<u8>) {
         self.open.push(node);
         while let Some(node) = self.open.pop() {
             self.name.clear();

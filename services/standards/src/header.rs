@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Reads the header of `tree`.
-pub(crate) fn read(standard: &Standard, message: &MessageType, tree: &Tree) -> Header {
+pub(crate) fn read(standard: &Standard, message: &MessageType, tree: &Tree<'_>) -> Header {
     let value = |field| standard.header.value(field, tree).map(Cow::into_owned);
     let authority = |field| value(field).filter(|text| Authority::new(text).is_ok());
     Header {
@@ -40,7 +40,7 @@ pub(crate) fn canonical(
     standard: &Standard,
     message: &MessageType,
     header: &Header,
-    tree: &Tree,
+    tree: &Tree<'_>,
 ) -> canonical::Header {
     let value = |field| standard.header.value(field, tree).unwrap_or_default().into_owned();
     let party = |identifier, name| canonical::Authority {
@@ -68,7 +68,7 @@ pub(crate) fn canonical(
 }
 
 /// Identifiers and names of those who get it besides; a standard gives both or neither.
-fn further_readers(standard: &Standard, tree: &Tree) -> Vec<canonical::Authority> {
+fn further_readers(standard: &Standard, tree: &Tree<'_>) -> Vec<canonical::Authority> {
     let mut names = standard.header.values(HeaderField::FurtherReaderNames, tree);
     let identifiers = standard.header.values(HeaderField::FurtherReaders, tree);
     let authority = |identifier: &str| canonical::Authority {

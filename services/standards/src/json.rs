@@ -16,7 +16,7 @@ pub(crate) struct Json {
     /// For the schema.
     pub(crate) value: Value,
     /// For header and mapping: the members of the one object beside `$schema`.
-    pub(crate) tree: Tree,
+    pub(crate) tree: Tree<'static>,
     /// Value of `$schema`, else of `schemaUri`.
     pub(crate) schema: Option<String>,
     /// Name of the one member beside it.
@@ -62,7 +62,7 @@ struct Parser<'a> {
     depth: usize,
     values: usize,
     limits: &'a Limits,
-    tree: Tree,
+    tree: Tree<'static>,
 }
 
 /// Where a value is put in the tree: the node around it and its name there.

@@ -7,9 +7,10 @@
 //! 1. bytes to UTF-8, without replacing anything (crate `text`);
 //! 2. the root's start tag, or `$schema` and the one member beside it, name standard, version and
 //!    message type (`load/registry.rs`);
-//! 3. one pass over the XML (`xml.rs`): well-formedness, limits, XSD and a small tree at once. JSON
-//!    is parsed by our own bounded parser (`json.rs`) and judged by its JSON Schema. Both end in the
-//!    same tree;
+//! 3. one pass over the XML: the acceptor of crate `xsd` proves it valid and takes a small tree of it on
+//!    the way (`xml/proof.rs`); of what it does not know, a validator judges well-formedness, limits and
+//!    XSD and makes the same tree (`xml.rs`). JSON is parsed by our own bounded parser (`json.rs`) and
+//!    judged by its JSON Schema. All end in the same tree, from which one table maps;
 //! 4. text that is not in NFC is judged once more in NFC: valid then is a warning, and the normal
 //!    form is delivered;
 //! 5. what no schema can say: contradictions within the header, codes that their lists do not have,
@@ -21,8 +22,8 @@
 //! an element that does not fit, the text is mended and read on (`xml/mend.rs`). A value is repeated
 //! only where it cannot be personal data.
 //!
-//! Everything that can be wrong with a standard is found while loading ([`LoadError`]). Compiled
-//! schemas and validators are made per thread when first needed and never leave it. A panic costs
+//! Everything that can be wrong with a standard is found while loading ([`LoadError`]); of one whose
+//! compiled tables are kept (`load/kept.rs`), it was found before. Compiled schemas and validators are made per thread when first needed and never leave it. A panic costs
 //! the one document its verdict (`AB-9400`) and the worker its desk, which is laid anew.
 
 pub mod answer;
@@ -48,7 +49,7 @@ mod xml;
 
 pub use codelist::CodeListInfo;
 pub use engine::{Busy, Reloaded, Standards};
-pub use load::{LoadError, LoadFault, MessageTypeInfo, Proofs, StandardInfo};
+pub use load::{LoadError, LoadFault, MessageTypeInfo, Prepared, Proofs, StandardInfo};
 pub use options::{Limits, OnDefect, Options};
 pub use stages::Stages;
 pub use verdict::{

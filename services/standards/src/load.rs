@@ -3,6 +3,7 @@
 mod alternation;
 pub(crate) mod dialect;
 mod function;
+pub(crate) mod kept;
 pub(crate) mod mapping;
 pub(crate) mod path;
 pub(crate) mod policy;
@@ -96,6 +97,15 @@ pub struct StandardInfo {
     pub message_types: Vec<MessageTypeInfo>,
 }
 
+/// How loading came to the tables of the standards that have an XSD, where tables are kept at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Prepared {
+    /// Tables kept from an earlier time.
+    pub kept: usize,
+    /// Tables made, as none of use were kept.
+    pub made: usize,
+}
+
 /// What became of proving documents of a standard valid without the validator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Proofs {
@@ -107,7 +117,8 @@ pub struct Proofs {
     pub proven: u64,
     /// For each reason that there was, documents that were not, and went to the validator.
     pub unproven: Vec<(&'static str, u64)>,
-    /// Documents that were proven and refused by the validator, of the share that both judge.
+    /// Documents that were proven and that the validator's way judged or carried otherwise, of the share
+    /// that goes both ways.
     pub disagreements: u64,
     /// Bytes of the tables.
     pub tables_bytes: usize,

@@ -19,10 +19,13 @@ pub struct Options {
     pub workers: usize,
     /// Bounds on every document.
     pub limits: Limits,
-    /// Of a million documents that are proven valid, how many the validator judges too. Default 0.
+    /// Where compiled tables are kept between starts; the folder is made when something is to be kept, and
+    /// need not be writable. Default: nowhere, so that they are made when a document needs them.
+    pub tables: Option<PathBuf>,
+    /// Of a million documents that are proven valid, how many go the validator's way too. Default 0.
     pub cross_check_ppm: u32,
     /// Is given each document whose check fails by a fault of ours, and each that is proven valid and
-    /// refused by the validator. Default: nobody.
+    /// judged or carried otherwise by the validator's way. Default: nobody.
     pub on_defect: Option<OnDefect>,
 }
 
@@ -53,6 +56,7 @@ impl Default for Options {
             except: Vec::new(),
             workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             limits: Limits::default(),
+            tables: None,
             cross_check_ppm: 0,
             on_defect: None,
         }

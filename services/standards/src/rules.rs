@@ -18,7 +18,7 @@ use crate::{
 pub(crate) fn check(
     standard: &Standard,
     message: &MessageType,
-    tree: &Tree,
+    tree: &Tree<'_>,
     codelists: &CodeLists,
     place: &dyn Fn(Node) -> (String, usize),
     report: &mut Report<'_>,

@@ -29,6 +29,13 @@ impl Stages<'_> {
         self.desk.recognised_xml(text).map(|(_, name)| name)
     }
 
+    /// Recognises an XML document and proves it valid, with everything it holds taken on the way: whether
+    /// that is proven, if it is of a standard.
+    #[must_use]
+    pub fn prove(&self, text: &str) -> Option<bool> {
+        self.desk.proven_xml(text)
+    }
+
     /// Recognises an XML document and reads it through the schema: how many findings there are, if
     /// it is of a standard and well-formed.
     #[must_use]

@@ -1,70 +1,31 @@
 //! A document as a tree of names and texts with positions: small, flat, the same for XML and JSON.
 
 mod locate;
-mod names;
 
-use std::{cell::OnceCell, collections::HashMap, fmt::Write as _, num::NonZeroU32, ops::Range};
+use std::{cell::OnceCell, collections::HashMap, fmt::Write as _};
 
 pub(crate) use locate::{Step, locate};
-use names::Names;
+pub(crate) use xsd::Node;
+use xsd::Record;
 
 /// Children of one node that are numbered by looking at each other; more of them by a table.
 const LOOKED_AT_MAX: usize = 16;
 
-/// One element, or one value of a JSON document: its number in the document's order, from 1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Node(NonZeroU32);
-
-impl Node {
-    fn of(index: usize) -> Self {
-        Self(NonZeroU32::MIN.saturating_add(cut(index)))
-    }
-
-    /// Its number in the document's order.
-    pub(crate) fn index(self) -> usize {
-        self.0.get() as usize - 1
-    }
-}
-
-/// The whole document.
-#[derive(Default)]
-pub(crate) struct Tree {
-    nodes: Vec<Element>,
-    attributes: Vec<Attribute>,
-    names: Names,
-    text: String,
+/// The whole document. A node is an element, or a value of a JSON document.
+#[derive(Debug, Default)]
+pub(crate) struct Tree<'d> {
+    record: Record<'d>,
     is_json: bool,
     /// For each node its number among its siblings of the same name; 0 where there is no other.
     numbers: OnceCell<Vec<u32>>,
 }
 
-/// Large documents have millions of them, so each counts.
-struct Element {
-    name: u32,
-    parent: Option<Node>,
-    next: Option<Node>,
-    first: Option<Node>,
-    last: Option<Node>,
-    /// Where it begins in the document, in bytes.
-    offset: u32,
-    text: Range<u32>,
-    /// Where its attributes begin; those of the next node end them.
-    attributes: u32,
-}
-
-struct Attribute {
-    name: u32,
-    value: Range<u32>,
-}
-
-/// A document can hold personal data.
-impl std::fmt::Debug for Tree {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tree").field("nodes", &self.nodes.len()).finish_non_exhaustive()
+impl<'d> Tree<'d> {
+    /// The tree of a document that was read already.
+    pub(crate) fn of(record: Record<'d>) -> Self {
+        Self { record, ..Self::default() }
     }
-}
 
-impl Tree {
     /// An empty tree of a JSON document, where attributes are members like any other.
     pub(crate) fn of_json() -> Self {
         Self { is_json: true, ..Self::default() }
@@ -72,17 +33,18 @@ impl Tree {
 
     /// The root, once there is one.
     pub(crate) fn root(&self) -> Option<Node> {
-        (!self.nodes.is_empty()).then_some(Node::of(0))
+        self.node(0)
     }
 
     /// How many nodes there are.
     pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
+        self.record.len()
     }
 
     /// The node that was added as number `index`.
     pub(crate) fn node(&self, index: u32) -> Option<Node> {
-        self.nodes.get(index as usize).map(|_| Node::of(index as usize))
+        let index = index as usize;
+        (index < self.record.len()).then(|| Node::of(index))
     }
 
     /// Adds a node below `parent`, which must be the root's first or a node of this tree.
@@ -94,71 +56,22 @@ impl Tree {
         namespace: &str,
         offset: usize,
     ) -> Node {
-        let node = Node::of(self.nodes.len());
-        let name = self.names.number(prefix, local, namespace);
-        if let Some(parent) = parent {
-            self.adopt(parent, node);
-        }
-        let (text, attributes) = (cut(self.text.len()), cut(self.attributes.len()));
-        self.nodes.push(Element {
-            name,
-            parent,
-            next: None,
-            first: None,
-            last: None,
-            offset: cut(offset),
-            text: text..text,
-            attributes,
-        });
-        node
-    }
-
-    fn adopt(&mut self, parent: Node, node: Node) {
-        let before = self.element(parent).last;
-        let element = self.element_mut(parent);
-        element.last = Some(node);
-        // Text of a node that has children is white space or, in mixed content, nobody's field.
-        let range = std::mem::take(&mut element.text);
-        if range.end as usize == self.text.len() {
-            self.text.truncate(range.start as usize);
-        }
-        match before {
-            Some(before) => self.element_mut(before).next = Some(node),
-            None => self.element_mut(parent).first = Some(node),
-        }
+        self.record.open(parent, (prefix, local, namespace), offset)
     }
 
     /// Adds an attribute to `node`, the one pushed last.
     pub(crate) fn push_attribute(&mut self, node: Node, prefix: &str, local: &str, value: &str) {
-        let name = self.names.number(prefix, local, "");
-        let start = cut(self.text.len());
-        self.text.push_str(value);
-        let value = start..cut(self.text.len());
-        self.attributes.push(Attribute { name, value });
-        let text = cut(self.text.len());
-        self.element_mut(node).text = text..text;
+        self.record.attribute(node, prefix, local, value);
     }
 
     /// Adds text to `node`; ignored where it has children.
     pub(crate) fn push_text(&mut self, node: Node, text: &str) {
-        let end = cut(self.text.len());
-        let element = self.element(node);
-        if element.first.is_some() {
-            return;
-        }
-        debug_assert!(element.text.is_empty() || element.text.end == end, "text is contiguous");
-        self.text.push_str(text);
-        let after = cut(self.text.len());
-        let element = self.element_mut(node);
-        if element.text.is_empty() {
-            element.text.start = end;
-        }
-        element.text.end = after;
+        self.record.text(node, text);
     }
 
     /// The node around `node`.
     pub(crate) fn parent(&self, node: Node) -> Option<Node> {
-        self.element(node).parent
+        self.record.parent(node)
     }
 
     /// `node` and every node below it, in the document's order.
@@ -178,7 +91,7 @@ impl Tree {
 
     /// Its children in the document's order.
     pub(crate) fn children(&self, node: Node) -> impl Iterator<Item = Node> + '_ {
-        std::iter::successors(self.element(node).first, |child| self.element(*child).next)
+        std::iter::successors(self.record.first(node), |child| self.record.next(*child))
     }
 
     /// Its first child called `local`.
@@ -188,41 +101,37 @@ impl Tree {
 
     /// Whether it has no children.
     pub(crate) fn is_leaf(&self, node: Node) -> bool {
-        self.element(node).first.is_none()
+        self.record.first(node).is_none()
     }
 
     /// Its name without prefix.
     pub(crate) fn local_name(&self, node: Node) -> &str {
-        self.names.local(self.element(node).name)
+        self.record.local_name(node)
     }
 
     /// Its name as written.
     pub(crate) fn qualified_name(&self, node: Node) -> &str {
-        self.names.qualified(self.element(node).name)
+        self.record.qualified_name(node)
     }
 
     /// The namespace of its name.
     pub(crate) fn namespace(&self, node: Node) -> &str {
-        self.names.namespace(self.element(node).name)
+        self.record.namespace(node)
     }
 
-    /// Whether any text or attribute has `character` in it.
-    pub(crate) fn has_text(&self, character: char) -> bool {
-        self.text.contains(character)
+    /// Whether any text or attribute has an ampersand in it.
+    pub(crate) fn has_ampersand(&self) -> bool {
+        self.record.has_ampersand()
     }
 
     /// Its text, untrimmed; empty where it has children.
     pub(crate) fn text(&self, node: Node) -> &str {
-        self.slice(&self.element(node).text)
+        self.record.text_of(node)
     }
 
     /// Local names and values of its attributes, namespace declarations not among them.
     pub(crate) fn attributes(&self, node: Node) -> impl Iterator<Item = (&str, &str)> {
-        let begin = self.element(node).attributes as usize;
-        let next = self.nodes.get(node.index() + 1);
-        let end = next.map_or(self.attributes.len(), |next| next.attributes as usize);
-        let attributes = self.attributes.get(begin..end).unwrap_or_default().iter();
-        attributes.map(|attribute| (self.names.local(attribute.name), self.slice(&attribute.value)))
+        self.record.attributes_of(node).map(|(_, local, value)| (local, value))
     }
 
     /// The value of its attribute called `local`; in JSON, of its member.
@@ -236,7 +145,7 @@ impl Tree {
 
     /// Where it begins, in bytes.
     pub(crate) fn offset(&self, node: Node) -> usize {
-        self.element(node).offset as usize
+        self.record.offset(node)
     }
 
     /// Where it is, as a person would write it: names as in the document, `[n]` where there are
@@ -280,16 +189,16 @@ impl Tree {
 
     /// Numbers siblings of one name, in time that grows with their count and not with its square.
     fn numbered(&self) -> Vec<u32> {
-        let mut numbers = vec![0; self.nodes.len()];
+        let mut numbers = vec![0_u32; self.len()];
         let mut set = |node: Node, number: u32| {
             if let Some(slot) = numbers.get_mut(node.index()) {
                 *slot = number;
             }
         };
         let (mut family, mut last) = (Vec::new(), HashMap::new());
-        for parent in (0..self.nodes.len()).map(Node::of) {
+        for parent in (0..self.len()).map(Node::of) {
             family.clear();
-            family.extend(self.children(parent).map(|child| (child, self.element(child).name)));
+            family.extend(self.children(parent).map(|child| (child, self.record.name(child))));
             last.clear();
             for (at, (child, name)) in family.iter().enumerate() {
                 let before: Option<(Node, u32)> = if family.len() > LOOKED_AT_MAX {
@@ -316,23 +225,6 @@ impl Tree {
         }
         numbers
     }
-
-    fn slice(&self, range: &Range<u32>) -> &str {
-        self.text.get(range.start as usize..range.end as usize).unwrap_or("")
-    }
-
-    fn element(&self, node: Node) -> &Element {
-        self.nodes.get(node.index()).expect("a node is of its tree")
-    }
-
-    fn element_mut(&mut self, node: Node) -> &mut Element {
-        self.nodes.get_mut(node.index()).expect("a node is of its tree")
-    }
-}
-
-/// Documents have at most 4 GiB; the limit on bytes is far below.
-fn cut(size: usize) -> u32 {
-    u32::try_from(size).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

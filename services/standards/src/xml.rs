@@ -46,7 +46,7 @@ pub(crate) const INCOMPLETE: &str = "incomplete";
 #[derive(Debug)]
 pub(crate) struct Pass {
     /// As far as it could be read.
-    pub(crate) tree: Tree,
+    pub(crate) tree: Tree<'static>,
     /// What the schema does not allow, capped, in the order found.
     pub(crate) findings: Vec<Finding>,
     /// How many there are.
@@ -264,7 +264,7 @@ struct Doctype(usize);
 struct Builder<'s> {
     shared: &'s Shared,
     schemas: &'s SchemaSet,
-    tree: Tree,
+    tree: Tree<'static>,
     offset: usize,
     /// Findings before the current attribute.
     before: usize,
@@ -358,7 +358,13 @@ impl ValidationEventHandler for Builder<'_> {
     fn on_text(&mut self, kind: TextKind, text: &str) -> Result<(), Doctype> {
         if let Some(open) = self.innermost() {
             self.check_space(kind, text);
-            self.tree.push_text(open.node, text);
+            // The validator leaves line ends in CDATA as they are; XML 1.0, 2.11 makes them one.
+            if matches!(kind, TextKind::CData) && text.contains('\r') {
+                let lines = text.replace("\r\n", "\n").replace('\r', "\n");
+                self.tree.push_text(open.node, &lines);
+            } else {
+                self.tree.push_text(open.node, text);
+            }
         }
         Ok(())
     }

@@ -1,5 +1,7 @@
-//! How fast documents are judged, beside a reader that judges nothing and a full validator. One core,
-//! the best of many repetitions, all in one run: `cargo bench -p xsd`.
+//! How fast documents are judged, alone and with everything they hold taken on the way, beside a reader that
+//! judges nothing, a full validator that is used again and again, and libxml2's `xmllint` where it is
+//! installed. One core, the best of many repetitions, all in one run: `cargo bench -p xsd`. What it prints
+//! is a table for `docs/performance.md`.
 //!
 //! Documents are made from published samples (`AMTSBOTE_TEST_DATA`, by default `../shared/data` beside
 //! the repository); without them there is little to measure, and it says so.
@@ -13,6 +15,7 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
     clippy::let_underscore_must_use,
     reason = "a program for people who measure"
 )]
@@ -21,13 +24,14 @@ use std::{
     collections::HashMap,
     hint::black_box,
     path::{Path, PathBuf},
+    process::Command,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use quick_xml::{NsReader, events::Event};
 use xsd::{
-    Acceptor, Captures, CompileLimits, Limits, Scalar, Tables,
+    Acceptor, CompileLimits, Limits, Scalar, Tables,
     xsd_schema::{
         LocationRequest, SchemaResolver, SchemaSet, SchemaSetBuilder, XsdVersion,
         validation::{CollectingValidationSink, SchemaValidator, ValidationFlags, drive_quick_xml},
@@ -42,28 +46,28 @@ fn main() {
     let beside = || own.join("../../../shared/data");
     let data = std::env::var_os("AMTSBOTE_TEST_DATA").map_or_else(beside, PathBuf::from);
     println!(
-        "| document | bytes | own | own, {FIELDS} fields | own, scalar | `NsReader` | `xsd-schema` |"
+        "| document | bytes | judged | and recorded | judged, scalar | `NsReader` | `xsd-schema` | `xmllint` |"
     );
-    println!("|---|---|---|---|---|---|---|");
-    let everything = schemas(&own.join("src/proof/schemas/everything.xsd"), None);
-    let tables = Arc::new(xsd::compile(&everything, CompileLimits::default()));
+    println!("|---|---|---|---|---|---|---|---|");
+    let everything = Schema::of(&own.join("src/proof/schemas/everything.xsd"), None);
+    let tables = Arc::new(xsd::compile(&everything.set, CompileLimits::default()));
     let file = |line: &str| {
         let body = line.repeat((1 << 20) / line.len());
         format!("<r xmlns='urn:everything'><values><base64>{body}</base64></values></r>")
             .into_bytes()
     };
     let digits = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5eg012345";
-    measure("a file in base 64", &file(&digits[..76]), &everything, &tables, &[]);
-    measure("the same in lines", &file(&format!("{}\n", &digits[..76])), &everything, &tables, &[]);
+    measure("a file in base 64", &file(&digits[..76]), &everything, &tables);
+    measure("the same in lines", &file(&format!("{}\n", &digits[..76])), &everything, &tables);
     if !data.join("catalog.xml").is_file() {
         println!("!!! nothing more: no data at {}", data.display());
         return;
     }
     let begin = Instant::now();
-    let schemas = schemas(&data.join("xwasser-1.0.0/xsd/xwasser.xsd"), Some(&data));
+    let schema = Schema::of(&data.join("xwasser-1.0.0/xsd/xwasser.xsd"), Some(&data));
     let read = begin.elapsed();
     let begin = Instant::now();
-    let tables = xsd::compile(&schemas, CompileLimits::default());
+    let tables = xsd::compile(&schema.set, CompileLimits::default());
     let (compiled, hash) = (begin.elapsed(), [0; 32]);
     let file = tables.to_file(&hash);
     let begin = Instant::now();
@@ -71,7 +75,7 @@ fn main() {
     let loaded = begin.elapsed();
     let tables = Arc::new(tables);
     for (name, document) in documents(&data, &tables) {
-        measure(name, &document, &schemas, &tables, &paths(&document));
+        measure(name, &document, &schema, &tables);
     }
     println!(
         "\nXWasser: schemas read in {read:.1?}, tables compiled in {compiled:.1?}, {} KB in memory, {} KB in a \
@@ -80,9 +84,6 @@ fn main() {
         file.len() / 1024
     );
 }
-
-/// Fields that are taken on the way.
-const FIELDS: usize = 40;
 
 fn documents(data: &Path, tables: &Arc<Tables>) -> Vec<(&'static str, Vec<u8>)> {
     let sample = |name: &str| {
@@ -175,47 +176,13 @@ fn with_umlauts(document: &[u8], acceptor: &mut Acceptor) -> Vec<u8> {
     changed
 }
 
-/// Paths of texts in the document itself, every other one.
-fn paths(document: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(&document[..document.len().min(64 << 10)]).into_owned();
-    let (mut open, mut found): (Vec<String>, Vec<String>) = (Vec::new(), Vec::new());
-    for part in text.split('<').skip(1).filter(|part| !part.starts_with(['?', '!'])) {
-        let tag = part.split('>').next().unwrap_or_default();
-        if tag.starts_with('/') {
-            let path = open.get(1..).unwrap_or_default().join("/");
-            if !path.is_empty() && !found.contains(&path) {
-                found.push(path);
-            }
-            open.pop();
-        } else {
-            let name =
-                tag.split(|c: char| c.is_whitespace() || c == '/').next().unwrap_or_default();
-            open.push(name.rsplit(':').next().unwrap_or_default().to_owned());
-            if tag.ends_with('/') {
-                open.pop();
-            }
-        }
-    }
-    found.into_iter().step_by(2).take(FIELDS).collect()
-}
-
-fn measure(
-    name: &str,
-    document: &[u8],
-    schemas: &SchemaSet,
-    tables: &Arc<Tables>,
-    paths: &[String],
-) {
+fn measure(name: &str, document: &[u8], schema: &Schema, tables: &Arc<Tables>) {
     let mut fast = Acceptor::new(Arc::clone(tables), Limits::default());
     let mut scalar: Acceptor<Scalar> = Acceptor::with_lanes(Arc::clone(tables), Limits::default());
     assert!(fast.judge(document).is_valid(), "{name}: {:?}", fast.judge(document));
     let own = best(|| assert!(fast.judge(black_box(document)).is_valid()));
-    let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-    let mut captures = Captures::of(tables, &paths);
-    let fields = best(|| {
-        let fields = fast.judge_and_take(black_box(document), &mut captures).unwrap();
-        black_box(fields.iter().count());
-    });
+    let text = std::str::from_utf8(document).unwrap();
+    let recorded = best(|| drop(black_box(fast.judge_and_record(black_box(text)).unwrap())));
     let slow = best(|| assert!(scalar.judge(black_box(document)).is_valid()));
     let reader = best(|| {
         let mut reader = NsReader::from_reader(document);
@@ -226,23 +193,24 @@ fn measure(
         black_box(count);
     });
     let flags = ValidationFlags::default() - ValidationFlags::BUILD_PSVI_TYPED_VALUES;
-    let validator = SchemaValidator::new(schemas, flags);
+    let validator = SchemaValidator::new(&schema.set, flags);
     let full = best(|| {
         let (mut errors, mut warnings) = (Vec::new(), Vec::new());
         let sink = CollectingValidationSink { errors: &mut errors, warnings: &mut warnings };
         let mut run = validator.start_run(sink);
-        drop(drive_quick_xml(black_box(document), &mut run, schemas));
+        drop(drive_quick_xml(black_box(document), &mut run, &schema.set));
     });
     let told =
         |time: f64| format!("{:.1} µs, {:.0} MB/s", time * 1e6, document.len() as f64 / time / 1e6);
     println!(
-        "| {name} | {} | {} | {} | {} | {} | {} |",
+        "| {name} | {} | {} | {} | {} | {} | {} | {} |",
         document.len(),
         told(own),
-        told(fields),
+        told(recorded),
         told(slow),
         told(reader),
-        told(full)
+        told(full),
+        schema.xmllint(document).map_or("–".to_owned(), told)
     );
 }
 
@@ -262,15 +230,49 @@ fn best(mut act: impl FnMut()) -> f64 {
     best
 }
 
-fn schemas(path: &Path, data: Option<&Path>) -> SchemaSet {
-    let mut builder = SchemaSetBuilder::with_resolver(SchemaResolver::new(), XsdVersion::V1_0);
-    let local = data.map(local_copies).unwrap_or_default();
-    builder.set_location_rewriter(move |request: &LocationRequest<'_>, _: &SchemaResolver| {
-        local.get(request.location.split_once(':').map_or("", |(_, rest)| rest)).cloned()
-    });
-    let path = path.canonicalize().unwrap();
-    let compiled = builder.add("", path.to_str().unwrap()).and_then(SchemaSetBuilder::compile);
-    compiled.unwrap_or_else(|error| panic!("{error}")).into_schema_set()
+/// A schema as others read it.
+struct Schema {
+    set: SchemaSet,
+    path: PathBuf,
+    data: Option<PathBuf>,
+}
+
+impl Schema {
+    fn of(path: &Path, data: Option<&Path>) -> Self {
+        let mut builder = SchemaSetBuilder::with_resolver(SchemaResolver::new(), XsdVersion::V1_0);
+        let local = data.map(local_copies).unwrap_or_default();
+        builder.set_location_rewriter(move |request: &LocationRequest<'_>, _: &SchemaResolver| {
+            local.get(request.location.split_once(':').map_or("", |(_, rest)| rest)).cloned()
+        });
+        let path = path.canonicalize().unwrap();
+        let compiled = builder.add("", path.to_str().unwrap()).and_then(SchemaSetBuilder::compile);
+        let set = compiled.unwrap_or_else(|error| panic!("{error}")).into_schema_set();
+        Self { set, path, data: data.map(Path::to_owned) }
+    }
+
+    /// Seconds that one document costs `xmllint`, without its start and its schema; `None` where it is not
+    /// installed or refuses the document.
+    fn xmllint(&self, document: &[u8]) -> Option<f64> {
+        let path = std::env::temp_dir().join(format!("xsd-bench-{}.xml", std::process::id()));
+        std::fs::write(&path, document).unwrap();
+        let seconds = |count: usize| {
+            let mut program = Command::new("xmllint");
+            if let Some(data) = &self.data {
+                let catalog = format!("file://{}", data.join("catalog.xml").display());
+                program.env("XML_CATALOG_FILES", catalog);
+            }
+            program.args(["--nonet", "--noout", "--schema"]).arg(&self.path);
+            let begin = Instant::now();
+            let output = program.args(vec![&path; count]).output().ok()?;
+            output.status.success().then(|| begin.elapsed().as_secs_f64())
+        };
+        // Enough of them for a second or so.
+        let count = (20_000_000 / document.len()).clamp(3, 6_000);
+        let times = (0..3).map(|_| Some((seconds(count + 1)? - seconds(1)?) / count as f64));
+        let least = times.collect::<Option<Vec<f64>>>()?.into_iter().fold(f64::MAX, f64::min);
+        std::fs::remove_file(path).unwrap();
+        Some(least.max(1e-9))
+    }
 }
 
 fn local_copies(data: &Path) -> HashMap<String, String> {

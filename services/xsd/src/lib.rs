@@ -3,7 +3,8 @@
 //! A schema set is compiled once to [`Tables`]: an automaton for each content model, one for each pattern,
 //! and flat tables for everything else. An [`Acceptor`] walks over a document's bytes once and says
 //! [`Valid`](Verdict::Valid), or [`DontKnow`](Verdict::DontKnow) and why: whatever it cannot prove, and
-//! whatever breaks a rule. A full validator must look at those, and alone says what is wrong.
+//! whatever breaks a rule. A full validator must look at those, and alone says what is wrong. What a valid
+//! document holds can be taken on the same walk, as a [`Record`].
 //!
 //! ```
 //! # fn main() -> Result<(), xsd::SchemaFault> {
@@ -19,7 +20,6 @@
 //! # }
 //! ```
 
-mod actions;
 mod characters;
 mod codec;
 mod compile;
@@ -32,22 +32,21 @@ mod model;
 mod names;
 #[cfg(test)]
 mod proof;
+mod record;
 mod regex;
 mod run;
 mod simple;
 mod tables;
 mod tokenizer;
 mod verdict;
-mod watch;
 
-pub use actions::{Captures, Fields};
 pub use compile::CompileLimits;
 pub use lanes::{Lanes, Scalar, Vector};
 pub use load::{SchemaFault, compile, compile_file, compile_text};
+pub use record::{Node, Record};
 pub use run::{Acceptor, Limits};
 pub use tables::{FileFault, Tables};
 pub use verdict::{Cause, Reason, Verdict};
-pub use watch::Watch;
 
 /// The crate that schemas are read with.
 pub use xsd_schema;

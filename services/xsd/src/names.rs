@@ -46,6 +46,7 @@ impl Key {
         mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 
+    #[cfg(test)]
     pub(crate) fn length(self) -> u32 {
         self.length
     }

@@ -1,5 +1,6 @@
 //! The proof: the acceptor beside `xsd-schema` and the JDK's Xerces, on published samples, on documents
-//! generated from schemas, on what becomes of them when they are changed, and with faults planted.
+//! generated from schemas, on what becomes of them when they are changed, and with faults planted; and what
+//! is taken of documents on the way, beside what a reader of its own finds in them.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,6 +22,7 @@ mod generator;
 mod judges;
 mod mutation;
 mod planted;
+mod recorded;
 mod samples;
 mod typed;
 mod values;

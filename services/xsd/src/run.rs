@@ -10,16 +10,15 @@ mod tell;
 use std::{marker::PhantomData, sync::Arc};
 
 use crate::{
-    actions::{Captures, Fields},
     faults::{Fault, is_planted},
     identity::Scopes,
     lanes::{Lanes, Scalar, Vector},
     names::NONE,
+    record::{Listening, Nobody, Record, Recorder},
     simple::Context,
     tables::{Content, Tables},
     tokenizer::{self, decode, markup},
     verdict::{Doubted, Reason, Verdict},
-    watch::{Nobody, Somebody, Watch, Watching},
 };
 use attributes::RawAttribute;
 use bindings::Bindings;
@@ -65,6 +64,9 @@ impl Default for Limits {
     }
 }
 
+/// Bytes of a document that is recorded: places in it, and in as much again, are 32 bits.
+const RECORDED_BYTES_MAX: usize = 1 << 31;
+
 /// Judges documents by tables, one after the other. It keeps its memory between them; make one for
 /// each thread. `L` says how bytes are looked at: both ways say the same.
 #[derive(Debug)]
@@ -81,6 +83,8 @@ struct Memory {
     stack: Vec<Frame>,
     /// Of each state, the element that came last.
     guesses: Vec<Guess>,
+    /// Names that were guessed so far, as they were written.
+    spellings: u32,
     bindings: Bindings,
     attributes: Vec<RawAttribute>,
     /// Attributes that a wildcard took, to find those that come twice.
@@ -113,14 +117,12 @@ struct Frame {
     /// How many bindings there were before it, and which ones there are around it.
     bindings: u32,
     scope: u64,
-    /// Where it is among the paths that are looked for.
-    path: u32,
     /// Constraints are looked at here.
     is_watched: bool,
 }
 
 impl Frame {
-    fn outermost(root: u32, path: u32) -> Self {
+    fn outermost(root: u32) -> Self {
         Self {
             state: root,
             element: NONE,
@@ -132,7 +134,6 @@ impl Frame {
             is_overridden: false,
             bindings: 0,
             scope: 0,
-            path,
             is_watched: false,
         }
     }
@@ -154,6 +155,7 @@ impl<L: Lanes> Acceptor<L> {
             limits,
             stack: Vec::new(),
             guesses: vec![Guess::NONE; tables.states.len()],
+            spellings: 0,
             bindings: Bindings::default(),
             attributes: Vec::new(),
             wild: Vec::new(),
@@ -166,23 +168,15 @@ impl<L: Lanes> Acceptor<L> {
         Self { tables, memory, lanes: PhantomData }
     }
 
-    fn walk<W: Watching>(
-        &mut self,
-        document: &[u8],
-        captures: &mut Captures,
-        watch: &mut W,
-    ) -> Verdict {
-        captures.forget();
+    fn walk<R: Listening>(&mut self, document: &[u8], listener: &mut R) -> Verdict {
         self.memory.forget();
-        let current = Frame::outermost(self.tables.root, captures.root());
-        let mut run = Run::<L, W> {
+        let mut run = Run::<L, R> {
             input: document,
             tables: &self.tables,
             memory: &mut self.memory,
-            captures,
-            watch,
+            listener,
             parts: 0,
-            current,
+            current: Frame::outermost(self.tables.root),
             lanes: PhantomData,
         };
         match run.document() {
@@ -199,26 +193,24 @@ macro_rules! ways_to_ask {
         impl Acceptor<$lanes> {
             /// What is known of `document`. Any bytes can be given.
             pub fn judge(&mut self, document: &[u8]) -> Verdict {
-                self.walk(document, &mut Captures::nothing(), &mut Nobody)
+                self.walk(document, &mut Nobody)
             }
 
-            /// The same, and `watch` sees what it holds. What it saw is true only where the verdict is
-            /// [`Valid`](Verdict::Valid).
-            pub fn judge_and_tell(&mut self, document: &[u8], watch: &mut dyn Watch) -> Verdict {
-                self.walk(document, &mut Captures::nothing(), &mut Somebody(watch))
-            }
-
-            /// The same, and what stands at the paths of `captures`.
+            /// The same, and what it holds, taken on the same walk.
             ///
             /// # Errors
             /// Why the document is not proven; nothing is given away of it then.
-            pub fn judge_and_take<'f>(
+            pub fn judge_and_record<'d>(
                 &mut self,
-                document: &'f [u8],
-                captures: &'f mut Captures,
-            ) -> Result<Fields<'f>, Reason> {
-                match self.walk(document, captures, &mut Nobody) {
-                    Verdict::Valid => Ok(captures.release(document)),
+                document: &'d str,
+            ) -> Result<Record<'d>, Reason> {
+                // What is kept of it beside it is never more than it.
+                if document.len() > RECORDED_BYTES_MAX {
+                    return Err(Reason::Size);
+                }
+                let mut recorder = Recorder::of(document);
+                match self.walk(document.as_bytes(), &mut recorder) {
+                    Verdict::Valid => Ok(recorder.release()),
                     Verdict::DontKnow(reason) => Err(reason),
                 }
             }
@@ -244,19 +236,18 @@ impl Memory {
 }
 
 /// One document.
-struct Run<'r, L: Lanes, W: Watching> {
+struct Run<'r, L: Lanes, R: Listening> {
     input: &'r [u8],
     tables: &'r Tables,
     memory: &'r mut Memory,
-    captures: &'r mut Captures,
-    watch: &'r mut W,
+    listener: &'r mut R,
     /// How many there were.
     parts: usize,
     current: Frame,
     lanes: PhantomData<L>,
 }
 
-impl<L: Lanes, W: Watching> Run<'_, L, W> {
+impl<L: Lanes, R: Listening> Run<'_, L, R> {
     fn document(&mut self) -> Doubted<()> {
         if self.input.len() > self.memory.limits.bytes_max.min(u32::MAX as usize - 64) {
             return Err(Reason::Size);
@@ -276,6 +267,8 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
         let end = match self.current.content {
             Content::Elements => {
                 let end = tokenizer::skip_space::<L>(input, from);
+                // Line ends, which who listens is told as they are meant.
+                is_plain = false;
                 match input.get(end) {
                     None if self.memory.stack.is_empty() => return Ok(None),
                     None => return Err(Reason::End),
@@ -299,7 +292,7 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
         let text = Text { from, end, is_plain, has_markup };
         if end > from {
             self.count(1)?;
-            if W::IS_AWAKE {
+            if R::IS_AWAKE {
                 self.tell_text(text)?;
             }
         }
@@ -361,7 +354,7 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
             // Validators differ in whether white space that was marked as text is none.
             _ => return Err(Reason::Text),
         }
-        if W::IS_AWAKE {
+        if R::IS_AWAKE {
             self.tell_cdata(section)?;
         }
         Ok(to + b"]]>".len())

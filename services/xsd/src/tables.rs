@@ -351,16 +351,6 @@ impl Tables {
         Ok(None)
     }
 
-    /// Every local name of elements and attributes, and where it lies.
-    pub(crate) fn known_names(&self) -> impl Iterator<Item = (u32, &[u8])> {
-        let elements = self.transitions.iter().map(|transition| (transition.name, transition.key));
-        let all = self.attributes.iter().chain(&self.global_attributes);
-        let attributes = all.map(|attribute| (attribute.name, attribute.key));
-        elements.chain(attributes).filter_map(|(name, key)| {
-            Some((name, self.names.get(name, key.length() as usize)?)).filter(|_| name != NONE)
-        })
-    }
-
     /// The number of a namespace.
     pub(crate) fn namespace(&self, uri: &[u8]) -> u16 {
         let at = self.namespaces.iter().position(|known| known.as_bytes() == uri);

@@ -28,10 +28,10 @@ pub(super) fn show(
     };
     let standards = load(Options { paths: folders(paths)?, workers: 1, ..Options::default() })?;
     let (installed, lists) = (standards.list(), standards.codelists());
-    let proofs = standards.proofs();
-    let is_meant = |standard: &&StandardInfo| {
-        standard.id == id && version.is_none_or(|version| standard.version == version)
-    };
+    let are_meant =
+        |of: &str, number: &str| of == id && version.is_none_or(|version| number == version);
+    let proofs = standards.proofs(are_meant);
+    let is_meant = |standard: &&StandardInfo| are_meant(&standard.id, &standard.version);
     let mut found = installed.iter().filter(is_meant).peekable();
     if found.peek().is_none() {
         let others: Vec<String> = installed

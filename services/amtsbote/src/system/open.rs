@@ -128,6 +128,7 @@ async fn load_standards(config: &Config, roles: Roles) -> Result<Option<Standard
     let options = standards::Options {
         paths: config.standards.paths.clone(),
         workers: config.standards.workers,
+        tables: Some(config.tables()),
         cross_check_ppm: config.standards.cross_check_ppm,
         on_defect: config.standards.defects.clone().map(defects::keep_in),
         ..standards::Options::default()

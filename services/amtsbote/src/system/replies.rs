@@ -35,6 +35,8 @@ const CANONICAL_BYTES_MAX: usize = 256 << 10;
 /// The standards, loaded when the first reply asks for them: most dispatchers never need them.
 pub(super) struct Library {
     paths: Vec<PathBuf>,
+    /// Where their compiled tables are kept.
+    tables: Option<PathBuf>,
     loading: OnceLock<Shared<BoxFuture<'static, Option<Standards>>>>,
 }
 
@@ -47,20 +49,25 @@ impl fmt::Debug for Library {
 
 impl Library {
     /// With the standards of a gateway in this process, or those of `paths` when they are needed.
-    pub(super) fn new(standards: Option<Standards>, paths: Vec<PathBuf>) -> Self {
+    pub(super) fn new(
+        standards: Option<Standards>,
+        paths: Vec<PathBuf>,
+        tables: Option<PathBuf>,
+    ) -> Self {
         let loading = OnceLock::new();
         if let Some(standards) = standards {
             let ready = std::future::ready(Some(standards)).boxed().shared();
             // The cell is empty: it was just made.
             drop(loading.set(ready));
         }
-        Self { paths, loading }
+        Self { paths, tables, loading }
     }
 
     /// Loading goes on however often whoever waits for it gives up.
     async fn standards(&self) -> Option<Standards> {
         let loading = self.loading.get_or_init(|| {
-            let options = Options { paths: self.paths.clone(), workers: 1, ..Options::default() };
+            let (paths, tables) = (self.paths.clone(), self.tables.clone());
+            let options = Options { paths, tables, workers: 1, ..Options::default() };
             let load = tokio::task::spawn_blocking(move || Standards::load(options));
             let loaded = async move {
                 match load.await {
@@ -221,7 +228,7 @@ mod tests {
     async fn read(body: &str) -> Reply {
         let reading = Reading {
             adapter: Arc::new(Says(body.to_owned())),
-            library: Arc::new(Library::new(None, Vec::new())),
+            library: Arc::new(Library::new(None, Vec::new(), None)),
             clock: Clock::new(|| messaging::Timestamp(0)),
         };
         let accepted = Accepted { receipt: None, replies: vec![reply(body)] };

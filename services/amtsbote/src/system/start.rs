@@ -106,7 +106,8 @@ impl System {
             return specs.collect();
         }
         let standards = self.gateway.as_ref().map(|gateway| gateway.standards.clone());
-        let library = Arc::new(Library::new(standards, self.config.standards.paths.clone()));
+        let paths = self.config.standards.paths.clone();
+        let library = Arc::new(Library::new(standards, paths, Some(self.config.tables())));
         let reading = |spec: dispatcher::Endpoint| {
             let (library, clock) = (library.clone(), self.clock.clone());
             let adapter = Arc::new(Reading { adapter: spec.adapter, library, clock });

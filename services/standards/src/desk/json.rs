@@ -68,7 +68,7 @@ impl Desk<'_> {
     fn report_errors<'e>(
         &self,
         case: &mut Case<'_>,
-        tree: &Tree,
+        tree: &Tree<'_>,
         errors: impl Iterator<Item = ValidationError<'e>>,
     ) {
         let (mut kept, mut paths, mut beyond) = (Vec::new(), Vec::new(), 0);
@@ -132,6 +132,6 @@ fn steps(pointer: &str) -> Vec<Step> {
 }
 
 /// The JSON pointer of a node.
-fn pointer(tree: &Tree, node: Node) -> String {
+fn pointer(tree: &Tree<'_>, node: Node) -> String {
     tree.xpath(node)
 }

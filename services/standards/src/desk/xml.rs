@@ -1,5 +1,6 @@
 //! The way of an XML document over the desk.
 
+use messaging::Timestamp;
 use text::{Decoded, Encoding};
 use xsd_schema::{
     SchemaSet,
@@ -16,7 +17,9 @@ use crate::{
     xml::{
         self, Fatal, Pass,
         mend::{self, Judge},
-        proof, root, sentences,
+        proof::{self, Counts},
+        root::{self, Root},
+        sentences,
     },
 };
 
@@ -37,54 +40,85 @@ impl<'d> Desk<'d> {
             }
             Err(fatal) => return self.refuse_at(text, fatal_entry(&fatal, String::new())),
         };
-        let place = (format!("/{}", root.qualified), root.offset);
-        let version = |path: &Path| root::value(text, path);
-        let found = self.registry.find(&root.namespace, &root.local, version);
-        let (index, case) = match self.recognise(found, &root.local, text, place, document.now) {
+        let (index, case) = match self.case(&root, text, document.now) {
             Ok(recognised) => recognised,
             Err(verdict) => return *verdict,
         };
-        let why = match self.proven(index, text, &document.bytes) {
-            Ok(pass) => return self.conclude_proven(document, decoded, case, &pass.tree),
-            Err(why) => why,
+        let tree = match self.proven(index, text) {
+            Ok(tree) => tree,
+            Err(why) => {
+                let verdict = self.validated(index, document, decoded, case);
+                return Verdict { proof: Some(why), ..verdict };
+            }
         };
-        let Some((schemas, validator)) = self.xsd(index) else {
-            // Compiled at start already; only a changed folder leads here.
-            let entry = Entry::error(
-                codes::DEFECT,
-                "Das Schema dieses Standards kann nicht mehr gelesen werden.",
-                "The schema of this standard can no longer be read.",
-            );
-            return self.refuse(entry);
-        };
-        let verdict = self.judge(document, decoded, case, schemas, validator);
-        Verdict { proof: Some(why), ..verdict }
+        let verdict = self.conclude_proven(document, decoded, case, &tree);
+        if self.is_checked_twice()
+            && self.xsd(index).is_some()
+            && let Ok((_, again)) = self.case(&root, text, document.now)
+        {
+            let other = self.validated(index, document, decoded, again);
+            return self.compared(index, &document.bytes, verdict, other);
+        }
+        Verdict { proof: Some(PROVEN), ..verdict }
     }
 
-    /// The reading of `text` if it is proven to be valid and in its normal form, so that nothing is left
-    /// to say of it; else why not. A share is judged by the validator too.
-    fn proven(&self, standard: usize, text: &str, bytes: &[u8]) -> Result<Pass, &'static str> {
+    /// Standard and message type of the root, or the verdict that there is none.
+    fn case(
+        &self,
+        root: &Root,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<(usize, Case<'d>), Box<Verdict>> {
+        let place = (format!("/{}", root.qualified), root.offset);
+        let version = |path: &Path| root::value(text, path);
+        let found = self.registry.find(&root.namespace, &root.local, version);
+        self.recognise(found, &root.local, text, place, now)
+    }
+
+    /// The tree of `text` if it is proven to be valid and in its normal form, so that nothing is left to
+    /// say of it by its schema; else why not.
+    fn proven<'t>(&self, standard: usize, text: &'t str) -> Result<Tree<'t>, &'static str> {
         let counts = self.registry.counts(standard).ok_or(NOT_TRIED)?;
         let acceptor = self.acceptor(standard).ok_or(NOT_TRIED)?;
         if text::normalise_xml(text).is_some() {
             return Err(NOT_NORMAL);
         }
-        let pass = proof::pass(text, &mut acceptor.borrow_mut());
-        counts.count(pass.as_ref().err().copied());
-        let pass = pass.map_err(xsd::Reason::label)?;
-        if !self.is_checked_twice() || self.agrees(standard, text) {
-            return Ok(pass);
-        }
-        counts.disagree();
+        let tree = proof::pass(text, &mut acceptor.borrow_mut());
+        counts.count(tree.as_ref().err().copied());
+        tree.map_err(xsd::Reason::label)
+    }
+
+    /// What holds of a document that was judged in both ways: where they say or carry different things,
+    /// one of them is wrong, and what the validator's way says counts.
+    fn compared(
+        &self,
+        standard: usize,
+        bytes: &[u8],
+        proven: Verdict,
+        validated: Verdict,
+    ) -> Verdict {
+        let differs = if (&proven.violations, proven.violations_total)
+            != (&validated.violations, validated.violations_total)
+        {
+            "violations"
+        } else if proven.header != validated.header {
+            "header"
+        } else if proven != validated {
+            "message"
+        } else {
+            return Verdict { proof: Some(PROVEN), ..proven };
+        };
+        self.registry.counts(standard).into_iter().for_each(Counts::disagree);
         tracing::error!(
             code = codes::JUDGES_DISAGREE,
             standard = self.registry.standards.get(standard).map(|s| s.id.as_str()),
-            "a document that was proven valid is refused by the validator"
+            differs,
+            "a document that was proven valid is judged or carried otherwise by the validator's way"
         );
         if let Some(on_defect) = self.on_defect {
             on_defect.give(codes::JUDGES_DISAGREE, bytes);
         }
-        Err(DISAGREEMENT)
+        Verdict { proof: Some(DISAGREEMENT), ..validated }
     }
 
     /// Whether it is this document's turn: at one in a hundred, each hundredth at this desk.
@@ -96,26 +130,38 @@ impl<'d> Desk<'d> {
         is_turn
     }
 
-    /// Whether the validator has nothing to say of `text`, either.
-    fn agrees(&self, standard: usize, text: &str) -> bool {
-        let Some((schemas, validator)) = self.xsd(standard) else { return true };
-        let judged = xml::pass(text, schemas, validator, self.limits);
-        judged.fatal.is_none() && judged.findings_total == 0
-    }
-
     fn conclude_proven(
         &self,
         document: &Document,
         decoded: &Decoded<'_>,
         case: Case<'_>,
-        tree: &Tree,
+        tree: &Tree<'_>,
     ) -> Verdict {
         let text: &str = &decoded.text;
         let is_changed = transcoded(document, decoded);
         let normalised = is_changed.then(|| declared_as_utf8(text, decoded.encoding));
         let sound = Sound { normalised, media_type: "application/xml" };
-        let verdict = self.conclude(case, tree, &|node| place(tree, node), text, Some(sound));
-        Verdict { proof: Some(PROVEN), ..verdict }
+        self.conclude(case, tree, &|node| place(tree, node), text, Some(sound))
+    }
+
+    /// The verdict of the validator, and what it carries.
+    fn validated(
+        &self,
+        standard: usize,
+        document: &Document,
+        decoded: &Decoded<'_>,
+        case: Case<'_>,
+    ) -> Verdict {
+        let Some((schemas, validator)) = self.xsd(standard) else {
+            // It could be compiled at start; only a changed folder leads here.
+            let entry = Entry::error(
+                codes::DEFECT,
+                "Das Schema dieses Standards kann nicht mehr gelesen werden.",
+                "The schema of this standard can no longer be read.",
+            );
+            return self.refuse(entry);
+        };
+        self.judge(document, decoded, case, schemas, validator)
     }
 
     /// Standard and name of the message type of `text`, if there is one.
@@ -126,6 +172,12 @@ impl<'d> Desk<'d> {
             Found::Message(index, message) => Some((index, &message.name)),
             _ => None,
         }
+    }
+
+    /// Whether `text` is proven to be valid, if it is of a standard.
+    pub(crate) fn proven_xml(&self, text: &str) -> Option<bool> {
+        let (index, _) = self.recognised_xml(text)?;
+        Some(self.proven(index, text).is_ok())
     }
 
     /// How many findings the schema has to `text`, if it is of a standard and well-formed.
@@ -180,12 +232,18 @@ impl<'d> Desk<'d> {
     }
 }
 
-fn place(tree: &Tree, node: Node) -> (String, usize) {
+fn place(tree: &Tree<'_>, node: Node) -> (String, usize) {
     (tree.xpath(node), tree.offset(node))
 }
 
 /// Reports what the schema does not allow in `text`; places are those of `sent`.
-fn report_findings(case: &mut Case<'_>, text: &str, pass: &Pass, sent: &Tree, judge: Judge<'_>) {
+fn report_findings(
+    case: &mut Case<'_>,
+    text: &str,
+    pass: &Pass,
+    sent: &Tree<'_>,
+    judge: Judge<'_>,
+) {
     if pass.findings.is_empty() {
         return;
     }
@@ -207,7 +265,7 @@ fn report_findings(case: &mut Case<'_>, text: &str, pass: &Pass, sent: &Tree, ju
     }
 }
 
-fn report_not_normal(case: &mut Case<'_>, tree: &Tree) {
+fn report_not_normal(case: &mut Case<'_>, tree: &Tree<'_>) {
     let entry = || {
         Entry::warning(
             codes::NOT_NFC,

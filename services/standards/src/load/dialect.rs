@@ -69,7 +69,7 @@ pub(crate) enum HeaderSource {
 }
 
 impl HeaderSource {
-    fn value<'t>(&self, tree: &'t Tree, root: Node) -> Option<Cow<'t, str>> {
+    fn value<'t>(&self, tree: &'t Tree<'_>, root: Node) -> Option<Cow<'t, str>> {
         let first = |paths: &[Path]| paths.iter().find_map(|path| path.value(tree, root));
         match self {
             Self::First(paths) => first(paths).map(Cow::Borrowed),
@@ -96,7 +96,7 @@ pub(crate) struct HeaderPaths(HashMap<HeaderField, HeaderSource>);
 
 impl HeaderPaths {
     /// What the header says, trimmed.
-    pub(crate) fn value<'t>(&self, field: HeaderField, tree: &'t Tree) -> Option<Cow<'t, str>> {
+    pub(crate) fn value<'t>(&self, field: HeaderField, tree: &'t Tree<'_>) -> Option<Cow<'t, str>> {
         self.source(field)?.value(tree, tree.root()?)
     }
 
@@ -104,7 +104,7 @@ impl HeaderPaths {
     pub(crate) fn values<'t>(
         &'t self,
         field: HeaderField,
-        tree: &'t Tree,
+        tree: &'t Tree<'_>,
     ) -> impl Iterator<Item = &'t str> {
         let paths = self.source(field).into_iter().flat_map(HeaderSource::paths);
         let root = tree.root();
@@ -113,14 +113,14 @@ impl HeaderPaths {
     }
 
     /// The node that says it, or the first part of it.
-    pub(crate) fn node(&self, field: HeaderField, tree: &Tree) -> Option<Node> {
+    pub(crate) fn node(&self, field: HeaderField, tree: &Tree<'_>) -> Option<Node> {
         let root = tree.root()?;
         let mut paths = self.source(field)?.paths();
         paths.find(|path| path.value(tree, root).is_some())?.node(tree, root)
     }
 
     /// Whether it is there at all, whatever its value.
-    pub(crate) fn is_present(&self, field: HeaderField, tree: &Tree) -> bool {
+    pub(crate) fn is_present(&self, field: HeaderField, tree: &Tree<'_>) -> bool {
         let (Some(root), Some(source)) = (tree.root(), self.source(field)) else { return false };
         source.paths().any(|path| {
             let node = path.node(tree, root);

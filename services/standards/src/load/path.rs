@@ -58,17 +58,17 @@ impl Path {
     }
 
     /// The value it leads to from `node`: trimmed, not empty.
-    pub(crate) fn value<'t>(&self, tree: &'t Tree, node: Node) -> Option<&'t str> {
+    pub(crate) fn value<'t>(&self, tree: &'t Tree<'_>, node: Node) -> Option<&'t str> {
         self.value_at(tree, self.node(tree, node)?)
     }
 
     /// Every value it leads to from `node`, in the document's order.
-    pub(crate) fn values<'t>(&self, tree: &'t Tree, node: Node) -> Vec<&'t str> {
+    pub(crate) fn values<'t>(&self, tree: &'t Tree<'_>, node: Node) -> Vec<&'t str> {
         let nodes = self.nodes(tree, node).into_iter();
         nodes.filter_map(|found| self.value_at(tree, found)).collect()
     }
 
-    fn value_at<'t>(&self, tree: &'t Tree, found: Node) -> Option<&'t str> {
+    fn value_at<'t>(&self, tree: &'t Tree<'_>, found: Node) -> Option<&'t str> {
         let value = match &self.attribute {
             Some(name) => tree.attribute(found, name)?,
             None => tree.text(found),
@@ -77,7 +77,7 @@ impl Path {
     }
 
     /// The first node it leads to from `node`.
-    pub(crate) fn node(&self, tree: &Tree, node: Node) -> Option<Node> {
+    pub(crate) fn node(&self, tree: &Tree<'_>, node: Node) -> Option<Node> {
         if self.is_one_way() {
             return self.nodes(tree, node).first().copied();
         }
@@ -93,7 +93,7 @@ impl Path {
     }
 
     /// Every node it leads to from `node`, in the document's order.
-    pub(crate) fn nodes(&self, tree: &Tree, node: Node) -> Vec<Node> {
+    pub(crate) fn nodes(&self, tree: &Tree<'_>, node: Node) -> Vec<Node> {
         let mut found = vec![node];
         for step in &self.steps {
             if &*step.name == ANY_DEPTH {
@@ -178,11 +178,11 @@ impl Step {
     }
 
     /// Whether `node`, a child, is what this step leads to.
-    fn takes(&self, tree: &Tree, node: Node) -> bool {
+    fn takes(&self, tree: &Tree<'_>, node: Node) -> bool {
         tree.local_name(node) == &*self.name && self.holds(tree, node)
     }
 
-    fn holds(&self, tree: &Tree, node: Node) -> bool {
+    fn holds(&self, tree: &Tree<'_>, node: Node) -> bool {
         let is = |c: &Condition| c.path.value(tree, node) == Some(&*c.value);
         self.condition.as_deref().is_none_or(is)
     }

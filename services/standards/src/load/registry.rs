@@ -10,11 +10,12 @@ use prost_reflect::{DescriptorPool, MessageDescriptor};
 use xsd_schema::SchemaSet;
 
 use crate::{
-    LoadError, MessageTypeInfo, Options, Proofs, StandardInfo,
+    LoadError, MessageTypeInfo, Options, Prepared, Proofs, StandardInfo,
     codelist::CodeLists,
     load::{
         LoadFault,
         dialect::Dialects,
+        kept::{Kept, Miss},
         path::Path,
         schema,
         standard::{MessageType, Standard},
@@ -43,6 +44,8 @@ pub(crate) struct Registry {
     tables: Vec<OnceLock<Option<Arc<xsd::Tables>>>>,
     /// What became of that, of each standard.
     counts: Vec<Counts>,
+    /// How many of the tables were kept from an earlier start, and how many were made at this one.
+    pub(crate) prepared: Prepared,
 }
 
 /// Standard and message type of a root; several where a document says its version within.
@@ -103,9 +106,10 @@ impl Registry {
             compiled: Mutex::default(),
             tables: Vec::new(),
             counts: Vec::new(),
+            prepared: Prepared::default(),
         };
         registry.index(&mut faults);
-        registry.compile(&mut faults);
+        registry.compile(options.tables.as_deref().map(Kept::within).as_ref(), &mut faults);
         if faults.is_empty() { Ok(registry) } else { Err(LoadError { faults }) }
     }
 
@@ -141,18 +145,12 @@ impl Registry {
         }
     }
 
-    fn compile(&mut self, faults: &mut Vec<LoadFault>) {
-        let mut compiled = HashMap::new();
+    /// What is kept of a standard says that its schemas compile: they are read only for the others.
+    fn compile(&mut self, kept: Option<&Kept<'_>>, faults: &mut Vec<LoadFault>) {
+        let (mut compiled, mut prepared) = (HashMap::new(), Prepared::default());
+        let mut unwritten = None;
         for (at, standard) in self.standards.iter().enumerate() {
             self.counts.push(Counts::default());
-            self.tables.push(OnceLock::new());
-            match schema::compile(standard) {
-                Ok(Some(schemas)) => {
-                    compiled.insert(at, schemas);
-                }
-                Ok(None) => {}
-                Err(found) => faults.extend(found),
-            }
             if let Err(message) = crate::json::schema::compile(standard) {
                 faults.push(LoadFault {
                     file: standard.json.as_ref().map_or("", |json| &json.entry).to_owned(),
@@ -161,14 +159,40 @@ impl Registry {
                     message,
                 });
             }
+            if let Some(tables) = kept.and_then(|kept| kept_tables(kept, standard)) {
+                prepared.kept += 1;
+                self.tables.push(OnceLock::from(Some(Arc::new(tables))));
+                continue;
+            }
+            let found = schema::compile(standard).unwrap_or_else(|found| {
+                faults.extend(found);
+                None
+            });
+            let Some((schemas, sources)) = found else {
+                self.tables.push(OnceLock::new());
+                continue;
+            };
+            self.tables.push(match kept {
+                None => OnceLock::new(),
+                Some(kept) => {
+                    prepared.made += 1;
+                    let tables = made(&schemas);
+                    unwritten = kept.write(standard, &tables, &sources).err().or(unwritten);
+                    OnceLock::from(Some(tables))
+                }
+            });
+            compiled.insert(at, schemas);
         }
-        self.compiled = Mutex::new(compiled);
+        if let Some(error) = unwritten {
+            tracing::info!(%error, "compiled tables cannot be kept for the next start");
+        }
+        (self.compiled, self.prepared) = (Mutex::new(compiled), prepared);
     }
 
     /// A compiled schema set of the standard for one worker; `None` where it has no XSD.
     pub(crate) fn schemas(&self, standard: usize) -> Option<SchemaSet> {
         let ready = self.compiled.lock().ok().and_then(|mut sets| sets.remove(&standard));
-        ready.or_else(|| schema::compile(self.standards.get(standard)?).ok().flatten())
+        ready.or_else(|| compiled(self.standards.get(standard)?))
     }
 
     /// What proves documents of the standard valid, made of `schemas` if it is not there yet; `None` where
@@ -178,8 +202,13 @@ impl Registry {
         standard: usize,
         schemas: impl FnOnce() -> Option<&'s SchemaSet>,
     ) -> Option<Arc<xsd::Tables>> {
-        let made = |schemas| Arc::new(xsd::compile(schemas, xsd::CompileLimits::default()));
         self.tables.get(standard)?.get_or_init(|| schemas().map(made)).clone()
+    }
+
+    /// Puts other tables in the place of those of the standard, which are not made yet.
+    #[cfg(test)]
+    pub(crate) fn plant(&self, standard: usize, tables: xsd::Tables) {
+        self.tables[standard].set(Some(Arc::new(tables))).unwrap();
     }
 
     /// What became of proving documents of the standard.
@@ -187,12 +216,13 @@ impl Registry {
         self.counts.get(standard)
     }
 
-    /// What became of proving documents.
-    pub(crate) fn proofs(&self) -> Vec<Proofs> {
+    /// What became of proving documents of those standards whose id and version are meant; their tables
+    /// are made where they are not there yet.
+    pub(crate) fn proofs(&self, are_meant: impl Fn(&str, &str) -> bool) -> Vec<Proofs> {
         let told = |(at, (standard, counts)): (usize, (&Standard, &Counts))| {
-            standard.xsd.as_ref()?;
+            standard.xsd.as_ref().filter(|_| are_meant(&standard.id, &standard.version))?;
             let schemas = OnceCell::new();
-            let compiled = || schema::compile(standard).ok().flatten();
+            let compiled = || compiled(standard);
             let tables = self.tables(at, || schemas.get_or_init(compiled).as_ref())?;
             Some(Proofs {
                 standard: standard.id.clone(),
@@ -294,6 +324,27 @@ impl Registry {
         };
         self.standards.iter().map(info).collect()
     }
+}
+
+fn made(schemas: &SchemaSet) -> Arc<xsd::Tables> {
+    Arc::new(xsd::compile(schemas, xsd::CompileLimits::default()))
+}
+
+fn compiled(standard: &Standard) -> Option<SchemaSet> {
+    schema::compile(standard).ok().flatten().map(|(schemas, _)| schemas)
+}
+
+/// The tables that are kept of `standard`, if they are of use.
+fn kept_tables(kept: &Kept<'_>, standard: &Standard) -> Option<xsd::Tables> {
+    let why = match kept.read(standard) {
+        Ok(tables) => return Some(tables),
+        Err(Miss::Absent) => return None,
+        Err(why) => why,
+    };
+    let cause = std::error::Error::source(&why).map(ToString::to_string);
+    let (id, version) = (&standard.id, &standard.version);
+    tracing::warn!(standard = %id, %version, %why, cause, "compiled tables are made anew");
+    None
 }
 
 fn listed(

@@ -1,34 +1,42 @@
 //! Compiles XSDs offline: every import by its relative path or by the catalogue, never by network.
 
-use std::collections::HashMap;
+use std::{
+    borrow::Cow,
+    collections::HashMap,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use quick_xml::{Reader, events::Event};
+use sha2::{Digest as _, Sha256};
 use xsd_schema::{
     LocationRequest, SchemaError, SchemaLoader, SchemaResolver, SchemaResult, SchemaSet,
     SchemaSetBuilder, XsdVersion,
 };
 
 use crate::{
-    load::{LoadFault, alternation, standard::Standard},
+    load::{LoadFault, alternation, kept::Sources, standard::Standard},
     store,
 };
 
-/// Compiles the entry schema of `standard`; `None` where it has none.
-pub(crate) fn compile(standard: &Standard) -> Result<Option<SchemaSet>, Vec<LoadFault>> {
+/// Compiles the entry schema of `standard`, and tells what was read for it; `None` where it has none.
+pub(crate) fn compile(standard: &Standard) -> Result<Option<(SchemaSet, Sources)>, Vec<LoadFault>> {
     let entry = standard.xsd.as_deref();
     entry.map(|entry| compile_entry(entry, standard.catalog.as_deref())).transpose()
 }
 
-/// Compiles the schema at `entry` with the copies that `catalog` names.
+/// Compiles the schema at `entry` with the copies that `catalog` names, and tells what was read for it.
 pub(crate) fn compile_entry(
     entry: &str,
     catalog: Option<&str>,
-) -> Result<SchemaSet, Vec<LoadFault>> {
+) -> Result<(SchemaSet, Sources), Vec<LoadFault>> {
+    let loader = Loader::default();
     let local = match catalog {
-        Some(catalog) => local_copies(catalog).map_err(|fault| vec![*fault])?,
+        Some(catalog) => local_copies(catalog, &loader).map_err(|fault| vec![*fault])?,
         None => HashMap::new(),
     };
-    let resolver = SchemaResolver::with_loader(Box::new(Loader));
+    let sources = Arc::clone(&loader.sources);
+    let resolver = SchemaResolver::with_loader(Box::new(loader));
     let mut builder = SchemaSetBuilder::with_resolver(resolver, XsdVersion::V1_0);
     // Rewritten before a document is identified: all spellings of one location become one document.
     builder.set_location_rewriter(move |request: &LocationRequest<'_>, _: &SchemaResolver| {
@@ -50,7 +58,11 @@ pub(crate) fn compile_entry(
             ),
         })
         .collect();
-    if failures.is_empty() { Ok(schemas) } else { Err(failures) }
+    if !failures.is_empty() {
+        return Err(failures);
+    }
+    let sources = sources.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    Ok((schemas, sources))
 }
 
 fn fault(entry: &str, error: &SchemaError) -> LoadFault {
@@ -73,8 +85,21 @@ fn rewrite(location: &str, base: &str, local: &HashMap<String, String>) -> Strin
 }
 
 /// Reads locations of the store, and nothing remote.
-#[derive(Debug)]
-struct Loader;
+#[derive(Debug, Default)]
+struct Loader {
+    /// What it has read.
+    sources: Arc<Mutex<Sources>>,
+}
+
+impl Loader {
+    fn read(&self, location: &str) -> io::Result<Cow<'static, [u8]>> {
+        let bytes = store::read(location)?;
+        let hash = Sha256::digest(&bytes).into();
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        sources.insert(location.to_owned(), hash);
+        Ok(bytes)
+    }
+}
 
 impl SchemaLoader for Loader {
     fn load(&self, location: &str) -> SchemaResult<String> {
@@ -82,7 +107,7 @@ impl SchemaLoader for Loader {
         if is_remote(location) {
             return Err(failed(format!("`{location}` is remote and not in the catalogue")));
         }
-        let bytes = store::read(location).map_err(|e| failed(format!("`{location}`: {e}")))?;
+        let bytes = self.read(location).map_err(|e| failed(format!("`{location}`: {e}")))?;
         let decoded = text::decode(&bytes).map_err(|e| failed(format!("`{location}`: {e}")))?;
         Ok(alternation::grouped(&decoded.text))
     }
@@ -101,13 +126,15 @@ fn without_scheme(location: &str) -> &str {
 }
 
 /// `systemId` or `name` to `uri` of an OASIS catalogue, relative to the catalogue's folder.
-fn local_copies(catalog: &str) -> Result<HashMap<String, String>, Box<LoadFault>> {
+fn local_copies(catalog: &str, loader: &Loader) -> Result<HashMap<String, String>, Box<LoadFault>> {
     let failed = |message: String| {
         let (file, key) = (catalog.to_owned(), String::new());
         Box::new(LoadFault { file, line: 0, key, message })
     };
-    let text = store::read_text(catalog).map_err(|e| failed(format!("cannot be read: {e}")))?;
-    let mut reader = Reader::from_str(&text);
+    let bytes = loader.read(catalog).map_err(|e| failed(format!("cannot be read: {e}")))?;
+    let text =
+        str::from_utf8(&bytes).map_err(|_| failed("cannot be read: not UTF-8".to_owned()))?;
+    let mut reader = Reader::from_str(text.trim_start_matches('\u{FEFF}'));
     let mut local = HashMap::new();
     loop {
         let event = reader.read_event().map_err(|e| failed(format!("not XML: {e}")))?;

@@ -15,7 +15,7 @@ const CODES_MAX: usize = 12;
 /// Checks every element that names a list.
 pub(super) fn check(
     standard: &Standard,
-    tree: &Tree,
+    tree: &Tree<'_>,
     codelists: &CodeLists,
     place: &dyn Fn(Node) -> (String, usize),
     report: &mut Report<'_>,

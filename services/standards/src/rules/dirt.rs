@@ -10,8 +10,12 @@ use crate::{
 const LEFTOVERS: [&str; 5] = ["&amp;", "&lt;", "&gt;", "&quot;", "&#"];
 
 /// Checks every text.
-pub(super) fn check(tree: &Tree, place: &dyn Fn(Node) -> (String, usize), report: &mut Report<'_>) {
-    if !tree.has_text('&') {
+pub(super) fn check(
+    tree: &Tree<'_>,
+    place: &dyn Fn(Node) -> (String, usize),
+    report: &mut Report<'_>,
+) {
+    if !tree.has_ampersand() {
         return;
     }
     for node in (0..).map_while(|index| tree.node(index)) {

@@ -17,7 +17,7 @@ use crate::{
 pub(super) fn check(
     standard: &Standard,
     message: &MessageType,
-    tree: &Tree,
+    tree: &Tree<'_>,
     place: &dyn Fn(Node) -> (String, usize),
     report: &mut Report<'_>,
 ) {
@@ -49,7 +49,11 @@ pub(super) fn check(
     }
 }
 
-fn type_code(paths: &HeaderPaths, message: &MessageType, tree: &Tree) -> Option<Entry<'static>> {
+fn type_code(
+    paths: &HeaderPaths,
+    message: &MessageType,
+    tree: &Tree<'_>,
+) -> Option<Entry<'static>> {
     let (said, expected) =
         (paths.value(HeaderField::TypeCode, tree)?, message.type_code.as_deref()?);
     let is_short = said.len() <= 8 && said.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
@@ -66,7 +70,7 @@ fn type_code(paths: &HeaderPaths, message: &MessageType, tree: &Tree) -> Option<
     ))
 }
 
-fn created(paths: &HeaderPaths, tree: &Tree) -> Option<Entry<'static>> {
+fn created(paths: &HeaderPaths, tree: &Tree<'_>) -> Option<Entry<'static>> {
     let created = paths.value(HeaderField::Created, tree)?;
     let has_zone = created.parse::<Timestamp>().is_ok();
     let is_time = has_zone || created.parse::<DateTime>().is_ok();

@@ -33,7 +33,7 @@ struct Keys<'t> {
 pub(super) fn check(
     standard: &Standard,
     message: &MessageType,
-    tree: &Tree,
+    tree: &Tree<'_>,
     codelists: &CodeLists,
     place: &dyn Fn(Node) -> (String, usize),
     report: &mut Report<'_>,
@@ -57,7 +57,7 @@ pub(super) fn check(
 
 fn collect<'t, 'r>(
     rules: impl Iterator<Item = &'r Rule>,
-    tree: &'t Tree,
+    tree: &'t Tree<'_>,
     node: Node,
     found: &mut Vec<Keys<'t>>,
 ) {

@@ -43,7 +43,7 @@ impl<'p> Wanted<'p> {
 
 /// Where each of `paths` leads, the root's step not among its steps: as far as there are nodes;
 /// `None` only where there is no root.
-pub(crate) fn locate(tree: &Tree, paths: &[Vec<Step>]) -> Vec<Option<Node>> {
+pub(crate) fn locate(tree: &Tree<'_>, paths: &[Vec<Step>]) -> Vec<Option<Node>> {
     let mut found = vec![tree.root(); paths.len()];
     let mut wanted: HashMap<Node, Wanted<'_>> = HashMap::new();
     let mut depths = vec![0_usize; paths.len()];

@@ -42,7 +42,7 @@ pub(crate) struct Name {
 
 /// The elements allowed at each of `places`, in the schema's order.
 pub(crate) fn expected(
-    tree: &Tree,
+    tree: &Tree<'_>,
     schemas: &SchemaSet,
     validator: &SchemaValidator<'_>,
     places: &[Place],

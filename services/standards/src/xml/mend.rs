@@ -91,7 +91,7 @@ impl Found {
 
 /// Leaves out what only follows from a misfit: the validator refuses every sibling behind one too,
 /// for want of the same element.
-fn without_consequences(mut told: Vec<Told>, tree: &Tree) -> Vec<Told> {
+fn without_consequences(mut told: Vec<Told>, tree: &Tree<'_>) -> Vec<Told> {
     let mut misfits = HashSet::new();
     // Per parent, what was expected when a child was refused last.
     let mut stuck: HashMap<Node, Vec<Name>> = HashMap::new();
@@ -146,7 +146,7 @@ struct Edit {
 
 struct Mending<'m> {
     text: &'m str,
-    tree: &'m Tree,
+    tree: &'m Tree<'m>,
     judge: Judge<'m>,
     /// Every name an element of the schema has.
     vocabulary: HashSet<String>,
@@ -158,7 +158,7 @@ struct Mending<'m> {
 }
 
 impl<'m> Mending<'m> {
-    fn new(text: &'m str, tree: &'m Tree, judge: Judge<'m>) -> Self {
+    fn new(text: &'m str, tree: &'m Tree<'_>, judge: Judge<'m>) -> Self {
         let names = judge.schemas.arenas.elements.values().filter_map(|element| element.name);
         let vocabulary = names.map(|name| judge.schemas.name_table.resolve(name)).collect();
         Self {

@@ -26,7 +26,7 @@ fn say(code: &'static str, german: String, english: String) -> Sentences {
 /// Describes `finding`; `expected` are the elements allowed there.
 pub(crate) fn describe(
     finding: &Finding,
-    tree: &Tree,
+    tree: &Tree<'_>,
     schemas: &SchemaSet,
     expected: &[String],
 ) -> Sentences {
@@ -143,7 +143,7 @@ pub(crate) fn is_value(rule: &str) -> bool {
             .any(|prefix| rule.starts_with(prefix))
 }
 
-fn value(finding: &Finding, element: &str, tree: &Tree, schemas: &SchemaSet) -> Sentences {
+fn value(finding: &Finding, element: &str, tree: &Tree<'_>, schemas: &SchemaSet) -> Sentences {
     let (german, english) = match &finding.attribute {
         Some(name) => (format!("des Attributs „{name}“"), format!("of the attribute `{name}`")),
         None => (format!("des Elements „{element}“"), format!("of the element `{element}`")),
@@ -158,7 +158,7 @@ fn value(finding: &Finding, element: &str, tree: &Tree, schemas: &SchemaSet) -> 
 }
 
 /// What is wrong with the value, without the value.
-fn fault_of_value(finding: &Finding, tree: &Tree, schemas: &SchemaSet) -> (String, String) {
+fn fault_of_value(finding: &Finding, tree: &Tree<'_>, schemas: &SchemaSet) -> (String, String) {
     let simple = finding.type_key.and_then(|key| SimpleType::of(schemas, key));
     let limit = finding.message.rsplit(' ').next().unwrap_or_default().trim_matches('\'');
     let message = finding.message.as_str();
@@ -211,7 +211,7 @@ fn fault_of_value(finding: &Finding, tree: &Tree, schemas: &SchemaSet) -> (Strin
 /// The character that a datatype of DIN 91379 does not have.
 fn fault_of_characters(
     finding: &Finding,
-    tree: &Tree,
+    tree: &Tree<'_>,
     simple: Option<SimpleType<'_>>,
 ) -> Option<(String, String)> {
     let node = finding.node?;
@@ -236,7 +236,7 @@ fn fault_of_form(simple: Option<SimpleType<'_>>) -> (String, String) {
 }
 
 /// The value, if it cannot be personal data: a code or version where codes and versions belong.
-fn shown<'t>(finding: &Finding, tree: &'t Tree) -> Option<&'t str> {
+fn shown<'t>(finding: &Finding, tree: &'t Tree<'_>) -> Option<&'t str> {
     let node = finding.node?;
     let is_version = |name: &str| matches!(name, "listVersionID" | "version" | "xjustizVersion");
     let value = match &finding.attribute {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use standards::{Options, Standards};
+use standards::{Options, Proofs, Standards};
 
 use super::{Folder, installed, made_up, schemas};
 
@@ -42,6 +42,15 @@ pub(crate) struct Shelf {
 impl Shelf {
     /// The built-in standards, the schema of `xsd_cases/faults.xsd`, and those published in `data`.
     pub(crate) fn of(data: Option<&Path>, workers: usize) -> Self {
+        Self::with(data, Options { workers, ..Options::default() })
+    }
+
+    /// The same, where so many of a million documents that are proven go the validator's way too.
+    pub(crate) fn checked_twice(data: Option<&Path>, workers: usize, cross_check_ppm: u32) -> Self {
+        Self::with(data, Options { workers, cross_check_ppm, ..Options::default() })
+    }
+
+    fn with(data: Option<&Path>, options: Options) -> Self {
         let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/xsd_cases");
         let mut folders = vec![install(&own, "faults", "data/faults.xsd", "urn:faults", &["r"])];
         if let Some(data) = data {
@@ -50,9 +59,16 @@ impl Shelf {
             }
         }
         let paths = folders.iter().map(|folder| folder.0.clone()).collect();
-        let options = Options { paths, workers, ..Options::default() };
+        let options = Options { paths, ..options };
         let standards = Standards::load(options).unwrap_or_else(|error| panic!("{error}"));
         Self { standards, folders }
+    }
+
+    /// How many documents were proven, and about how many of them the two ways disagreed.
+    pub(crate) fn proven(&self) -> (u64, u64) {
+        let proofs = self.standards.proofs(|_, _| true);
+        let sum = |of: fn(&Proofs) -> u64| proofs.iter().map(of).sum();
+        (sum(|standard| standard.proven), sum(|standard| standard.disagreements))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     lanes::Lanes,
     model::Process,
     names::Key,
+    record::Listening,
     simple::text::{is_ncname, trim, words},
     simple::uri,
     tables::{Attribute, Element, FOREIGN, INSTANCE, NO_NAMESPACE},
@@ -17,7 +18,6 @@ use crate::{
         decode::{Place, decode},
     },
     verdict::{Doubted, Reason},
-    watch::Watching,
 };
 
 /// An attribute as it stands in the document.
@@ -54,7 +54,7 @@ pub(super) struct Instance {
     pub(super) is_nil: bool,
 }
 
-impl<'r, L: Lanes, W: Watching> Run<'r, L, W> {
+impl<'r, L: Lanes, R: Listening> Run<'r, L, R> {
     /// Reads what stands behind a name up to the end of its tag. Declarations of namespaces are bound.
     #[inline(never)]
     pub(super) fn read_attributes(&mut self, from: usize) -> Doubted<Tag> {

@@ -5,11 +5,11 @@ use crate::{
     faults::{Fault, is_planted},
     lanes::Lanes,
     names::NONE,
+    record::Listening,
     simple::{self, Doubt, Kind},
     tables::{Attribute, Content, Element, Preset, Role},
     tokenizer::decode::{Place, decode, must_be_decoded},
     verdict::{Doubted, Reason},
-    watch::Watching,
 };
 
 /// Where a value's bytes are.
@@ -23,7 +23,7 @@ enum Source {
     Pieces,
 }
 
-impl<L: Lanes, W: Watching> Run<'_, L, W> {
+impl<L: Lanes, R: Listening> Run<'_, L, R> {
     /// The end of the current element, whose last text is `text`.
     #[inline(always)]
     pub(super) fn close(&mut self, text: Text) -> Doubted<()> {
@@ -48,8 +48,8 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
         if self.current.is_watched {
             self.close_scopes()?;
         }
-        if W::IS_AWAKE {
-            self.watch.who().into_iter().for_each(|who| who.close());
+        if R::IS_AWAKE {
+            self.listener.close();
         }
         let mark = self.current.bindings as usize;
         if self.memory.bindings.len() != mark {
@@ -72,10 +72,6 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
                 && is_within(length, simple.chars_min, simple.chars_max)
                 && simple.white_space == simple::text::WhiteSpace::Preserve
             {
-                if self.current.path != NONE {
-                    let place = (text.from, text.end);
-                    self.captures.text(self.current.path, place, None)?;
-                }
                 return Ok(());
             }
         }
@@ -100,11 +96,6 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
         let fixed = if row.preset.is_fixed() { row.value } else { NONE };
         let is_given = row.preset == Preset::Fixed || !self.current.is_overridden;
         self.value(row.simple, (fixed, is_given), source)?;
-        if self.current.path != NONE {
-            let bytes = bytes_of(self.input, self.memory, source);
-            let other = (!matches!(source, Source::Document(_))).then_some(bytes);
-            self.captures.text(self.current.path, (text.from, text.end), other)?;
-        }
         if self.current.is_watched {
             self.watch_text(row.simple, row.is_nillable, source)?;
         }
@@ -118,10 +109,6 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
         // As a key, it would have to be looked at again.
         if !is_proven || !is_simple || self.current.is_watched {
             return Err(Reason::Default);
-        }
-        if self.current.path != NONE {
-            let value = self.tables.value(row.value)?;
-            self.captures.text(self.current.path, (0, 0), Some(value))?;
         }
         Ok(())
     }
@@ -153,17 +140,11 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
         simple.is_some_and(|simple| simple.kind == Kind::Base64)
     }
 
-    /// Proves an attribute's value, and tells those who look for it.
+    /// Proves an attribute's value, and tells constraints of it.
     pub(super) fn attribute_value(&mut self, declared: &Attribute, text: Text) -> Doubted<()> {
         let source = self.source(text, Place::Attribute)?;
         let fixed = if declared.preset.is_fixed() { declared.value } else { NONE };
         self.value(declared.simple, (fixed, true), source)?;
-        if self.current.path != NONE {
-            let bytes = bytes_of(self.input, self.memory, source);
-            let other = (!matches!(source, Source::Document(_))).then_some(bytes);
-            let place = (text.from, text.end);
-            self.captures.attribute(self.current.path, declared.name, place, other)?;
-        }
         if self.current.is_watched {
             self.watch_attribute(declared, source)?;
         }

@@ -6,11 +6,11 @@ use crate::{
     lanes::{self, Lanes, WIDTH},
     model::Process,
     names::NONE,
+    record::Listening,
     simple::text,
     tables::{Content, Element},
     tokenizer,
     verdict::{Doubted, Reason},
-    watch::Watching,
 };
 
 /// Bytes of a name that is guessed.
@@ -39,10 +39,12 @@ struct Found {
     element: u32,
     local: u32,
     namespace: u16,
+    /// Stands for the name as it was written, where it was guessed or will be; else zero.
+    spelling: u32,
 }
 
 impl Found {
-    const NONE: Self = Self { next: NONE, element: NONE, local: NONE, namespace: 0 };
+    const NONE: Self = Self { next: NONE, element: NONE, local: NONE, namespace: 0, spelling: 0 };
 }
 
 /// What stands in a start tag behind its name.
@@ -53,7 +55,7 @@ pub(super) struct Tag {
     pub(super) is_closed: bool,
 }
 
-impl<L: Lanes, W: Watching> Run<'_, L, W> {
+impl<L: Lanes, R: Listening> Run<'_, L, R> {
     /// The start tag whose name begins at `at`; gives where it ends.
     #[inline(always)]
     pub(super) fn start_tag(&mut self, at: usize) -> Doubted<usize> {
@@ -81,11 +83,11 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
         };
         self.current.state = found.next;
         self.count(1)?;
-        if W::IS_AWAKE {
-            if !has_attributes {
-                self.memory.attributes.clear();
+        if R::IS_AWAKE {
+            self.tell_element(at, name.end, found.spelling)?;
+            if has_attributes {
+                self.tell_attributes()?;
             }
-            self.tell_element(at, name.end)?;
         }
         self.enter(found, at, name.end, mark, scope, has_attributes)?;
         if tag.is_closed {
@@ -125,27 +127,30 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
             transition = self.tables.transition(begin, binding.namespace, local)?;
         }
         if let Some(transition) = transition {
-            let found = Found {
-                next: transition.next,
-                element: transition.element,
-                local: transition.name,
-                namespace: binding.namespace,
-            };
-            if !declares && written.len() <= GUESS_BYTES {
-                self.remember(state, written, found);
+            let (next, element, local) = (transition.next, transition.element, transition.name);
+            let namespace = binding.namespace;
+            let found = Found { next, element, local, namespace, spelling: 0 };
+            if declares || written.len() > GUESS_BYTES {
+                return Ok(found);
             }
-            return Ok(found);
+            return Ok(self.remember(state, written, found));
         }
         self.by_wildcard(local, binding.namespace)
     }
 
-    fn remember(&mut self, state: u32, written: &[u8], found: Found) {
+    /// Takes a name for the next guess, and gives its writing a number that no other has: the same number
+    /// means the same prefix, local name and namespace, in this document and in others.
+    fn remember(&mut self, state: u32, written: &[u8], found: Found) -> Found {
         let scope = self.memory.bindings.scope;
+        let spelling = self.memory.spellings.checked_add(1).unwrap_or(0);
+        self.memory.spellings = spelling.max(self.memory.spellings);
+        let found = Found { spelling, ..found };
         if let Some(guess) = self.memory.guesses.get_mut(state as usize) {
             let length = u32::try_from(written.len()).unwrap_or(0);
             *guess = Guess { written: [0; GUESS_BYTES], length, found, scope };
             guess.written.iter_mut().zip(written).for_each(|(place, byte)| *place = *byte);
         }
+        found
     }
 
     #[cold]
@@ -169,7 +174,7 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
         if self.current.is_watched && name == NONE {
             name = self.memory.scopes.name(tables, local);
         }
-        Ok(Found { next: wildcard.next, element, local: name, namespace })
+        Ok(Found { next: wildcard.next, element, local: name, namespace, spelling: 0 })
     }
 
     /// Makes the element the current one.
@@ -205,11 +210,6 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
         if self.memory.stack.len() >= self.memory.limits.depth_max {
             return Err(Reason::Depth);
         }
-        let path = if self.current.path == NONE {
-            NONE
-        } else {
-            self.captures.step(self.current.path, found.local)
-        };
         let is_watched = self.current.is_watched || row.constraints != 0;
         let frame = Frame {
             state: row.begin,
@@ -222,7 +222,6 @@ impl<L: Lanes, W: Watching> Run<'_, L, W> {
             is_overridden,
             bindings: u32::try_from(mark).map_err(|_| Reason::Size)?,
             scope,
-            path,
             is_watched,
         };
         let parent = std::mem::replace(&mut self.current, frame);

@@ -1,17 +1,17 @@
-//! What the walk tells those who watch.
+//! What the walk tells those who listen.
 
 use std::borrow::Cow;
 
 use super::{Run, Text, open::split};
 use crate::{
     lanes::Lanes,
+    record::Listening,
     tables::XML,
     tokenizer::decode::{Place, decode, lines, must_be_decoded},
     verdict::{Doubted, Reason},
-    watch::Watching,
 };
 
-impl<'r, L: Lanes, W: Watching> Run<'r, L, W> {
+impl<'r, L: Lanes, R: Listening> Run<'r, L, R> {
     /// Counts parts of the document: elements, attributes, stretches of text and all else.
     #[inline(always)]
     pub(super) fn count(&mut self, parts: usize) -> Doubted<()> {
@@ -19,8 +19,18 @@ impl<'r, L: Lanes, W: Watching> Run<'r, L, W> {
         if self.parts > self.memory.limits.parts_max { Err(Reason::Size) } else { Ok(()) }
     }
 
-    /// An element with its attributes, whose name lies between `at` and `end`.
-    pub(super) fn tell_element(&mut self, at: usize, end: usize) -> Doubted<()> {
+    /// An element whose name, `spelling`, lies between `at` and `end`.
+    #[inline(always)]
+    pub(super) fn tell_element(&mut self, at: usize, end: usize, spelling: u32) -> Doubted<()> {
+        let name = match self.listener.spelled(spelling) {
+            Some(name) => name,
+            None => self.tell_name(at, end, spelling)?,
+        };
+        self.listener.open(name, at - 1);
+        Ok(())
+    }
+
+    fn tell_name(&mut self, at: usize, end: usize, spelling: u32) -> Doubted<u32> {
         let input = self.input;
         let (prefix, local) = split(input.get(at..end).unwrap_or_default());
         let binding = self.memory.bindings.resolve(prefix)?;
@@ -29,39 +39,49 @@ impl<'r, L: Lanes, W: Watching> Run<'r, L, W> {
             XML => "http://www.w3.org/XML/1998/namespace",
             _ => utf8(input.get(from as usize..(from + length) as usize).unwrap_or_default())?,
         };
-        if let Some(who) = self.watch.who() {
-            who.open(utf8(prefix)?, utf8(local)?, namespace, at - 1);
-        }
+        Ok(self.listener.name(spelling, (utf8(prefix)?, utf8(local)?, namespace)))
+    }
+
+    /// The attributes of the element told last.
+    pub(super) fn tell_attributes(&mut self) -> Doubted<()> {
         for number in 0..self.memory.attributes.len() {
             let Some((name, text)) = self.raw_attribute(number) else { break };
             let (prefix, local) = split(name);
-            let value = self.meant(text, Place::Attribute)?;
-            let (prefix, local, value) = (utf8(prefix)?, utf8(local)?, utf8(&value)?);
-            if let Some(who) = self.watch.who() {
-                who.attribute(prefix, local, value);
-            }
+            let (name, value) =
+                ((utf8(prefix)?, utf8(local)?), self.meant(text, Place::Attribute)?);
+            let other = match &value {
+                Cow::Borrowed(_) => None,
+                Cow::Owned(value) => Some(utf8(value)?),
+            };
+            self.listener.attribute(name, (text.from, text.end), other);
         }
         Ok(())
     }
 
     /// A stretch of text.
+    #[inline(always)]
     pub(super) fn tell_text(&mut self, text: Text) -> Doubted<()> {
-        let text = self.meant(text, Place::Content)?;
-        let text = utf8(&text)?;
-        if let Some(who) = self.watch.who() {
-            who.text(text);
+        if !self.listener.wants_text() {
+            return Ok(());
         }
+        if text.is_plain && !text.has_markup {
+            self.listener.text((text.from, text.end), None);
+            return Ok(());
+        }
+        let place = (text.from, text.end);
+        let other = match &self.meant(text, Place::Content)? {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(value) => Some(utf8(value)?.to_owned()),
+        };
+        self.listener.text(place, other.as_deref());
         Ok(())
     }
 
-    /// A section of CDATA.
+    /// A section of CDATA. What is in it is not what it would be outside, so it is never as it is.
     pub(super) fn tell_cdata(&mut self, section: &[u8]) -> Doubted<()> {
         let mut text = Vec::new();
         lines(section, &mut text);
-        let text = utf8(&text)?;
-        if let Some(who) = self.watch.who() {
-            who.text(text);
-        }
+        self.listener.text((0, 0), Some(utf8(&text)?));
         Ok(())
     }
 

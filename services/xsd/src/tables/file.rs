@@ -1,5 +1,5 @@
-//! Tables as the bytes of a file: with a version, with the hash of the schemas they were made of, and
-//! with a hash of themselves.
+//! Tables as the bytes of a file: with the text of the code that made them, with the hash of the schemas
+//! they were made of, and with a hash of themselves.
 
 use sha2::{Digest as _, Sha256};
 
@@ -8,8 +8,8 @@ use super::Tables;
 /// The first bytes of every file.
 const MAGIC: &[u8; 8] = b"xsdtable";
 
-/// Goes up with every change of what is written, or of what it means.
-const VERSION: u32 = 1;
+/// The text this crate was compiled from: what is written, and what it means, is that of no other.
+const TEXT: &[u8] = env!("XSD_TEXT").as_bytes();
 
 /// Bytes of a hash.
 const HASH: usize = 32;
@@ -21,7 +21,7 @@ pub enum FileFault {
     /// Something else.
     #[error("not a file of tables")]
     NotTables,
-    /// By another version of this crate.
+    /// By another build of this crate, of another text.
     #[error("tables of another version")]
     Version,
     /// Of other schemas.
@@ -39,7 +39,7 @@ impl Tables {
         let body = self.to_bytes();
         let mut file = Vec::with_capacity(body.len() + 128);
         file.extend_from_slice(MAGIC);
-        file.extend_from_slice(&VERSION.to_le_bytes());
+        file.extend_from_slice(TEXT);
         file.extend_from_slice(schemas);
         file.extend_from_slice(&Sha256::digest(&body));
         file.extend_from_slice(&body);
@@ -52,8 +52,8 @@ impl Tables {
     /// When they are anything else.
     pub fn from_file(file: &[u8], schemas: &[u8; 32]) -> Result<Self, FileFault> {
         let rest = file.strip_prefix(MAGIC).ok_or(FileFault::NotTables)?;
-        let (version, rest) = rest.split_first_chunk().ok_or(FileFault::NotTables)?;
-        if u32::from_le_bytes(*version) != VERSION {
+        let (version, rest) = rest.split_at_checked(TEXT.len()).ok_or(FileFault::NotTables)?;
+        if version != TEXT {
             return Err(FileFault::Version);
         }
         let (of, rest) = rest.split_first_chunk::<HASH>().ok_or(FileFault::Damaged)?;

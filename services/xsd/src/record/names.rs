@@ -16,6 +16,8 @@ pub(super) struct Names {
     /// The name that was added last for a hash. Senders choose names, so the hash has a secret.
     known: HashMap<u64, u32>,
     state: RandomState,
+    /// Spellings told last, and the numbers of their names. Zero is none.
+    spelled: Vec<(u32, u32)>,
 }
 
 struct Name {
@@ -29,6 +31,23 @@ struct Name {
 }
 
 impl Names {
+    /// The number of the name that `spelling` stands for, if it was told and not forgotten.
+    #[inline(always)]
+    pub(super) fn spelled(&self, spelling: u32) -> Option<u32> {
+        let (told, number) = self.spelled.get(spelling as usize % RECENT).copied()?;
+        (told == spelling && spelling != 0).then_some(number)
+    }
+
+    /// From now on, `spelling` stands for the name that is number `number`.
+    pub(super) fn spell(&mut self, spelling: u32, number: u32) {
+        if self.spelled.is_empty() {
+            self.spelled.resize(RECENT, (0, 0));
+        }
+        if let Some(place) = self.spelled.get_mut(spelling as usize % RECENT) {
+            *place = (spelling, number);
+        }
+    }
+
     /// The number of a name.
     pub(super) fn number(&mut self, prefix: &str, local: &str, namespace: &str) -> u32 {
         let slot = slot(prefix, local);
