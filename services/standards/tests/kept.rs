@@ -17,7 +17,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use common::{Folder, check, example, installed, made_up};
+use common::{
+    Folder, check, example, installed, made_up,
+    publications::{SCHEMAS, install},
+    published,
+};
 use standards::{Options, Prepared, Standards};
 
 const SCHEMA: &str = r#"<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:mine"
@@ -88,6 +92,26 @@ fn a_second_start_finds_what_the_first_has_made() {
     assert_eq!(second.prepared(), kept);
 }
 
+/// They have catalogues, which lead to files of other standards.
+#[test]
+fn tables_of_published_standards_are_found_again_and_are_small() {
+    let Some(data) = published() else { return };
+    let folders: Vec<Folder> = SCHEMAS
+        .iter()
+        .map(|(id, schema, namespace, names)| {
+            install(&data, id, &format!("data/{schema}"), namespace, names)
+        })
+        .collect();
+    let all: Vec<&Folder> = folders.iter().collect();
+    let tables = folders[0].0.join("kept");
+    let (_, made) = start(&all, &tables);
+    let (standards, found) = start(&all, &tables);
+    assert_eq!(found, Prepared { kept: made.made, made: 0 });
+    let files = fs::read_dir(&tables).unwrap().map(|file| file.unwrap().metadata().unwrap().len());
+    assert!(files.max().unwrap() < 1 << 20);
+    assert!(standards.proofs(|_, _| true).iter().all(|proofs| proofs.tables_bytes < 1 << 20));
+}
+
 #[test]
 fn a_schema_that_changed_makes_its_tables_anew_and_no_others() {
     let mine = mine(3);
@@ -104,6 +128,25 @@ fn a_schema_that_changed_makes_its_tables_anew_and_no_others() {
         Options { paths: vec![mine.0.clone()], tables: Some(tables), ..Options::default() };
     let error = Standards::load(options).unwrap_err().to_string();
     assert!(error.contains("part.xsd"), "a fault is found in spite of what is kept: {error}");
+}
+
+/// The entry is the same file by file, and stands beside another one.
+#[test]
+fn a_link_that_leads_elsewhere_makes_tables_anew() {
+    let (three, two, home) = (mine(3), mine(2), mine(9));
+    let (link, tables) = (home.0.join("mine"), home.0.join("kept"));
+    let lead_to = |folder: &Folder| {
+        fs::remove_dir_all(&link).or_else(|_| fs::remove_file(&link)).unwrap();
+        std::os::unix::fs::symlink(folder.0.join("mine"), &link).unwrap();
+    };
+    lead_to(&three);
+    let (_, made) = start(&[&home], &tables);
+    let (_, found) = start(&[&home], &tables);
+    assert_eq!(found, Prepared { kept: made.made, made: 0 });
+    lead_to(&two);
+    let (standards, found) = start(&[&home], &tables);
+    assert_eq!(found, Prepared { kept: made.made - 1, made: 1 });
+    assert!(!check(&standards, &antrag("123")).is_acceptable());
 }
 
 #[test]

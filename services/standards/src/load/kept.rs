@@ -29,8 +29,21 @@ const HASH: usize = 32;
 const READING: [u64; 2] =
     [fingerprint(include_bytes!("schema.rs")), fingerprint(include_bytes!("alternation.rs"))];
 
-/// The files that a schema set was compiled of, by location, and the hash of each.
+/// The files that a schema set was compiled of, by every location they were asked for by, and what lies
+/// there as [`digest`] tells it.
 pub(crate) type Sources = BTreeMap<String, [u8; HASH]>;
+
+/// A hash of what lies at `location`, and of where that is in truth: a link that leads elsewhere now leads to
+/// other files beside it.
+pub(crate) fn digest(location: &str, content: &[u8]) -> [u8; HASH] {
+    let truth = fs::canonicalize(location).ok();
+    let truth = truth.as_deref().and_then(Path::to_str).unwrap_or(location);
+    let mut hash = Sha256::new();
+    hash.update((truth.len() as u64).to_le_bytes());
+    hash.update(truth);
+    hash.update(content);
+    hash.finalize().into()
+}
 
 /// A folder of tables.
 #[derive(Debug)]
@@ -76,7 +89,7 @@ impl<'f> Kept<'f> {
         for location in locations {
             // What is gone or cannot be read now is told by the schema's own reader.
             let bytes = store::read(location).map_err(|_| FileFault::OtherSchemas)?;
-            sources.insert(location.to_owned(), Sha256::digest(&bytes).into());
+            sources.insert(location.to_owned(), digest(location, &bytes));
         }
         if !sources.contains_key(entry) {
             return Err(FileFault::OtherSchemas.into());

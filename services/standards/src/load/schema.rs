@@ -8,14 +8,17 @@ use std::{
 };
 
 use quick_xml::{Reader, events::Event};
-use sha2::{Digest as _, Sha256};
 use xsd_schema::{
     LocationRequest, SchemaError, SchemaLoader, SchemaResolver, SchemaResult, SchemaSet,
     SchemaSetBuilder, XsdVersion,
 };
 
 use crate::{
-    load::{LoadFault, alternation, kept::Sources, standard::Standard},
+    load::{
+        LoadFault, alternation,
+        kept::{self, Sources},
+        standard::Standard,
+    },
     store,
 };
 
@@ -35,12 +38,19 @@ pub(crate) fn compile_entry(
         Some(catalog) => local_copies(catalog, &loader).map_err(|fault| vec![*fault])?,
         None => HashMap::new(),
     };
-    let sources = Arc::clone(&loader.sources);
+    let (sources, asked) = (Arc::clone(&loader.sources), Arc::clone(&loader.sources));
+    // Where it cannot be read, the builder tells it.
+    drop(loader.read(entry));
     let resolver = SchemaResolver::with_loader(Box::new(loader));
     let mut builder = SchemaSetBuilder::with_resolver(resolver, XsdVersion::V1_0);
     // Rewritten before a document is identified: all spellings of one location become one document.
     builder.set_location_rewriter(move |request: &LocationRequest<'_>, _: &SchemaResolver| {
-        Some(rewrite(request.location, request.base_uri, &local))
+        let location = rewrite(request.location, request.base_uri, &local);
+        // The loader is asked for the file in truth, whatever links led there.
+        if let Ok(content) = store::read(&location) {
+            note(&asked, &location, &content);
+        }
+        Some(location)
     });
     let compiled = builder.add("", entry).and_then(SchemaSetBuilder::compile);
     let schemas = compiled.map_err(|error| vec![fault(entry, &error)])?.into_schema_set();
@@ -94,11 +104,15 @@ struct Loader {
 impl Loader {
     fn read(&self, location: &str) -> io::Result<Cow<'static, [u8]>> {
         let bytes = store::read(location)?;
-        let hash = Sha256::digest(&bytes).into();
-        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
-        sources.insert(location.to_owned(), hash);
+        note(&self.sources, location, &bytes);
         Ok(bytes)
     }
+}
+
+fn note(sources: &Mutex<Sources>, location: &str, content: &[u8]) {
+    let digest = kept::digest(location, content);
+    let mut sources = sources.lock().unwrap_or_else(PoisonError::into_inner);
+    sources.insert(location.to_owned(), digest);
 }
 
 impl SchemaLoader for Loader {
