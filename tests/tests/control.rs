@@ -117,6 +117,69 @@ async fn a_dead_delivery_is_replayed_with_its_key_and_before_its_case() {
 }
 
 #[tokio::test]
+async fn a_dead_delivery_is_corrected_and_goes_before_its_case_under_another_key() {
+    let receiver = Receiver::start().await;
+    let configuration = with(&receiver, "deduplicates");
+    let kfz = Kfz::read();
+    let program = Program::start(&configuration).await;
+    let operator = Operator::at(&program, &configuration).await;
+    let portal = Portal::new(program.gateway());
+    receiver.behave("inbox", Manner { status: 500, ..Manner::default() });
+    let first = portal.receipt(kfz.document(1, 0)).await;
+    let second = portal.receipt(kfz.document(1, 1)).await;
+    portal.until(&first.message_id, "dead", SOON).await;
+    receiver.behave("inbox", Manner::default());
+
+    let of_first = |hausnummer| {
+        let text = String::from_utf8(kfz.document(1, 0).to_vec()).expect("UTF-8");
+        let (before, after) = text.split_once("hausnummer>").expect("an address");
+        let (_, after) = after.split_once('<').expect("it ends");
+        format!("{before}hausnummer>{hausnummer}<{after}")
+    };
+    let file = |name: &str, text: &[u8]| {
+        let path = configuration.folder().join(name);
+        std::fs::write(&path, text).expect("a folder of ours");
+        path.to_str().expect("UTF-8").to_owned()
+    };
+    let good = file("good.xml", of_first("17a").as_bytes());
+    let unknown = of_first("17a").replace("hausnummer>", "hausnahmer>");
+    for (document, reason, expected) in [
+        (&good, "", (2, "AB-5055")),
+        (&file("large.xml", &vec![b' '; 262_145]), "so", (2, "AB-5055")),
+        (&file("bad.xml", unknown.as_bytes()), "so", (1, "AB-3251")),
+        (&file("other.xml", &kfz.document(1, 1)), "so", (1, "AB-3252")),
+    ] {
+        let words = ["dead", "edit", &first.message_id, "--document", document, "--reason", reason];
+        let (exit, code) = operator.fails(&words).await;
+        assert_eq!((exit, code.as_str()), (Some(expected.0), expected.1), "{document}");
+    }
+    let words = ["dead", "edit", &first.message_id, "--document", &good, "--reason", "Hausnummer"];
+    let ordered = operator.orders(&words).await;
+    let command = ordered["command"]["command_id"].as_str().expect("an id").to_owned();
+    for receipt in [&first, &second] {
+        portal.until(&receipt.message_id, "delivered", SOON).await;
+    }
+    let arrivals = receiver.arrivals();
+    assert_eq!(arrivals.len(), 3);
+    assert_eq!(arrivals[0].body, kfz.document(1, 0));
+    assert_eq!(arrivals[1].body, of_first("17a").as_bytes(), "what was corrected");
+    assert_ne!(arrivals[0].key, arrivals[1].key, "and is not taken for what came");
+    assert_eq!(arrivals[2].body, kfz.document(1, 1), "before what it held");
+
+    let status = portal.status(&first.message_id).await.expect("it is known");
+    let told = status.timeline.iter().find(|entry| entry.kind == "edited").expect("it is told");
+    assert!(told.german.contains(&command) && told.english.contains(&command), "{told:?}");
+    assert!(program.end().await.success());
+    let ledger = configuration.folder().join("data").join("ledger.sqlite");
+    let ledger = rusqlite::Connection::open(ledger).expect("the ledger");
+    let count = |what: &str| -> i64 {
+        let of = format!("SELECT count(*) FROM {what}");
+        ledger.query_row(&of, [], |row| row.get(0)).expect("a number")
+    };
+    assert_eq!((count("body"), count("edit")), (2, 1), "what came is kept beside it");
+}
+
+#[tokio::test]
 async fn where_nobody_can_tell_a_person_decides_and_the_case_goes_on() {
     let receiver = Receiver::start().await;
     let configuration = with(&receiver, "none");

@@ -66,6 +66,8 @@ pub(crate) const COMMAND_UNANSWERED: &str = "AB-5052";
 pub(crate) const BULK_UNFIT: &str = "AB-5053";
 /// A filter that fits more deliveries than one bulk holds.
 pub(crate) const BULK_TOO_LARGE: &str = "AB-5054";
+/// An edit without a reason, without a document, or with one that is too large.
+pub(crate) const EDIT_UNFIT: &str = "AB-5055";
 /// The demonstration did not end as expected.
 pub(crate) const DEMO_UNEXPECTED: &str = "AB-5030";
 /// A load on a system beyond this machine, without saying that it may be.

@@ -1,5 +1,7 @@
 //! `amtsbote dead`: deliveries that are dead or uncertain, and what operators decide about them.
 
+mod edit;
+
 use serde_json::{Value, json};
 use tonic::Code;
 use wire::{
@@ -32,6 +34,11 @@ pub(crate) async fn run(args: &Dead, language: Language, output: &Output) -> Res
         Dead::Discard(what) => decide(what, Order::Discard, language, output).await,
         Dead::Delivered(what) => decide(what, Order::ConfirmDelivered, language, output).await,
         Dead::SendAgain(what) => decide(what, Order::SendAgain, language, output).await,
+        Dead::Edit { what, document } => {
+            let document = edit::read(document, &what.by)?;
+            let order = |delivery| edit::order(delivery, document);
+            decide(what, order, language, output).await
+        }
     }
 }
 
@@ -102,7 +109,7 @@ async fn show(
 /// Names the version that was looked at, so that nobody decides about what has changed since.
 async fn decide(
     what: &ToDecide,
-    order: fn(DeliveryOrder) -> Order,
+    order: impl FnOnce(DeliveryOrder) -> Order,
     language: Language,
     output: &Output,
 ) -> Result<Exit, Stop> {

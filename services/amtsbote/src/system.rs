@@ -2,6 +2,7 @@
 //! ends in the order of the path.
 
 mod claims;
+mod examining;
 mod housekeeping;
 pub(crate) mod open;
 mod replies;

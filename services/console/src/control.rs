@@ -18,6 +18,7 @@ use crate::{answer, chain, convert, status::page_rows};
 
 mod bulk;
 mod command;
+mod edit;
 
 /// Characters of an id, at least.
 const ID_MIN: usize = 8;

@@ -1,5 +1,6 @@
 //! One sentence in German and one in English for everything that happens. No personal data.
 
+use messaging::Edit;
 use stores::journal::Entry;
 
 /// German, then English.
@@ -56,8 +57,30 @@ pub(crate) fn of(entry: &Entry) -> (String, String) {
             format!("Das Fachverfahren „{endpoint}“ hat geantwortet."),
             format!("The departmental system \"{endpoint}\" has answered."),
         ),
+        "edited" => edited(entry, endpoint),
         _ => for_operators(entry, endpoint),
     }
+}
+
+/// Where the cause is not one of ours, the command is left out.
+fn edited(entry: &Entry, endpoint: &str) -> (String, String) {
+    let edit = entry.cause.as_deref().and_then(Edit::of_cause);
+    let (by, order) = match edit {
+        Some(Edit { command, .. }) => {
+            (format!(" (Anordnung {command})"), format!(" (command {command})"))
+        }
+        None => (String::new(), String::new()),
+    };
+    (
+        format!(
+            "Der Betrieb hat statt des eingereichten Dokuments ein berichtigtes für das Fachverfahren \
+             „{endpoint}“ bestimmt{by}; das eingereichte bleibt unverändert gespeichert."
+        ),
+        format!(
+            "An operator chose an edited document for the departmental system \"{endpoint}\" instead \
+             of the one submitted{order}; the one submitted is kept unchanged."
+        ),
+    )
 }
 
 /// What only an operator can end.
@@ -108,5 +131,39 @@ fn for_operators(entry: &Entry, endpoint: &str) -> (String, String) {
             "A record cannot be read; it was skipped.".to_owned(),
         ),
         _ => ("Es gab ein weiteres Ereignis.".to_owned(), "Something else happened.".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use messaging::{CommandId, Sha256, Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn an_edit_is_told_with_the_command_that_ordered_it() {
+        let command = CommandId(uuid::Uuid::from_u128(7));
+        let edit = Edit { command, sha256: Sha256([1; 32]), instead_of: Sha256([2; 32]) };
+        let told = |cause: Option<String>| {
+            of(&Entry {
+                sequence: 1,
+                at: Timestamp(0),
+                kind: "edited".to_owned(),
+                endpoint: Some("goerlitz-kfz".to_owned()),
+                code: None,
+                cause,
+                place: None,
+                receipt: None,
+                reasons: Vec::new(),
+                reply_kind: None,
+                delivery: None,
+            })
+        };
+        let (german, english) = told(Some(edit.to_string()));
+        let id = command.to_string();
+        assert!(german.contains(&id) && german.contains("berichtigtes"), "{german}");
+        assert!(english.contains(&id) && english.contains("edited document"), "{english}");
+        let (german, _) = told(Some("by a newer version".to_owned()));
+        assert!(!german.contains("Anordnung"), "{german}");
     }
 }

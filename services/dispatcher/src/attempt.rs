@@ -119,7 +119,10 @@ async fn within(
         return Ending::Delivered(Err(gone));
     };
     let is_new_key = fault::is_on("new-key-per-attempt");
-    let generation = job.entry.generation + if is_new_key { job.entry.attempts } else { 0 };
+    let generation = match fault::is_on("edit-under-old-key") {
+        true => 0,
+        false => job.entry.generation + if is_new_key { job.entry.attempts } else { 0 },
+    };
     let attempt = Attempt {
         number: job.entry.attempts + 1,
         endpoint: endpoint.name.clone(),

@@ -56,6 +56,16 @@ pub(crate) const ORDER_SAME_KEY: &str = "AB-3232";
 pub(crate) const ORDER_BULKS: &str = "AB-3233";
 /// The ledger was restored from a backup and does not know what was done after that.
 pub(crate) const RESTORED: &str = "AB-3234";
+/// Another document for a delivery of which nobody knows whether it took effect.
+pub(crate) const EDIT_UNCERTAIN: &str = "AB-3250";
+/// The document that is to go instead has violations.
+pub(crate) const EDIT_INVALID: &str = "AB-3251";
+/// The document that is to go instead is another application.
+pub(crate) const EDIT_FOREIGN: &str = "AB-3252";
+/// The document that is to go instead could not be judged.
+pub(crate) const EDIT_UNJUDGED: &str = "AB-3253";
+/// The document that is to go instead is larger than an edit may be.
+pub(crate) const EDIT_TOO_LARGE: &str = "AB-3254";
 /// Another dispatcher has taken an endpoint over.
 pub(crate) const TENURE_LOST: &str = "AB-3240";
 /// Another dispatcher has admitted what was read here.

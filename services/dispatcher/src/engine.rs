@@ -9,6 +9,7 @@ mod bulk;
 mod command;
 mod dice;
 mod draft;
+mod edit;
 mod gates;
 mod linger;
 mod recover;
@@ -27,7 +28,9 @@ use std::{
     time::Duration,
 };
 
-use messaging::{CaseId, Claims, Clock, EndpointName, FailureKind, Partition, Result, fault};
+use messaging::{
+    CaseId, Claims, Clock, CommandId, EndpointName, FailureKind, Partition, Result, fault,
+};
 use stores::ledger::{DeliveryId, EndpointRow, IntentRow, PauseRow};
 use telemetry::{Check, Metrics};
 use tokio::{
@@ -41,6 +44,7 @@ use self::{
     bulk::Bulk,
     dice::Dice,
     draft::Draft,
+    edit::Desk,
     report::Reported,
     start::Envelopes,
     steady::Steady,
@@ -52,6 +56,7 @@ use crate::{
     backlog::Backlog,
     codes,
     control::{ControlReader, Orders},
+    examiner::Examined,
     gate::{Gate, calendar::Hours, forecast::Pace, ramp::Ramp, rate::Bucket},
     known::Known,
     patient::Patient,
@@ -111,6 +116,8 @@ pub(crate) struct Engine {
     helpers: JoinSet<()>,
     batches: mpsc::Receiver<Prepared>,
     orders: mpsc::Receiver<Orders>,
+    /// Documents that are to go instead of others, while they are judged.
+    desk: Desk,
     /// Ordered, and not done.
     bulks: Vec<Bulk>,
     /// Whether this dispatcher beats, on a shared ledger.
@@ -202,6 +209,7 @@ enum Wake {
     Ended(Box<Ended>),
     Batch(Prepared),
     Orders(Orders),
+    Judged(CommandId, Examined),
     Notice(Notice),
     Probed(usize, Result<()>),
     Time,
@@ -313,7 +321,8 @@ impl Engine {
             // pauses a system that goes astray must not wait for a lull.
             Some(notice) = self.tenures.recv() => Wake::Notice(notice),
             Some(notice) = self.notices.recv() => Wake::Notice(notice),
-            Some(orders) = self.orders.recv() => Wake::Orders(orders),
+            Some((id, examined)) = self.desk.judged() => Wake::Judged(id, examined),
+            Some(orders) = self.orders.recv(), if self.desk.is_free() => Wake::Orders(orders),
             Some((served, probed)) = next_probe(&mut self.probes) => Wake::Probed(served, probed),
             Some(ended) = self.attempts.join_next() => ended_of(ended),
             Some(batch) = self.batches.recv() => Wake::Batch(batch),
@@ -362,7 +371,8 @@ impl Engine {
         match wake {
             Wake::Ended(ended) => self.settle(*ended, draft).await,
             Wake::Batch(batch) => self.admit(batch, draft).await,
-            Wake::Orders(orders) => self.obey(orders, draft).await,
+            Wake::Orders(orders) => self.judge_and_obey(orders, draft).await,
+            Wake::Judged(id, examined) => self.judged(id, examined, draft).await,
             Wake::Notice(notice) => self.notice(notice, draft).await,
             Wake::Probed(served, probed) => {
                 self.probed(served, &probed, draft);

@@ -12,7 +12,9 @@ mod backlog;
 mod bulk;
 mod codes;
 mod control;
+mod correction;
 mod engine;
+mod examiner;
 mod gate;
 mod known;
 mod orders;
@@ -29,6 +31,7 @@ mod teller;
 
 use std::{sync::Arc, time::Duration};
 
+pub use examiner::{Examined, Examinee, Examiner};
 pub use gate::{
     calendar::Calendar,
     holidays::{Holiday, State},
@@ -57,6 +60,8 @@ pub struct Parts {
     pub channels: Vec<ChannelName>,
     /// The departmental systems to serve.
     pub endpoints: Vec<Endpoint>,
+    /// Who judges documents that are to go instead of others.
+    pub examiner: Arc<dyn Examiner>,
     /// For what people read; no wait is measured by it.
     pub clock: Clock,
     /// How long the ledger keeps what is done.

@@ -50,6 +50,9 @@ pub(crate) fn revise(
         (Order::Replay(_), DeliveryState::Dead)
         | (Order::SendAgain(_), DeliveryState::Uncertain) => Ok(revived()),
         (Order::Replay(_), DeliveryState::Uncertain) => replay(contract),
+        // With which document is decided apart.
+        (Order::Edit(_), DeliveryState::Dead) => Ok(revived()),
+        (Order::Edit(_), DeliveryState::Uncertain) => Err(uncertain()),
         (order, state) => {
             let (order, state) = (order.name(), state.name());
             let sentence = format!("the delivery is {state}, to which `{order}` does not apply");
@@ -67,6 +70,14 @@ pub(crate) fn unfit(sentence: impl Into<String>) -> Refusal {
 pub(crate) fn unknown(name: &str) -> Refusal {
     let sentence = format!("this dispatcher does not know how to `{name}`");
     Refusal::because(codes::ORDER_UNKNOWN, sentence)
+}
+
+/// The first version may have taken effect, and another one would be a second effect.
+fn uncertain() -> Refusal {
+    let sentence = "nobody knows whether the delivery took effect as it was, and another document \
+                    would be a second one: look there, and then order `confirm_delivered` or \
+                    `send_again`; what dies after that can be edited";
+    Refusal::because(codes::EDIT_UNCERTAIN, sentence)
 }
 
 /// Nobody knows whether it took effect, and its contract decides as it would have by itself.
@@ -154,6 +165,8 @@ mod tests {
         use EffectContract::{Deduplicates, None};
         let (replay, again) = (Order::Replay(target()), Order::SendAgain(target()));
         let (discard, confirm) = (Order::Discard(target()), Order::ConfirmDelivered(target()));
+        let document = bytes::Bytes::from_static(b"<a/>");
+        let edit = Order::Edit(Box::new(messaging::Correction::new(target(), document)));
         let after = Next::After(Duration::from_secs(60));
         for (order, state, contract, expected) in [
             (&replay, S::Dead, None, Ok((S::Pending, Step::Deliver, Next::Now))),
@@ -169,6 +182,10 @@ mod tests {
             (&confirm, S::Dead, None, Err("AB-3224")),
             (&again, S::Uncertain, None, Ok((S::Pending, Step::Deliver, Next::Now))),
             (&again, S::Dead, None, Err("AB-3224")),
+            (&edit, S::Dead, None, Ok((S::Pending, Step::Deliver, Next::Now))),
+            (&edit, S::Uncertain, Deduplicates, Err("AB-3250")),
+            (&edit, S::Waiting, Deduplicates, Err("AB-3224")),
+            (&edit, S::Delivered, Deduplicates, Err("AB-3224")),
             (
                 &Order::Unknown { name: "fly".to_owned(), target: Option::None },
                 S::Dead,

@@ -6,8 +6,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use messaging::{CommandId, Failure, FailureKind, Position, Result, fault};
 use stores::ledger::{
-    Committed, DeliveryId, EndpointRow, FinalDelivery, Ledger, MessageIdentity, MessageRow,
-    Numbers, OpenDelivery, Subscription, Taken, Transaction,
+    Committed, DeliveryId, EditOf, EndpointRow, FinalDelivery, KeptEdit, Ledger, MessageIdentity,
+    MessageRow, Numbers, OpenDelivery, Subscription, Taken, Transaction,
 };
 use telemetry::Check;
 use tokio_util::sync::CancellationToken;
@@ -110,6 +110,18 @@ impl Patient {
         named: DeliveryId,
     ) -> Result<Option<FinalDelivery>> {
         patiently!(self, self.ledger.final_delivery(endpoint, message, named))
+    }
+
+    pub(crate) async fn edits(&self, of: Vec<EditOf>) -> Result<HashMap<EditOf, KeptEdit>> {
+        patiently!(self, self.ledger.edits(of.clone()))
+    }
+
+    pub(crate) async fn generation_last(
+        &self,
+        endpoint: EndpointRow,
+        message: MessageRow,
+    ) -> Result<u32> {
+        patiently!(self, self.ledger.generation_last(endpoint, message))
     }
 
     /// Of a shared ledger; else none.

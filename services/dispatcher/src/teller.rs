@@ -5,7 +5,7 @@
 
 use channels::codec;
 use messaging::{
-    ApplicationHead, CaseId, DeadLetter, DeliveryVersion, EndpointName, Event, EventKind,
+    ApplicationHead, CaseId, DeadLetter, DeliveryVersion, Edit, EndpointName, Event, EventKind,
     MessageId, Position, Reason, Record, Reply, ReplyEvent, SenderName, Timestamp, TraceParent,
 };
 use stores::ledger::{LedgerIdentity, MessageIdentity};
@@ -157,9 +157,9 @@ impl Teller {
         event: Event,
         reasons: Vec<Reason>,
         position: Position,
-        record: Record,
+        (record, edit): (Record, Option<Edit>),
     ) -> Record {
-        let letter = DeadLetter { event, reasons, position, record };
+        let letter = DeadLetter { event, reasons, position, record, edit };
         codec::encode_dead_letter(&letter, &self.source)
     }
 

@@ -2,7 +2,9 @@
 
 mod bulks;
 mod claims;
+mod clerk;
 mod commands;
+mod edits;
 mod gates;
 mod interest;
 mod restore;

@@ -2,7 +2,7 @@
 
 use std::{fmt, time::Duration};
 
-use crate::{CommandId, EndpointName, MessageId, NameError, Timestamp};
+use crate::{CommandId, Correction, EndpointName, MessageId, NameError, Timestamp};
 
 /// Longest name of an operator, in bytes.
 pub const OPERATOR_BYTES_MAX: usize = 200;
@@ -96,6 +96,8 @@ pub enum Order {
     ReplayAgain(Target),
     /// The same with a key of its own: a new effect.
     ReplayAnew(Target),
+    /// Revive a dead delivery with another document under another key, in its place.
+    Edit(Box<Correction>),
     /// The same order about many deliveries, one after the other.
     Bulk(Box<Bulk>),
     /// Order nothing more of a bulk that is under way.
@@ -222,6 +224,7 @@ impl Order {
             Self::SendAgain(_) => "send_again",
             Self::ReplayAgain(_) => "replay_again",
             Self::ReplayAnew(_) => "replay_anew",
+            Self::Edit(_) => Correction::ORDER,
             Self::Bulk(bulk) => bulk.each.bulk_name(),
             Self::StopBulk(_) => "stop_bulk",
             Self::Unknown { name, .. } => name,
@@ -256,6 +259,7 @@ impl Order {
             | Self::SendAgain(target)
             | Self::ReplayAgain(target)
             | Self::ReplayAnew(target) => Some(target),
+            Self::Edit(correction) => Some(&correction.target),
             Self::Unknown { target, .. } => target.as_ref(),
         }
     }

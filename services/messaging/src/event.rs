@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::{
-    CaseId, CommandId, EndpointName, EndpointReport, MessageId, Position, ProcedureName,
+    CaseId, CommandId, Edit, EndpointName, EndpointReport, MessageId, Position, ProcedureName,
     SenderName, Timestamp, TraceParent,
 };
 
@@ -167,6 +167,9 @@ pub enum EventKind {
     Discarded,
     /// Revived by an operator: due again.
     Replayed,
+    /// Revived by an operator with another document, under another key. Readers of an older version
+    /// see [`EventKind::Replayed`].
+    Edited(Edit),
     /// What an operator ordered was done; what became of a delivery is told apart.
     CommandAccepted {
         /// Which.
@@ -237,6 +240,7 @@ impl EventKind {
             Self::Uncertain { .. } => "uncertain",
             Self::Discarded => "discarded",
             Self::Replayed => "replayed",
+            Self::Edited(_) => "edited",
             Self::CommandAccepted { .. } => "command_accepted",
             Self::CommandRefused { .. } => "command_refused",
             Self::GateClosed { .. } => "gate_closed",
@@ -411,8 +415,10 @@ pub struct DeadLetter {
     pub reasons: Vec<Reason>,
     /// Where the record lay.
     pub position: Position,
-    /// The original record: headers and value as they were.
+    /// The record that was handed over: headers and value as they were.
     pub record: crate::Record,
+    /// Where that is not what came: what went instead, and by which command.
+    pub edit: Option<Edit>,
 }
 
 /// Never the record.

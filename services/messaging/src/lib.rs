@@ -12,6 +12,7 @@ pub mod claims;
 pub mod command;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+pub mod correction;
 pub mod envelope;
 pub mod event;
 pub mod failure;
@@ -27,6 +28,7 @@ pub use adapter::{Accepted, Adapter, Attempt, EffectContract, Found};
 pub use channel::{Batch, Channel, StoredPositions, Subscription};
 pub use claims::{ClaimInfo, ClaimReader, ClaimWriter, Claims, Ticket};
 pub use command::{Bulk, Command, EachOrder, OperatorName, Order, Seen, Target};
+pub use correction::{Correction, Edit};
 pub use envelope::{ApplicationHead, Attachment, Envelope, Payload, ProcedureName};
 pub use event::{
     BulkState, DeadLetter, DeliveryState, DeliveryVersion, Event, EventKind, ItemResult, ReadReply,

@@ -9,6 +9,7 @@
 mod bulks;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod edits;
 mod orders;
 mod postgres;
 mod restore;
@@ -27,6 +28,7 @@ use messaging::{
 };
 
 pub use bulks::{BulkItemRow, BulkRow, OpenBulk};
+pub use edits::{EditOf, EditRow, KeptEdit};
 pub use orders::{CommandRow, CommandState, Obeyed, PauseRow};
 pub use postgres::PgLedger;
 pub use restore::{Backup, Restored, epoch_at};
@@ -164,6 +166,18 @@ pub trait Ledger: StoredPositions {
         message: MessageRow,
         named: DeliveryId,
     ) -> Result<Option<FinalDelivery>>;
+
+    /// For each of `of` the newest edit, if there is one and its message's record is still kept.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn edits(&self, of: Vec<EditOf>) -> Result<HashMap<EditOf, KeptEdit>>;
+
+    /// The highest generation that a delivery of `message` to `endpoint` has had; 0 without any.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn generation_last(&self, endpoint: EndpointRow, message: MessageRow) -> Result<u32>;
 
     /// Lets the ledger grow older by at most `step_max`, and says how old it is. Its first call
     /// begins the count. With no step it only looks.

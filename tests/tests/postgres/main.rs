@@ -11,6 +11,7 @@
 
 mod bulks;
 mod cut;
+mod edits;
 mod program;
 mod proxy;
 mod restore;

@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use axum::body::Bytes;
 use channels::{codec, memory::MemoryChannel};
-use dispatcher::{AfterDeadLetter, Endpoint, Interest, Parts};
+use dispatcher::{AfterDeadLetter, Endpoint, Examined, Examinee, Examiner, Interest, Parts};
 use messaging::{
     Accepted, Adapter, ApplicationHead, Attempt, Authority, Channel as _, ChannelName, Clock,
     Domain, EffectContract, EndpointName, Envelope, Event, Found, GroupId, OwnId, Payload,
@@ -239,6 +239,37 @@ fn stand_still(time: Duration) {
     std::thread::sleep(time);
 }
 
+/// Whatever is asked about is what [`record`] makes.
+#[derive(Debug)]
+struct Agreeable;
+
+#[async_trait]
+impl Examiner for Agreeable {
+    async fn examine(&self, document: Bytes) -> Examined {
+        Examined::Valid(Box::new(Examinee {
+            procedure: procedure(),
+            own_id: None,
+            case_reference: None,
+            authority: None,
+            further_authorities: Vec::new(),
+            is_test: false,
+            normalised: None,
+            canonical: document,
+            media_type: "application/xml".to_owned(),
+            attachments: Vec::new(),
+            warnings: Vec::new(),
+        }))
+    }
+}
+
+fn procedure() -> ProcedureName {
+    ProcedureName {
+        standard: "amtsbote-kfz".to_owned(),
+        version: "1.0".to_owned(),
+        message_type: "kfz.neuzulassung.0101".to_owned(),
+    }
+}
+
 fn parts(ledger: PgLedger, channel: MemoryChannel, endpoints: Vec<Endpoint>) -> Parts {
     Parts {
         ledger: Arc::new(ledger),
@@ -247,6 +278,7 @@ fn parts(ledger: PgLedger, channel: MemoryChannel, endpoints: Vec<Endpoint>) -> 
         channels: vec![application_channel()],
         endpoints,
         clock: Clock::fixed(Timestamp(1_800_000_000_000_000)),
+        examiner: Arc::new(Agreeable),
         retention: Retention {
             payload: 30 * DAY,
             payload_of: BTreeMap::new(),
@@ -291,11 +323,7 @@ fn record(authority: &str, own_id: &str, case: &str) -> Record {
         further_authorities: Vec::new(),
         domain: Domain::new("kfz").expect("a domain"),
         service: None,
-        procedure: ProcedureName {
-            standard: "amtsbote-kfz".to_owned(),
-            version: "1.0".to_owned(),
-            message_type: "kfz.neuzulassung.0101".to_owned(),
-        },
+        procedure: procedure(),
         is_test: false,
         sha256,
         received_at: Timestamp(1_000_000),

@@ -13,8 +13,10 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
+use axum::body::Bytes;
 use channels::memory::MemoryChannel;
-use dispatcher::{AfterDeadLetter, Endpoint, Interest, Parts};
+use dispatcher::{AfterDeadLetter, Endpoint, Examined, Examiner, Interest, Parts};
 use messaging::{Clock, EffectContract, EndpointName, FailureKind, Order, RetryPolicy, Timestamp};
 use stores::{
     claims::MemoryClaims,
@@ -50,6 +52,17 @@ const POLICY: RetryPolicy = RetryPolicy {
     max_elapsed_time: None,
     attempts_max: 3,
 };
+
+/// No operator here orders another document.
+#[derive(Debug)]
+struct Unasked;
+
+#[async_trait]
+impl Examiner for Unasked {
+    async fn examine(&self, _: Bytes) -> Examined {
+        Examined::Unjudged("nobody asks")
+    }
+}
 
 /// What outlives dispatchers.
 pub(crate) struct World {
@@ -261,6 +274,7 @@ impl World {
             channels: portal::channels(),
             endpoints: self.endpoints(&desks),
             clock: clock(self.begun, &self.wrong_by),
+            examiner: Arc::new(Unasked),
             retention: Retention {
                 payload: 30 * DAY,
                 payload_of: BTreeMap::new(),

@@ -11,9 +11,9 @@ use messaging::{
 use stores::{
     Age,
     ledger::{
-        Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind,
-        LastAdmitted, Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow, OpenDelivery,
-        OutboxEntry, Retention, SqliteLedger, Transaction, UnroutedMessage,
+        Committed, DeliveryId, DoubtfulPin, EditOf, EndpointRow, EndpointSpec, FinalDelivery,
+        KeptEdit, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow,
+        OpenDelivery, OutboxEntry, Retention, SqliteLedger, Transaction, UnroutedMessage,
     },
     pass::Trimmed,
 };
@@ -123,6 +123,14 @@ impl Ledger for SlowLedger {
         named: DeliveryId,
     ) -> Result<Option<FinalDelivery>> {
         through!(self.final_delivery(endpoint, message, named))
+    }
+
+    async fn edits(&self, of: Vec<EditOf>) -> Result<HashMap<EditOf, KeptEdit>> {
+        through!(self.edits(of))
+    }
+
+    async fn generation_last(&self, endpoint: EndpointRow, message: MessageRow) -> Result<u32> {
+        through!(self.generation_last(endpoint, message))
     }
 
     async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {

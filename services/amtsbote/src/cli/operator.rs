@@ -95,6 +95,15 @@ pub(crate) enum Dead {
     Delivered(ToDecide),
     /// An uncertain delivery took no effect: hand it over once more.
     SendAgain(ToDecide),
+    /// Revive a dead delivery in its place with a corrected document, under a key of its own. The
+    /// document is judged as any submission is; the one that came is kept. Needs --reason.
+    Edit {
+        #[command(flatten)]
+        what: ToDecide,
+        /// The corrected document, at most 256 KiB.
+        #[arg(long, value_name = "FILE")]
+        document: PathBuf,
+    },
 }
 
 /// Which delivery, and who decides.

@@ -64,7 +64,7 @@ impl Library {
     }
 
     /// Loading goes on however often whoever waits for it gives up.
-    async fn standards(&self) -> Option<Standards> {
+    pub(super) async fn standards(&self) -> Option<Standards> {
         let loading = self.loading.get_or_init(|| {
             let (paths, tables) = (self.paths.clone(), self.tables.clone());
             let options = Options { paths, tables, workers: 1, ..Options::default() };
@@ -73,14 +73,14 @@ impl Library {
                 match load.await {
                     Ok(Ok(standards)) => {
                         let count = standards.list().len();
-                        info!(standards = count, "loaded to read replies");
+                        info!(standards = count, "loaded to read replies and to judge edits");
                         Some(standards)
                     }
                     Ok(Err(error)) => {
                         error!(
                             code = error.code(),
                             faults = error.faults.len(),
-                            "no reply is read"
+                            "no reply is read and no edit judged"
                         );
                         None
                     }

@@ -7,7 +7,9 @@ use messaging::{ChannelName, Claims, Failure, FailureKind, StoredPositions};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Console, Gateway, System, Working, drain_time, housekeeping,
+    Console, Gateway, System, Working, drain_time,
+    examining::Examining,
+    housekeeping,
     replies::{Library, Reading},
 };
 use crate::{
@@ -82,12 +84,15 @@ impl System {
         let (Some(ledger), Some(claims)) = (self.ledger.clone(), self.claims.clone()) else {
             return;
         };
+        let library = self.library();
+        let clock = self.clock.clone();
         let parts = dispatcher::Parts {
+            endpoints: self.endpoints(&library),
+            examiner: Arc::new(Examining { library, clock }),
             ledger,
             channel: self.channel.clone(),
             claims,
             channels: self.dispatched_channels(),
-            endpoints: self.endpoints(),
             clock: self.clock.clone(),
             retention: self.config.retention.ledger.clone(),
             metrics: self.metrics.clone(),
@@ -99,15 +104,19 @@ impl System {
         working.produce("dispatcher", |end| Box::pin(dispatcher::run(parts, end)));
     }
 
+    /// The standards of this process; those of its gateway, if it has one.
+    fn library(&self) -> Arc<Library> {
+        let standards = self.gateway.as_ref().map(|gateway| gateway.standards.clone());
+        let paths = self.config.standards.paths.clone();
+        Arc::new(Library::new(standards, paths, Some(self.config.tables())))
+    }
+
     /// As configured, each with its replies read unless they are to go as they were sent.
-    fn endpoints(&self) -> Vec<dispatcher::Endpoint> {
+    fn endpoints(&self, library: &Arc<Library>) -> Vec<dispatcher::Endpoint> {
         let specs = self.config.endpoints.iter().map(|endpoint| endpoint.spec.clone());
         if !self.config.dispatcher.has_replies_read {
             return specs.collect();
         }
-        let standards = self.gateway.as_ref().map(|gateway| gateway.standards.clone());
-        let paths = self.config.standards.paths.clone();
-        let library = Arc::new(Library::new(standards, paths, Some(self.config.tables())));
         let reading = |spec: dispatcher::Endpoint| {
             let (library, clock) = (library.clone(), self.clock.clone());
             let adapter = Arc::new(Reading { adapter: spec.adapter, library, clock });

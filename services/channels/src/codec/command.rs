@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use messaging::{
-    Bulk, ChannelName, Command, EachOrder, MessageId, OperatorName, Order, Record, Seen, Target,
+    Bulk, ChannelName, Command, Correction, EachOrder, MessageId, OperatorName, Order, Record,
+    Seen, Target,
     command::{BULK_INTERVAL_MAX, BULK_TARGETS_MAX, REASON_BYTES_MAX},
+    correction::CORRECTION_BYTES_MAX,
 };
 use prost::Message as _;
 use uuid::Uuid;
@@ -39,6 +41,13 @@ pub fn encode_command(command: &Command, source: &str) -> Record {
             Order::StopBulk(stopped) => stopped.to_string(),
             _ => String::new(),
         },
+        correction: match &command.order {
+            Order::Edit(edit) => Some(proto::command::Correction {
+                document: edit.document.clone(),
+                sha256: edit.sha256.0.to_vec().into(),
+            }),
+            _ => None,
+        },
     };
     let key = Bytes::copy_from_slice(command.endpoint.as_str().as_bytes());
     let value = value.encode_to_vec().into();
@@ -66,6 +75,7 @@ pub fn decode_command(record: &Record) -> Result<Command> {
     }
     let order = match (EachOrder::of_bulk(&command.order), command.bulk) {
         (Some(each), Some(told)) => Order::Bulk(Box::new(bulk(each, told)?)),
+        _ if command.correction.is_some() => correction(command.target, command.correction)?,
         _ if !command.stopped.is_empty() => {
             Order::StopBulk(fields::parse(&command.stopped, "not a command's id")?)
         }
@@ -100,6 +110,25 @@ fn target(target: proto::command::Target) -> Result<Target> {
     let proto::command::Target { ledger, epoch, delivery, version, .. } = target;
     let seen = (!ledger.is_empty()).then_some(Seen { ledger, epoch, delivery, version });
     Ok(Target { message_id, seen })
+}
+
+/// One without a document is one that is only remembered.
+fn correction(
+    of: Option<proto::command::Target>,
+    told: Option<proto::command::Correction>,
+) -> Result<Order> {
+    let (Some(of), Some(told)) = (of, told) else {
+        return Err(Undecodable::because("a correction of nothing"));
+    };
+    let sha256 = fields::hash(&told.sha256)?;
+    if CORRECTION_BYTES_MAX < told.document.len() {
+        return Err(Undecodable::because("a correction beyond its bounds"));
+    }
+    let read = Correction::new(target(of)?, told.document);
+    if !read.document.is_empty() && read.sha256 != sha256 {
+        return Err(Undecodable::because("a correction's hash is not that of its document"));
+    }
+    Ok(Order::Edit(Box::new(Correction { sha256, ..read })))
 }
 
 /// All of one ledger and epoch; what is of another is told without number, and refused.
@@ -165,6 +194,27 @@ mod tests {
         Target { message_id: MessageId(Uuid::from_u128(1)), seen: version.map(seen) }
     }
 
+    fn edit() -> Order {
+        Order::Edit(Box::new(Correction::new(target(Some(4)), Bytes::from_static(b"<a/>"))))
+    }
+
+    #[test]
+    fn a_correction_that_is_too_large_or_is_not_what_it_says_is_refused() {
+        let changed = |change: fn(&mut proto::command::Correction)| {
+            let record = encode_command(&command(edit()), "/amtsbote/console");
+            let mut told = proto::Command::decode(record.value.clone()).unwrap();
+            change(told.correction.as_mut().unwrap());
+            decode_command(&Record { value: told.encode_to_vec().into(), ..record }).is_ok()
+        };
+        assert!(changed(|_| {}));
+        assert!(!changed(|told| told.document = Bytes::from_static(b"<b/>")));
+        assert!(!changed(|told| told.sha256 = Bytes::new()));
+        assert!(!changed(|told| {
+            told.document = vec![b' '; CORRECTION_BYTES_MAX + 1].into();
+            told.sha256 = messaging::identity::sha256(&told.document, &[]).0.to_vec().into();
+        }));
+    }
+
     #[test]
     fn a_command_is_decoded_as_it_was_encoded() {
         for order in [
@@ -177,6 +227,11 @@ mod tests {
             Order::ReplayAgain(target(Some(4))),
             Order::ReplayAnew(target(Some(4))),
             Order::StopBulk(CommandId(Uuid::from_u128(8))),
+            edit(),
+            Order::Edit(Box::new(Correction {
+                document: Bytes::new(),
+                ..Correction::new(target(Some(4)), Bytes::from_static(b"<a/>"))
+            })),
             Order::Bulk(Box::new(Bulk {
                 each: EachOrder::ReplayAnew,
                 targets: vec![target(Some(4)), target(Some(7))],

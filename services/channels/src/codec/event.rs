@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use messaging::{
-    BulkState, ChannelName, DeadLetter, DeliveryState, DeliveryVersion, Drained, EndpointName,
-    EndpointReport, Event, EventKind, HeaderName, ItemResult, ProcedureName, ReadReply, Record,
-    Reply, ReplyEvent,
+    BulkState, ChannelName, DeadLetter, DeliveryState, DeliveryVersion, Drained, Edit,
+    EndpointName, EndpointReport, Event, EventKind, HeaderName, ItemResult, ProcedureName,
+    ReadReply, Record, Reply, ReplyEvent,
 };
 use prost::Message as _;
 use wire::record as proto;
@@ -121,6 +121,7 @@ pub fn encode_dead_letter(letter: &DeadLetter, source: &str) -> Record {
         key: letter.record.key.clone(),
         headers: letter.record.headers.iter().map(header).collect(),
         value: letter.record.value.clone(),
+        edit: letter.edit.map(edit_to_proto),
     };
     let key = event_key(&letter.event);
     let value = value.encode_to_vec().into();
@@ -147,7 +148,8 @@ pub fn decode_dead_letter(record: &Record) -> Result<DeadLetter> {
         value: letter.value,
     };
     let reasons = fields::reasons(letter.reasons);
-    Ok(DeadLetter { event: event(told)?, reasons, position, record: original })
+    let edit = letter.edit.as_ref().map(edit_of).transpose()?;
+    Ok(DeadLetter { event: event(told)?, reasons, position, record: original, edit })
 }
 
 /// Events of a case keep its order; the others need none, and spread by their ids.
@@ -178,7 +180,7 @@ fn event_headers(event: &Event, source: &str, kind: &'static str) -> Headers {
     headers.add_some("ce_subject", event.case_id);
     headers.add_some("ce_messageid", event.message_id);
     headers.add_some("ce_sender", event.sender.as_ref());
-    headers.add("ce_kind", event.kind.name());
+    headers.add("ce_kind", name(&event.kind));
     headers.add_some("ce_endpoint", endpoint.or_else(|| gate(&event.kind)));
     headers.add_some("ce_state", event.delivery.as_ref().map(|d| d.state.name()));
     headers.add_some("ce_code", event.code.as_ref());
@@ -197,7 +199,7 @@ fn event_to_proto(event: &Event) -> proto::Event {
         code: fields::text_of(event.code.as_ref()),
         cause: fields::text_of(event.cause.as_ref()),
         traceparent: fields::text_of(event.trace.as_ref()),
-        kind: event.kind.name().to_owned(),
+        kind: name(&event.kind).to_owned(),
         ..proto::Event::default()
     };
     match &event.kind {
@@ -210,6 +212,7 @@ fn event_to_proto(event: &Event) -> proto::Event {
             told.position = Some(fields::position_to_proto(position));
         }
         EventKind::Delivered { receipt } => told.receipt = fields::text_of(receipt.as_ref()),
+        EventKind::Edited(edit) => told.edit = Some(edit_to_proto(*edit)),
         EventKind::Uncertain { is_question } => told.is_question = *is_question,
         EventKind::GateClosed { endpoint } | EventKind::GateOpened { endpoint } => {
             told.endpoint = endpoint.to_string();
@@ -287,7 +290,10 @@ fn kind(told: &mut proto::Event) -> Result<EventKind> {
         "dead_lettered" => EventKind::DeadLettered,
         "uncertain" => EventKind::Uncertain { is_question: told.is_question },
         "discarded" => EventKind::Discarded,
-        "replayed" => EventKind::Replayed,
+        "replayed" => match told.edit.take() {
+            Some(edit) => EventKind::Edited(edit_of(&edit)?),
+            None => EventKind::Replayed,
+        },
         "command_accepted" => {
             EventKind::CommandAccepted { command: command(told)?, endpoint: endpoint(told)? }
         }
@@ -321,6 +327,30 @@ fn kind(told: &mut proto::Event) -> Result<EventKind> {
             EventKind::EndpointReported(Box::new(report(endpoint(told)?, told.report.take())?))
         }
         _ => return Err(Undecodable::because("an unknown kind of event")),
+    })
+}
+
+/// An edit is a replay to whoever does not know it.
+fn name(kind: &EventKind) -> &'static str {
+    match kind {
+        EventKind::Edited(_) => EventKind::Replayed.name(),
+        kind => kind.name(),
+    }
+}
+
+fn edit_to_proto(edit: Edit) -> proto::Edit {
+    proto::Edit {
+        command: edit.command.to_string(),
+        sha256: edit.sha256.0.to_vec().into(),
+        instead_of: edit.instead_of.0.to_vec().into(),
+    }
+}
+
+fn edit_of(told: &proto::Edit) -> Result<Edit> {
+    Ok(Edit {
+        command: fields::parse(&told.command, "not a command's id")?,
+        sha256: fields::hash(&told.sha256)?,
+        instead_of: fields::hash(&told.instead_of)?,
     })
 }
 

@@ -7,10 +7,10 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use messaging::{
     ApplicationHead, Attachment, Authority, BulkState, CaseId, ChannelName, ClaimId, CommandId,
-    DeadLetter, DeliveryState, DeliveryVersion, Domain, Drained, EndpointName, EndpointReport,
-    Envelope, Event, EventKind, ItemResult, MessageId, OwnId, Partition, Payload, Position,
-    ProcedureName, ReadReply, Reason, Record, Reply, ReplyEvent, SenderName, Sha256, Timestamp,
-    TraceParent,
+    DeadLetter, DeliveryState, DeliveryVersion, Domain, Drained, Edit, EndpointName,
+    EndpointReport, Envelope, Event, EventKind, ItemResult, MessageId, OwnId, Partition, Payload,
+    Position, ProcedureName, ReadReply, Reason, Record, Reply, ReplyEvent, SenderName, Sha256,
+    Timestamp, TraceParent,
 };
 use uuid::Uuid;
 
@@ -136,7 +136,7 @@ impl Chance {
     }
 
     fn kind(&mut self) -> EventKind {
-        match self.below(20) {
+        match self.below(21) {
             0 => EventKind::Refused { reasons: self.reasons() },
             1 => EventKind::Unrouted,
             2 => EventKind::Admitted,
@@ -151,6 +151,7 @@ impl Chance {
             11 => EventKind::Discarded,
             12 => EventKind::GateClosed { endpoint: self.endpoint() },
             13 => EventKind::Replayed,
+            19 => EventKind::Edited(self.edit()),
             14 => EventKind::CommandAccepted {
                 command: CommandId(self.uuid()),
                 endpoint: self.endpoint(),
@@ -175,6 +176,10 @@ impl Chance {
             16 => EventKind::EndpointReported(Box::new(self.report())),
             _ => EventKind::GateOpened { endpoint: self.endpoint() },
         }
+    }
+
+    fn edit(&mut self) -> Edit {
+        Edit { command: CommandId(self.uuid()), sha256: self.hash(), instead_of: self.hash() }
     }
 
     fn report(&mut self) -> EndpointReport {
@@ -259,7 +264,8 @@ impl Chance {
         let position = self.position();
         let channel = position.partition.channel.clone();
         let record = encode_application(channel, &self.envelope(), SOURCE);
-        DeadLetter { event: self.event(), reasons: self.reasons(), position, record }
+        let edit = self.some(Self::edit);
+        DeadLetter { event: self.event(), reasons: self.reasons(), position, record, edit }
     }
 
     fn record(&mut self) -> Record {

@@ -93,6 +93,7 @@ impl ControlServer {
             Some(Asked::SendAgain(of)) => Order::SendAgain(self.target(&endpoint, of).await?),
             Some(Asked::ReplayAgain(of)) => Order::ReplayAgain(self.target(&endpoint, of).await?),
             Some(Asked::ReplayAnew(of)) => Order::ReplayAnew(self.target(&endpoint, of).await?),
+            Some(Asked::Edit(of)) => self.edit(&endpoint, of, &reason).await?,
             Some(Asked::Bulk(of)) => Order::Bulk(Box::new(bulk::checked(of)?)),
             Some(Asked::StopBulk(of)) => Order::StopBulk(
                 of.command_id.parse().map_err(|_| answer::invalid("command_id", "not a UUID"))?,
@@ -105,7 +106,11 @@ impl ControlServer {
     /// What is not said of the version is what the journal knows now: who decides twice decides
     /// about one version, and the second decision is refused. Also of what is final, so that the
     /// ledger finds it by its number. What the journal does not know is for the ledger to say.
-    async fn target(&self, endpoint: &EndpointName, of: DeliveryOrder) -> Answered<Target> {
+    pub(super) async fn target(
+        &self,
+        endpoint: &EndpointName,
+        of: DeliveryOrder,
+    ) -> Answered<Target> {
         let message_id: MessageId = of.message_id.parse().map_err(|_| not_a_message())?;
         if let Some(DeliveryVersion { ledger, epoch, delivery, version }) = of.version {
             let seen = (!ledger.is_empty()).then_some(Seen { ledger, epoch, delivery, version });

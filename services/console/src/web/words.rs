@@ -46,6 +46,7 @@ pub(super) fn order(name: &str) -> String {
         "discard" => "verwerfen",
         "confirm_delivered" => "als zugestellt bestätigen",
         "send_again" => "noch einmal senden",
+        "edit" => "berichtigtes Dokument zustellen",
         "replay_again" => "nach Abschluss erneut zustellen",
         "replay_anew" => "nach Abschluss als neuen Vorgang zustellen",
         "bulk_replay" => "mehrere erneut zustellen",

@@ -231,7 +231,7 @@ impl Engine {
         let event = self.teller.about_record(None, &position, kind, why, draft.at);
         let of = Part::Partition(position.partition.clone());
         draft.tell_of(of.clone(), &mut self.numbers, self.teller.event_record(&event));
-        let letter = self.teller.dead_letter_record(event, Vec::new(), position, record);
+        let letter = self.teller.dead_letter_record(event, Vec::new(), position, (record, None));
         draft.tell_of(of, &mut self.numbers, letter);
         let kind = VerdictKind::Undecodable;
         let (message_id, sha256, record, claims) = (None, None, Some(bytes), Vec::new());

@@ -104,6 +104,7 @@ impl Engine {
             };
             let of = Part::Partition(partition.clone());
             let is_waiting = answer.is_none();
+            let record = self.remembered(&command, is_waiting).unwrap_or(bytes);
             let code = answer.and_then(|answer| self.answer(&command, answer, of, draft));
             made.push(Admission::Command(CommandRow {
                 id: command.id,
@@ -118,7 +119,7 @@ impl Engine {
                     Some(_) => CommandState::Refused,
                 },
                 code,
-                record: bytes,
+                record,
             }));
         }
         draft.transaction.admissions.push(PartitionBatch { partition, from, next, records: made });
@@ -259,6 +260,19 @@ impl Engine {
             Err(refusal) => return Ok(Some(Err(refusal))),
         };
         let done = Done::about(entry.delivery, revision.state);
+        let (entry, revision) = match &command.order {
+            Order::Edit(correction) => {
+                match self.edited(command, correction, &identity, &entry).await? {
+                    Ok(edited) => {
+                        self.keep_edit(&entry, &edited, draft);
+                        let entry = Entry { generation: edited.generation, ..entry };
+                        (entry, Revision { event: EventKind::Edited(edited.edit), ..revision })
+                    }
+                    Err(refusal) => return Ok(Some(Err(refusal))),
+                }
+            }
+            _ => (entry, revision),
+        };
         self.revise(owner, command, &identity, &entry, turn, revision, draft);
         Ok(Some(Ok(done)))
     }
@@ -374,7 +388,10 @@ impl Engine {
                 (_, turn) => served.schedule.revise(revised, turn),
             }
         }
-        let cause = Some(format!("ordered by command {}", command.id));
+        let cause = Some(match &revision.event {
+            EventKind::Edited(edit) => edit.to_string(),
+            _ => format!("ordered by command {}", command.id),
+        });
         let why = Why { code: None, cause };
         let what = What { kind: revision.event, why, next_at, at: draft.at };
         let subject = Subject::from(identity);

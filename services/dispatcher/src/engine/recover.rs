@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::{
-    Dice, Draft, Engine, Reported, Served, Steady,
+    Desk, Dice, Draft, Engine, Reported, Served, Steady,
     admit::announcement,
     restored,
     settle::{next_at, turn_of},
@@ -156,6 +156,7 @@ fn connect(
         helpers: JoinSet::new(),
         batches: mpsc::channel(1).1,
         orders: mpsc::channel(1).1,
+        desk: Desk::new(parts.examiner),
         bulks: Vec::new(),
         beyond: Beyond::default(),
         former: HashMap::new(),
@@ -468,7 +469,7 @@ pub(super) fn plain_entry(open: &OpenDelivery, step: Step) -> Entry {
         endpoint: open.endpoint,
         message: open.message,
         case_id: open.case_id,
-        generation: open.generation,
+        generation: if fault::is_on("edit-forgotten-after-restart") { 0 } else { open.generation },
         state: open.state,
         attempts: open.attempts,
         first_attempt_at: open.first_attempt_at,

@@ -28,14 +28,20 @@ fn repeats(again: &Command, first: Bytes) -> bool {
             order @ (Order::Bulk(_) | Order::StopBulk(_)) => Some(order.clone()),
             _ => None,
         };
-        (command.endpoint.clone(), command.order.name().to_owned(), message, many)
+        let document = match &command.order {
+            Order::Edit(correction) => Some(correction.sha256),
+            _ => None,
+        };
+        (command.endpoint.clone(), command.order.name().to_owned(), message, many, document)
     };
     first.is_ok_and(|first| what(&first) == what(again))
 }
 
 #[cfg(test)]
 mod tests {
-    use messaging::{CommandId, EndpointName, MessageId, OperatorName, Target, Timestamp};
+    use messaging::{
+        CommandId, Correction, EndpointName, MessageId, OperatorName, Target, Timestamp,
+    };
     use uuid::Uuid;
 
     use super::*;
@@ -69,5 +75,16 @@ mod tests {
             assert_eq!(repeats(&again, first.clone()), expected, "{again:?}");
         }
         assert!(!repeats(&command("kfz", discard(1), 5), Bytes::from_static(b"?")));
+
+        // Of another document the hash is remembered, and not itself.
+        let edit = |document: &'static str| {
+            let Order::Discard(target) = discard(1) else { unreachable!("as it was made") };
+            Order::Edit(Box::new(Correction::new(target, Bytes::from_static(document.as_bytes()))))
+        };
+        let first = command("kfz", edit("<a/>"), 5).without_document().unwrap();
+        let first = codec::to_bytes(&codec::encode_command(&first, "test"));
+        for (document, expected) in [("<a/>", true), ("<b/>", false)] {
+            assert_eq!(repeats(&command("kfz", edit(document), 6), first.clone()), expected);
+        }
     }
 }

@@ -135,9 +135,10 @@ impl Engine {
         let Some((position, bytes)) = self.ledger.kept(entry.message).await? else {
             return Ok(());
         };
-        match channels::codec::from_bytes(bytes) {
-            Ok(record) => {
-                let letter = self.teller.dead_letter_record(event, reasons, position, record);
+        let edit = self.edits_of(std::iter::once(entry), draft).await?.into_values().next();
+        match self.handed_over(bytes, edit) {
+            Ok(handed_over) => {
+                let letter = self.teller.dead_letter_record(event, reasons, position, handed_over);
                 let of = Part::Endpoint(entry.endpoint);
                 draft.tell_of(of, &mut self.numbers, letter);
             }

@@ -2,13 +2,14 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use bytes::Bytes;
 use channels::codec;
 use messaging::{Envelope, Payload, Result, TraceParent, fault};
 use stores::ledger::{IntentRow, MessageRow, Started};
 use tokio::time::Instant;
 use tracing::error;
 
-use super::{Draft, Engine, Served};
+use super::{Draft, Engine, Served, edit::edit_of};
 use crate::{
     attempt::Job,
     codes,
@@ -35,11 +36,17 @@ impl Engine {
             return Ok(());
         }
         let fetched = self.fetch(&chosen).await?;
+        let mut edits = self.edits_of(chosen.iter().map(|(_, entry)| entry), draft).await?;
         let intent = IntentRow(self.numbers.intent + 1);
         let mut handed_out: Vec<Started> = Vec::new();
         for (served, mut entry) in chosen {
             let kept = self.envelopes.get(entry.message);
-            let envelope = kept.or_else(|| fetched.get(&entry.message).cloned());
+            let came = kept.or_else(|| fetched.get(&entry.message).cloned());
+            let edit = edit_of(&entry).and_then(|of| edits.remove(&of));
+            let envelope = match edit {
+                Some(edit) => decoded(entry.message, edit.record),
+                None => came,
+            };
             let needs_intent = entry.step == Step::Deliver && !fault::is_on("no-intent");
             if needs_intent {
                 entry.first_attempt_at.get_or_insert(draft.steady);
@@ -77,17 +84,20 @@ impl Engine {
         }
         let mut fetched = HashMap::with_capacity(missing.len());
         for (message, record) in self.ledger.records(missing).await? {
-            let decoded = codec::from_bytes(record).and_then(|r| codec::decode_application(&r));
-            match decoded {
-                Ok(envelope) => {
-                    fetched.insert(message, Arc::new(envelope));
-                }
-                Err(cause) => {
-                    error!(code = codes::UNDECODABLE, row = message.0, %cause, "record is damaged");
-                }
-            }
+            fetched.extend(decoded(message, record).map(|envelope| (message, envelope)));
         }
         Ok(fetched)
+    }
+}
+
+/// `None` if it is damaged.
+fn decoded(message: MessageRow, record: Bytes) -> Option<Arc<Envelope>> {
+    match codec::from_bytes(record).and_then(|record| codec::decode_application(&record)) {
+        Ok(envelope) => Some(Arc::new(envelope)),
+        Err(cause) => {
+            error!(code = codes::UNDECODABLE, row = message.0, %cause, "record is damaged");
+            None
+        }
     }
 }
 

@@ -236,7 +236,7 @@ impl Engine {
 
     /// Obeys what was recorded for endpoints of ours.
     async fn obey_waiting(&mut self, orders: Vec<WaitingOrder>, draft: &mut Draft) -> Result<()> {
-        let mut obeyed = HashMap::new();
+        let (mut obeyed, mut held) = (HashMap::new(), HashSet::new());
         for WaitingOrder { id, endpoint, record, is_past } in orders {
             let Some(sharing) = &self.sharing else { return Ok(()) };
             if sharing.obeyed.contains_key(&id) {
@@ -254,6 +254,13 @@ impl Engine {
                     continue;
                 }
             };
+            // Orders of one endpoint are carried out in their order.
+            if held.contains(&endpoint)
+                || self.by_row.contains_key(&endpoint) && !self.desk.has_judged(&command)
+            {
+                held.insert(endpoint);
+                continue;
+            }
             let owner = match self.by_row.get(&endpoint) {
                 Some(index) => Owner::Served(*index),
                 None => Owner::Former(endpoint),
@@ -268,9 +275,11 @@ impl Engine {
                 None => Some(codes::ORDER_WITHOUT_DELIVERY),
             };
             let state = if code.is_none() { CommandState::Accepted } else { CommandState::Refused };
-            draft.transaction.obeyed.push(Obeyed { id, endpoint, state, code });
+            let record = self.remembered(&command, false);
+            draft.transaction.obeyed.push(Obeyed { id, endpoint, state, code, record });
             obeyed.insert(id, endpoint);
         }
+        self.desk.clear();
         if let Some(sharing) = &mut self.sharing {
             sharing.obeyed = obeyed;
         }
@@ -295,6 +304,7 @@ impl Engine {
         about.extend(transaction.pauses.iter().map(|(endpoint, _)| *endpoint));
         about.extend(transaction.obeyed.iter().map(|it| it.endpoint));
         about.extend(transaction.replays.iter().map(|it| it.endpoint));
+        about.extend(transaction.edits.iter().map(|it| it.endpoint));
         about.extend(transaction.bulks.iter().map(|it| it.endpoint));
         about.extend(transaction.bulk_items.iter().map(|it| it.endpoint));
         about.extend(transaction.intent.iter().flat_map(|it| &it.1).map(|it| it.endpoint));

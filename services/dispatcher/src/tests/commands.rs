@@ -379,7 +379,7 @@ async fn what_is_not_ours_is_left_to_others_and_what_is_unknown_is_refused() {
                 value: Bytes::from_static(b"pause!"),
             };
             world.append(vec![foreign]).await;
-            let newer = Order::Unknown { name: "edit".to_owned(), target: None };
+            let newer = Order::Unknown { name: "fly".to_owned(), target: None };
             assert_eq!(world.obeyed("kfz", newer).await.as_deref(), Some("AB-3221"));
             let nobody = world.obeyed("kfz", Order::Discard(target("z9"))).await;
             assert_eq!(nobody.as_deref(), Some("AB-3222"));

@@ -28,6 +28,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::clerk::Clerk;
 use crate::{AfterDeadLetter, Endpoint, Interest, Parts, run};
 
 /// What the system does with one attempt; beyond the script it accepts.
@@ -70,6 +71,7 @@ pub(super) struct Arrival {
     pub(super) own_id: String,
     pub(super) case: String,
     pub(super) key: DeliveryKey,
+    pub(super) document: String,
 }
 
 impl System {
@@ -100,6 +102,10 @@ impl System {
             own_id: head.own_id.as_ref().unwrap().to_string(),
             case: head.case_reference.clone().unwrap(),
             key: attempt.key,
+            document: match &envelope.original {
+                Payload::Inline(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+                Payload::Claim { .. } => String::new(),
+            },
         };
         self.arrivals.lock().unwrap().push((attempt.number, arrival.clone()));
         (arrival, self.script.lock().unwrap().pop_front().unwrap_or(Act::Accept))
@@ -254,6 +260,7 @@ impl World {
             claims: Arc::clone(&self.claims),
             channels: vec![channel()],
             endpoints,
+            examiner: Arc::new(Clerk),
             clock: self.clock.clone(),
             retention: self.retention.clone(),
             metrics: self.metrics.clone(),

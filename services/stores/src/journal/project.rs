@@ -424,7 +424,8 @@ impl<'a> Details<'a> {
             | EventKind::DeadLettered
             | EventKind::Uncertain { .. }
             | EventKind::Discarded
-            | EventKind::Replayed => {}
+            | EventKind::Replayed
+            | EventKind::Edited(_) => {}
         }
         details
     }

@@ -1,6 +1,7 @@
 //! What every [`Ledger`] must do; the suite panics at the first rule broken.
 
 mod bulks;
+mod edits;
 pub(crate) mod fixtures;
 mod restore;
 mod retention;
@@ -53,6 +54,7 @@ pub async fn check(make: impl AsyncFn() -> Site) {
     an_open_delivery_is_found_by_its_message_or_by_its_number(&make().await).await;
     restore::check(&make).await;
     bulks::check(&make).await;
+    edits::check(&make).await;
     retention::check(&make).await;
 }
 

@@ -71,6 +71,8 @@ pub struct Obeyed {
     pub state: CommandState,
     /// Why it was refused.
     pub code: Option<&'static str>,
+    /// What is kept of it from now on, where that is less than was recorded.
+    pub record: Option<Bytes>,
 }
 
 /// As they are kept: a channel that was not there has one that holds nothing below it.

@@ -3,6 +3,7 @@
 mod bulk;
 mod command;
 mod commit;
+mod edit;
 mod load;
 mod parts;
 mod pins;
@@ -24,8 +25,8 @@ use messaging::{
 use tokio::sync::Mutex;
 
 use super::{
-    Claim, Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery,
-    FollowedMessage, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, Look, MessageIdentity,
+    Claim, Committed, DeliveryId, DoubtfulPin, EditOf, EndpointRow, EndpointSpec, FinalDelivery,
+    FollowedMessage, KeptEdit, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, Look, MessageIdentity,
     MessageRow, Numbers, OpenDelivery, OutboxEntry, Restored, Retention, Round, Shared,
     Subscription, Taken, Tenure, Transaction, UnroutedMessage, WaitingOrder, Writer,
 };
@@ -176,6 +177,14 @@ impl Ledger for PgLedger {
         named: DeliveryId,
     ) -> Result<Option<FinalDelivery>> {
         self.server.read(async |sql| command::over(sql, endpoint, message, named).await).await
+    }
+
+    async fn edits(&self, of: Vec<EditOf>) -> Result<HashMap<EditOf, KeptEdit>> {
+        self.server.read(async |sql| edit::newest(sql, &of).await).await
+    }
+
+    async fn generation_last(&self, endpoint: EndpointRow, message: MessageRow) -> Result<u32> {
+        self.server.read(async |sql| edit::generation_last(sql, endpoint, message).await).await
     }
 
     async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {

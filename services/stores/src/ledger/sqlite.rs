@@ -4,6 +4,7 @@
 mod bulk;
 mod command;
 mod commit;
+mod edit;
 mod load;
 mod pins;
 mod read;
@@ -23,9 +24,9 @@ use messaging::{
 use rusqlite::Connection;
 
 use super::{
-    Backup, Committed, DeliveryId, DoubtfulPin, EndpointRow, EndpointSpec, FinalDelivery, Kind,
+    Backup, Committed, DeliveryId, DoubtfulPin, EditOf, EndpointRow, EndpointSpec, FinalDelivery, KeptEdit, Kind,
     LastAdmitted, Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow, OpenDelivery,
-    OutboxEntry, Restored, Retention, Transaction, UnroutedMessage, orders, retention, types,
+    OutboxEntry, Restored, Retention, Transaction, UnroutedMessage, edits, orders, retention, types,
 };
 use crate::{age::Age, pass::Trimmed, sqlite::Database};
 
@@ -186,6 +187,16 @@ impl Ledger for SqliteLedger {
         let find =
             move |connection: &mut Connection| command::over(connection, endpoint, message, named);
         self.database.call(find).await
+    }
+
+    async fn edits(&self, of: Vec<EditOf>) -> Result<HashMap<EditOf, KeptEdit>> {
+        self.database.call(move |connection| edit::newest(connection, &of)).await
+    }
+
+    async fn generation_last(&self, endpoint: EndpointRow, message: MessageRow) -> Result<u32> {
+        let last =
+            move |connection: &mut Connection| edit::generation_last(connection, endpoint, message);
+        self.database.call(last).await
     }
 
     async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {

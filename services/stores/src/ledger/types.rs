@@ -10,6 +10,7 @@ use messaging::{
 
 use super::{
     bulks::{BulkItemRow, BulkRow, OpenBulk},
+    edits::EditRow,
     orders::{CommandRow, Obeyed, PauseRow},
     shared::Tenure,
 };
@@ -146,6 +147,8 @@ pub struct Transaction {
     pub pauses: Vec<(EndpointRow, Option<PauseRow>)>,
     /// Deliveries of messages that were delivered before, ordered once more.
     pub replays: Vec<ReplayRow>,
+    /// Deliveries that from now on hand over another document.
+    pub edits: Vec<EditRow>,
     /// How bulks are getting on.
     pub bulks: Vec<BulkRow>,
     /// What became of their items.
@@ -182,6 +185,7 @@ impl Transaction {
             && self.routed.is_empty()
             && self.pauses.is_empty()
             && self.replays.is_empty()
+            && self.edits.is_empty()
             && self.bulks.is_empty()
             && self.bulk_items.is_empty()
             && self.obeyed.is_empty()

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{
     Site,
+    edits::{edit, goes},
     fixtures::{
         admission, commit, control, first, load, message, order, partition, settlement, spec,
     },
@@ -26,6 +27,7 @@ const MICRO: Duration = Duration::from_micros(1);
 pub(super) async fn check(make: &impl AsyncFn() -> Site) {
     what_is_final_goes_in_its_time_and_nothing_else(&make().await).await;
     what_is_not_final_or_wanted_by_nobody_stays(&make().await).await;
+    an_edit_goes_with_what_it_went_instead_of(&make().await).await;
     claims_are_in_doubt_once_no_kept_record_needs_them(&make().await).await;
     commands_and_verdicts_go_but_what_explains_something_stays(&make().await).await;
     an_age_goes_in_steps_and_never_back(&make().await).await;
@@ -91,6 +93,20 @@ async fn what_is_final_goes_in_its_time_and_nothing_else(site: &Site) {
     }
     assert!(!has_record(&*ledger, 1).await && has_record(&*ledger, 2).await);
     assert_eq!(ledger.kept(MessageRow(1)).await.expect("it reads"), None);
+}
+
+async fn an_edit_goes_with_what_it_went_instead_of(site: &Site) {
+    let (ledger, endpoint) = begin(site).await;
+    commit(&*ledger, admission(1..3, Some(endpoint))).await.expect("it admits");
+    commit(&*ledger, settled(vec![settlement(1, 2, DeliveryState::Dead)])).await.expect("it dies");
+    commit(&*ledger, edit(endpoint, 1)).await.expect("it is edited");
+    age(&*ledger, PAYLOAD * 2).await;
+    assert_eq!((trim(&*ledger).await, goes(&*ledger, endpoint, 1).await.is_some()), ([0; 6], true));
+    let done = settled(vec![settlement(1, 4, DeliveryState::Delivered)]);
+    commit(&*ledger, done).await.expect("it settles");
+    age(&*ledger, PAYLOAD * 3).await;
+    assert_eq!(trim(&*ledger).await, [1, 0, 0, 0, 0, 0]);
+    assert_eq!(goes(&*ledger, endpoint, 1).await, None);
 }
 
 async fn what_is_not_final_or_wanted_by_nobody_stays(site: &Site) {

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use messaging::{Partition, Timestamp};
 use sqlx::{Connection as _, PgConnection, Row as _};
 
-use super::{bulk, parts, values::rounds};
+use super::{bulk, edit, parts, values::rounds};
 use crate::ledger::{Committed, EndpointRow, Part, PartitionBatch, Tenure, Transaction, Writer};
 
 /// Shared by commits, taken alone by whoever changes the subscriptions.
@@ -103,6 +103,7 @@ pub(super) async fn commit(
     parts::pause(&mut sql, &wanted.pauses, &standing).await?;
     parts::obey(&mut sql, &wanted.obeyed, &standing).await?;
     parts::replay(&mut sql, &wanted.replays, &standing).await?;
+    edit::keep(&mut sql, &wanted.edits, &standing).await?;
     bulk::record(&mut sql, wanted, &standing).await?;
     parts::tell(&mut sql, wanted, &standing).await?;
     parts::hand_out(&mut sql, wanted, &standing).await?;

@@ -333,11 +333,13 @@ pub(super) async fn obey(
     standing: &Standing,
 ) -> sqlx::Result<()> {
     for command in obeyed.iter().filter(|command| standing.keeps(command.endpoint)) {
-        let sentence = "UPDATE command SET state = $2, code = $3 WHERE id = $1";
+        let sentence = "UPDATE command SET state = $2, code = $3, record = coalesce($4, record)
+                        WHERE id = $1";
         sqlx::query(sentence)
             .bind(command.id.0)
             .bind(command.state.name())
             .bind(command.code)
+            .bind(command.record.as_deref())
             .execute(&mut *sql)
             .await?;
     }

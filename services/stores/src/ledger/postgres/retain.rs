@@ -6,7 +6,7 @@ use std::{collections::HashMap, time::Duration};
 use messaging::{ChannelName, Timestamp};
 use sqlx::{Connection as _, PgConnection, Row as _, postgres::PgRow};
 
-use super::pins;
+use super::{edit, pins};
 use crate::{
     age::{self, Age},
     ledger::{Kind, Retention},
@@ -132,6 +132,7 @@ impl Step<'_> {
             .bind(&going)
             .execute(&mut *self.sql)
             .await?;
+        edit::forget(self.sql, &going).await?;
         trimmed(self.release(going).await?, next)
     }
 

@@ -6,7 +6,7 @@
 use crate::postgres::Schema;
 
 pub(super) const SCHEMA: Schema =
-    Schema { what: "ledger", version: 2, sql: SQL, migrations: &[EPOCHS] };
+    Schema { what: "ledger", version: 3, sql: SQL, migrations: &[EPOCHS, EDITS] };
 
 /// Version 2 knows for each channel where it ended when the epoch began, not for `control` alone.
 const EPOCHS: &str = "
@@ -16,6 +16,19 @@ INSERT INTO floor SELECT 'control', number, floor FROM control_floor
 INSERT INTO floor SELECT 'control', 0, 0 FROM meta WHERE control_epoch = epoch ON CONFLICT DO NOTHING;
 DROP TABLE control_floor;
 ALTER TABLE meta DROP COLUMN control_epoch;
+";
+
+/// Version 3 brought edits.
+const EDITS: &str = "
+CREATE TABLE edit (
+    message bigint NOT NULL,
+    endpoint int NOT NULL,
+    generation int NOT NULL,
+    command uuid NOT NULL,
+    record bytea NOT NULL,
+    PRIMARY KEY (message, endpoint, generation)
+);
+ALTER TABLE edit ALTER COLUMN record SET STORAGE EXTERNAL;
 ";
 
 const SQL: &str = "
@@ -30,7 +43,7 @@ CREATE TABLE meta (
     age bigint NOT NULL DEFAULT 0          -- the ledger's own clock; 0 before its first count
 );
 INSERT INTO meta (one, what, version, ledger_id, epoch, starts, subscriptions_version)
-    VALUES (1, 'amtsbote ledger', 2, 'ledger-' || replace(gen_random_uuid()::text, '-', ''), 1, 0, 0);
+    VALUES (1, 'amtsbote ledger', 3, 'ledger-' || replace(gen_random_uuid()::text, '-', ''), 1, 0, 0);
 
 -- The last numbers given out; each dispatcher takes blocks of them.
 CREATE TABLE number (
@@ -189,6 +202,17 @@ CREATE TABLE bulk_item (
     result text NOT NULL,
     PRIMARY KEY (command, item)
 );
+
+-- Documents that go instead of those that came, by the generation under whose key they go.
+CREATE TABLE edit (
+    message bigint NOT NULL,
+    endpoint int NOT NULL,
+    generation int NOT NULL,
+    command uuid NOT NULL,
+    record bytea NOT NULL,
+    PRIMARY KEY (message, endpoint, generation)
+);
+ALTER TABLE edit ALTER COLUMN record SET STORAGE EXTERNAL;
 
 -- Where a channel ended when this epoch of the ledger began; 0 at 0 for one that was not there.
 CREATE TABLE floor (channel text, number int, floor bigint NOT NULL, PRIMARY KEY (channel, number));

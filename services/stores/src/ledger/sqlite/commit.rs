@@ -8,7 +8,7 @@ use super::types::{
     Admission, AdmittedMessage, DeliveryId, MessageRow, NewDelivery, PartitionBatch, ReplayRow,
     Settlement, Transaction, VerdictRow,
 };
-use super::{bulk, command, pins};
+use super::{bulk, command, edit, pins};
 
 /// How a guarded transaction went.
 pub(super) enum Guarded {
@@ -52,6 +52,7 @@ pub(super) fn commit(
     }
     command::pause(&sql, &wanted.pauses)?;
     replay(&sql, &wanted.replays)?;
+    edit::keep(&sql, &wanted.edits)?;
     bulk::record(&sql, wanted)?;
     tell(&sql, wanted)?;
     hand_out(&sql, wanted)?;

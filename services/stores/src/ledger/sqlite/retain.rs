@@ -16,7 +16,7 @@ use messaging::{ChannelName, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, Transaction as Sql, params};
 
 use super::{
-    pins,
+    edit, pins,
     retention::{Kind, Retention},
 };
 use crate::{
@@ -117,7 +117,7 @@ impl Step<'_> {
             self.sql.prepare_cached("DELETE FROM body WHERE message = ?1")?.execute([message])?;
             pins::release(self.sql, message)?;
             trimmed.rows += 1;
-            bytes += len;
+            bytes += len + edit::forget(self.sql, message)?;
             if BYTES_MAX <= bytes {
                 trimmed.next = Some(message);
                 break;

@@ -12,11 +12,11 @@ const APPLICATION_ID: i32 = 0x414D_544C;
 pub(super) const SCHEMA: Schema = Schema {
     what: "ledger",
     application_id: APPLICATION_ID,
-    version: 5,
+    version: 6,
     // They halve the cost of a body of 2 KiB.
     page_bytes: 16_384,
-    sql: &[SQL, BULKS],
-    migrations: &[COMMANDS, RETENTION, BULKS, EPOCHS],
+    sql: &[SQL, BULKS, EDITS],
+    migrations: &[COMMANDS, RETENTION, BULKS, EPOCHS, EDITS],
     synchronous: "FULL",
     codes: codes::LEDGER,
 };
@@ -107,6 +107,19 @@ INSERT INTO floor SELECT 'control', 0, 0 FROM meta WHERE control_epoch = epoch O
 DROP TABLE control_floor;
 ALTER TABLE meta DROP COLUMN control_epoch;
 ALTER TABLE meta ADD COLUMN delivery_last INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Version 6 brought edits.
+const EDITS: &str = "
+-- Documents that go instead of those that came, by the generation under whose key they go.
+CREATE TABLE edit (
+    message INTEGER NOT NULL,
+    endpoint INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    command BLOB NOT NULL,
+    record BLOB NOT NULL,
+    PRIMARY KEY (message, endpoint, generation)
+) STRICT;
 ";
 
 const SQL: &str = "

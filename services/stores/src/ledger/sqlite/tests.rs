@@ -41,7 +41,7 @@ pub(super) const TO_VERSION_2: &str = "
     DROP TABLE floor; ALTER TABLE meta DROP COLUMN delivery_last;
     ALTER TABLE meta ADD COLUMN control_epoch INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE control_floor (number INTEGER PRIMARY KEY, floor INTEGER NOT NULL) STRICT;
-    DROP TABLE bulk; DROP TABLE bulk_item; DROP TABLE milestone; DROP TABLE claim; DROP TABLE lift; DROP INDEX delivery_by_message;
+    DROP TABLE edit; DROP TABLE bulk; DROP TABLE bulk_item; DROP TABLE milestone; DROP TABLE claim; DROP TABLE lift; DROP INDEX delivery_by_message;
     ALTER TABLE delivery DROP COLUMN final_at; ALTER TABLE command DROP COLUMN kept_from;
     ALTER TABLE meta DROP COLUMN age; ALTER TABLE meta DROP COLUMN claims_unknown;
     PRAGMA user_version = 2;";
