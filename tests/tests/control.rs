@@ -7,6 +7,7 @@
     clippy::panic,
     reason = "a test fails by panicking"
 )]
+#![allow(clippy::result_large_err, reason = "SQLite's errors")]
 
 use std::time::Duration;
 

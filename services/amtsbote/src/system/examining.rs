@@ -86,7 +86,7 @@ mod tests {
         let folder =
             concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/amtsbote-kfz/1.0/examples/");
         let document = std::fs::read(format!("{folder}{example}")).unwrap();
-        let library = Arc::new(Library::new(None, Vec::new()));
+        let library = Arc::new(Library::new(None, Vec::new(), None));
         let clock = Clock::new(|| messaging::Timestamp(1_795_341_600_000_000));
         Examining { library, clock }.examine(document.into()).await
     }
@@ -98,5 +98,17 @@ mod tests {
         assert_eq!(valid.procedure.message_type, "kfz.neuzulassung.0101");
         assert_eq!(valid.authority.as_deref(), Some("svb:14730000"));
         assert!(valid.own_id.is_some() && !valid.canonical.is_empty() && !valid.is_test);
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_is_told_by_code_and_place_and_without_values() {
+        let found = examine("invalid/neuzulassung-viele-fehler.xml").await;
+        let Examined::Invalid { total, first } = found else { panic!("{found:?}") };
+        assert!(TOLD_MAX < total && first.len() == TOLD_MAX, "{total} {first:?}");
+        assert!(first.iter().all(|(code, path)| code.starts_with("AB-4") && path.starts_with('/')));
+        for example in ["invalid/nicht-geschlossen.xml", "invalid/unbekannte-nachricht.xml"] {
+            let found = examine(example).await;
+            assert!(matches!(found, Examined::Invalid { .. }), "{example}: {found:?}");
+        }
     }
 }

@@ -469,3 +469,18 @@ fn a_blob_of_another_version_or_cut_is_refused() {
     other[0] = 2;
     assert!(from_bytes(other.into()).unwrap_err().to_string().contains("another version"));
 }
+
+#[test]
+fn an_edit_is_a_replay_to_whoever_does_not_know_it() {
+    let mut chance = Chance(7);
+    let kind = EventKind::Edited(chance.edit());
+    let record = encode_event(&Event { kind: kind.clone(), ..chance.event() }, SOURCE);
+    assert_eq!(record.header("ce_kind"), Some("replayed"));
+    let mut told = <wire::record::Event as prost::Message>::decode(record.value.clone()).unwrap();
+    assert_eq!(told.kind, "replayed");
+    assert_eq!(decode_event(&record).unwrap().kind, kind);
+    told.edit = None;
+    let value = prost::Message::encode_to_vec(&told).into();
+    let known = decode_event(&Record { value, ..record }).unwrap().kind;
+    assert_eq!(known, EventKind::Replayed);
+}

@@ -7,7 +7,7 @@ use wire::control::{
     CommandState, GetCommandRequest, IssueCommandRequest, ListCommandsRequest,
     ListUndecidedRequest,
     control_service_client::ControlServiceClient,
-    issue_command_request::{DeliveryOrder, Order as Asked, Pause, Resume},
+    issue_command_request::{DeliveryOrder, EditOrder, Order as Asked, Pause, Resume},
 };
 
 use super::*;
@@ -259,4 +259,27 @@ async fn the_page_shows_who_ordered_what_as_text() {
         assert!(page.contains(expected), "{expected}: {page}");
     }
     assert!(!page.contains("<b>"));
+}
+
+#[tokio::test]
+async fn another_document_is_ordered_with_a_reason_and_within_its_bounds() {
+    let mut console = Console::new();
+    console.run().await;
+    let mut client = client(&console).await;
+    let edit = |bytes: usize, reason: &str, has_delivery: bool| {
+        let message_id = MessageId(uuid::Uuid::from_u128(1)).to_string();
+        let delivery = has_delivery.then_some(DeliveryOrder { message_id, version: None });
+        let order = Asked::Edit(EditOrder { delivery, document: vec![b' '; bytes].into() });
+        IssueCommandRequest { reason: reason.to_owned(), order: Some(order), ..pause() }
+    };
+    for (bytes, reason, has_delivery) in
+        [(0, "so", true), (262_145, "so", true), (5, " ", true), (5, "so", false)]
+    {
+        let refused = client.issue_command(edit(bytes, reason, has_delivery)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{bytes} {reason} {has_delivery}");
+    }
+    client.issue_command(edit(262_144, "so", true)).await.unwrap();
+    let there = commands(&console).await;
+    let [Command { order: Order::Edit(edit), .. }] = there.as_slice() else { panic!("one edit") };
+    assert_eq!((edit.document.len(), edit.target.message_id.0.as_u128()), (262_144, 1));
 }

@@ -16,7 +16,7 @@ use stores::ledger::{EditOf, EditRow, KeptEdit, MessageIdentity};
 use tokio::task::JoinSet;
 use tracing::error;
 
-use super::{Draft, Engine, command::erased};
+use super::{Draft, Engine, command::erased, replay::generation_after};
 use crate::{
     codes,
     control::{Content, Orders},
@@ -170,7 +170,7 @@ impl Engine {
                 sha256: corrected.head.sha256,
                 instead_of: came.head.sha256,
             },
-            generation: last.max(entry.generation).saturating_add(1),
+            generation: generation_after(last, &self.teller.identity),
             record: codec::encode_application(channel, &corrected, &self.teller.source),
         }))
     }

@@ -1,7 +1,7 @@
 //! Ordering once more what is over: a delivery of its own, outside the order of its case.
 
 use messaging::{Command, DeliveryState, EffectContract, EventKind, Result, Target, fault};
-use stores::ledger::{DeliveryId, MessageIdentity, Part, ReplayRow};
+use stores::ledger::{DeliveryId, LedgerIdentity, MessageIdentity, Part, ReplayRow};
 
 use super::{
     Draft, Engine,
@@ -13,6 +13,14 @@ use crate::{
     schedule::{Entry, Step, Turn},
     teller::{Subject, What, Why},
 };
+
+/// A generation that no delivery of the message there has had, where `last` is the highest known. A
+/// ledger restored from a backup does not know those that were given out after it; its epoch is above
+/// them.
+pub(super) fn generation_after(last: u32, ledger: &LedgerIdentity) -> u32 {
+    let floor = if ledger.is_restored() { ledger.epoch } else { 0 };
+    last.saturating_add(1).max(floor)
+}
 
 impl Engine {
     /// The new delivery comes behind what is open of its case; like any other it holds what comes
@@ -56,8 +64,10 @@ impl Engine {
             return Ok(Err(erased()));
         }
         let has_new_key = is_new_effect && !fault::is_on("new-effect-under-old-key");
-        let generation =
-            if has_new_key { over.generation_last.saturating_add(1) } else { over.generation };
+        let generation = match has_new_key {
+            true => generation_after(over.generation_last, &self.teller.identity),
+            false => over.generation,
+        };
         self.reserve(1, 0).await?;
         self.numbers.delivery += 1;
         let delivery = DeliveryId(self.numbers.delivery);
@@ -89,5 +99,26 @@ impl Engine {
             self.teller.about_delivery(&Subject::from(identity), &command.endpoint, &entry, what);
         draft.tell_of(Part::Endpoint(row), &mut self.numbers, self.teller.event_record(&event));
         Ok(Ok(Done::about(delivery, entry.state)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use messaging::GroupId;
+
+    use super::*;
+
+    #[test]
+    fn a_generation_is_given_out_once_also_where_a_backup_does_not_know_the_last() {
+        let ledger =
+            |epoch| LedgerIdentity { id: GroupId::new("ledger-1").unwrap(), epoch, start: 1 };
+        for (last, epoch, expected) in [
+            (0, 1, 1),
+            (3, 1, 4),
+            (0, 218_000_000, 218_000_000),
+            (218_000_000, 218_000_000, 218_000_001),
+        ] {
+            assert_eq!(generation_after(last, &ledger(epoch)), expected, "{last} {epoch}");
+        }
     }
 }

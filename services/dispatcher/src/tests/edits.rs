@@ -9,6 +9,8 @@ use messaging::{
     FailureKind, Order, Payload, Target, identity,
 };
 
+use stores::ledger::{Ledger, MessageRow};
+
 use super::{
     commands::{begun, reach, until},
     world::{Act, Arrival, System, TIMEOUT, World, command, endpoint, record_for, target},
@@ -80,13 +82,9 @@ async fn an_edited_document_goes_under_a_key_of_its_own_and_before_what_it_held(
     let delivery = told.delivery.unwrap();
     assert_eq!((delivery.state, delivery.attempts), (DeliveryState::Pending, 0));
     // What came is still there.
-    let ledger = world.ledger();
-    let kept = ledger.inspect(|sql| {
-        sql.query_row("SELECT record FROM body ORDER BY message LIMIT 1", [], |row| {
-            row.get::<_, Vec<u8>>(0)
-        })
-    });
-    let record = codec::from_bytes(kept.await.unwrap().into()).unwrap();
+    let ledger: Arc<dyn Ledger> = Arc::new(world.ledger());
+    let (_, kept) = ledger.kept(MessageRow(1)).await.unwrap().unwrap();
+    let record = codec::from_bytes(kept).unwrap();
     let original = codec::decode_application(&record).unwrap().original;
     assert_eq!(original, Payload::Inline(Bytes::from_static(b"<a/>")));
 }
@@ -327,7 +325,7 @@ async fn the_ledger_remembers_the_order_without_its_document() {
             [refused, done]
         })
         .await;
-    let ledger: Arc<dyn stores::ledger::Ledger> = Arc::new(world.ledger());
+    let ledger: Arc<dyn Ledger> = Arc::new(world.ledger());
     let known = ledger.commands_known(ids.to_vec()).await.unwrap();
     for id in ids {
         let record = codec::from_bytes(known[&id].clone()).unwrap();

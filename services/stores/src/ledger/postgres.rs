@@ -26,9 +26,9 @@ use tokio::sync::Mutex;
 
 use super::{
     Claim, Committed, DeliveryId, DoubtfulPin, EditOf, EndpointRow, EndpointSpec, FinalDelivery,
-    FollowedMessage, KeptEdit, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, Look, MessageIdentity,
-    MessageRow, Numbers, OpenDelivery, OutboxEntry, Restored, Retention, Round, Shared,
-    Subscription, Taken, Tenure, Transaction, UnroutedMessage, WaitingOrder, Writer,
+    FollowedMessage, KeptEdit, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, Look,
+    MessageIdentity, MessageRow, Numbers, OpenDelivery, OutboxEntry, Restored, Retention, Round,
+    Shared, Subscription, Taken, Tenure, Transaction, UnroutedMessage, WaitingOrder, Writer,
 };
 use crate::{
     age::Age,

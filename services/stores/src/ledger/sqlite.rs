@@ -24,9 +24,10 @@ use messaging::{
 use rusqlite::Connection;
 
 use super::{
-    Backup, Committed, DeliveryId, DoubtfulPin, EditOf, EndpointRow, EndpointSpec, FinalDelivery, KeptEdit, Kind,
-    LastAdmitted, Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow, OpenDelivery,
-    OutboxEntry, Restored, Retention, Transaction, UnroutedMessage, edits, orders, retention, types,
+    Backup, Committed, DeliveryId, DoubtfulPin, EditOf, EndpointRow, EndpointSpec, FinalDelivery,
+    KeptEdit, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow,
+    OpenDelivery, OutboxEntry, Restored, Retention, Transaction, UnroutedMessage, edits, orders,
+    retention, types,
 };
 use crate::{age::Age, pass::Trimmed, sqlite::Database};
 
