@@ -172,16 +172,17 @@ impl Registry {
                 self.tables.push(OnceLock::new());
                 continue;
             };
-            self.tables.push(match kept {
-                None => OnceLock::new(),
-                Some(kept) => {
-                    prepared.made += 1;
-                    let tables = made(&schemas);
-                    unwritten = kept.write(standard, &tables, &sources).err().or(unwritten);
-                    OnceLock::from(Some(tables))
-                }
-            });
-            compiled.insert(at, schemas);
+            let Some(kept) = kept else {
+                self.tables.push(OnceLock::new());
+                compiled.insert(at, schemas);
+                continue;
+            };
+            prepared.made += 1;
+            let tables = made(&schemas);
+            unwritten = kept.write(standard, &tables, &sources).err().or(unwritten);
+            self.tables.push(OnceLock::from(Some(tables)));
+            // With its tables, a schema is read again only if a document needs the validator: memory for
+            // all of them would stay until then.
         }
         if let Some(error) = unwritten {
             tracing::info!(%error, "compiled tables cannot be kept for the next start");
