@@ -155,6 +155,7 @@ async fn the_files_of_the_compose_file_run_by_hand() {
             .with_logs_in(folder)
             .with_variable("AMTSBOTE_KAFKA", broker.address())
             .with_variable("AMTSBOTE_CLAIMS", &path("claims"))
+            .with_variable("AMTSBOTE_DATA", &path("data"))
             .with_variable("AMTSBOTE_SECRETS", &path("secrets"))
     };
     let console = common(Wrapper::default())
