@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use bytes::Bytes;
 use channels::codec;
 use messaging::{
-    Channel, ChannelName, Claims, Clock, Envelope, FailureKind, Payload, Position, Reason, Record,
-    Result, SenderName, TraceParent,
+    Channel, ChannelName, Claims, Clock, Envelope, FailureKind, Payload, Position, Record, Result,
+    SenderName, TraceParent,
 };
 use telemetry::{Metrics, Span, names::attr};
 use tokio::time::{Instant, timeout};
@@ -25,11 +25,6 @@ use crate::{
     storing::Storing,
     traced,
 };
-
-/// Warnings kept with an application; its receipt has all of them.
-pub(crate) const WARNINGS_MAX: usize = 100;
-/// Of where each was found; the record must stay below what a Kafka broker takes by default.
-pub(crate) const WARNING_PATH_CHARS_MAX: usize = 200;
 
 /// What storing needs. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -201,7 +196,7 @@ impl Publisher {
             canonical: self.payload(sender, &draft.message.canonical).await?,
             media_type: draft.message.media_type.clone(),
             attachments: draft.attachments.clone(),
-            warnings: warnings(draft),
+            warnings: standards::warnings(&draft.warnings),
         };
         let channels = std::iter::once(&draft.channel).chain(&draft.further_channels);
         let encode = |channel: &ChannelName| {
@@ -218,16 +213,6 @@ impl Publisher {
         self.claims.mark_used(ticket.claim, self.clock.now()).await?;
         Ok(Payload::Claim { claim: ticket.claim, len: ticket.len, sha256: ticket.sha256 })
     }
-}
-
-fn warnings(draft: &Draft) -> Vec<Reason> {
-    let warnings = draft.warnings.iter().take(WARNINGS_MAX);
-    warnings
-        .map(|found| Reason {
-            code: Some(found.code.to_owned()),
-            text: found.path.chars().take(WARNING_PATH_CHARS_MAX).collect(),
-        })
-        .collect()
 }
 
 fn response(draft: &Draft, position: &Position) -> SubmitResponse {

@@ -7,9 +7,7 @@ use std::sync::{
 };
 
 use channels::{codec, spans};
-use messaging::{
-    Channel, Clock, Event, EventKind, MessageId, Reason, Record, SenderName, TraceParent,
-};
+use messaging::{Channel, Clock, Event, EventKind, MessageId, Record, SenderName, TraceParent};
 use telemetry::Metrics;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -98,10 +96,8 @@ impl Refusals {
         refusal: &Refusal,
     ) -> Event {
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        let reasons = refusal.violations.iter().take(REASONS_MAX).map(|found| Reason {
-            code: Some(found.code.to_owned()),
-            text: found.path.chars().take(PATH_CHARS_MAX).collect(),
-        });
+        let reasons = refusal.violations.iter().take(REASONS_MAX);
+        let reasons = reasons.map(|found| found.reason(PATH_CHARS_MAX));
         Event {
             id: format!("{}/{number}", self.start),
             at: self.clock.now(),

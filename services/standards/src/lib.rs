@@ -54,6 +54,6 @@ pub use options::{Limits, OnDefect, Options};
 pub use stages::Stages;
 pub use verdict::{
     AttachmentNeed, Document, Header, Message, MessageKind, Recognised, Severity, Verdict,
-    Violation,
+    Violation, WARNING_PATH_CHARS_MAX, WARNINGS_MAX, warnings,
 };
 pub use write::{ComposeError, Composed, Composition, Media, OneWay, Uncarried};

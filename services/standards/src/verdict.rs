@@ -3,7 +3,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use messaging::{Domain, ProcedureName, Sha256, Timestamp};
+use messaging::{Domain, ProcedureName, Reason, Sha256, Timestamp};
 
 /// One document as received.
 #[derive(Clone)]
@@ -190,6 +190,17 @@ pub enum Severity {
     Error,
 }
 
+/// Warnings that go along with an application; its receipt has all of them.
+pub const WARNINGS_MAX: usize = 100;
+/// Of where each was found; the record must stay below what a Kafka broker takes by default.
+pub const WARNING_PATH_CHARS_MAX: usize = 200;
+
+/// Warnings as they go along with an application: at most [`WARNINGS_MAX`] of `found`.
+#[must_use]
+pub fn warnings(found: &[Violation]) -> Vec<Reason> {
+    found.iter().take(WARNINGS_MAX).map(|it| it.reason(WARNING_PATH_CHARS_MAX)).collect()
+}
+
 /// One place where a document is not as it should be. Its texts hold values only where they cannot
 /// be personal data: codes, versions, names of elements.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,4 +223,13 @@ pub struct Violation {
     pub english: String,
     /// The validator's rule, e.g. `cvc-pattern-valid`; `None` for our own rules.
     pub rule: Option<String>,
+}
+
+impl Violation {
+    /// Its code, and where it is, at most `path_chars_max` characters of that: no value.
+    #[must_use]
+    pub fn reason(&self, path_chars_max: usize) -> Reason {
+        let text = self.path.chars().take(path_chars_max).collect();
+        Reason { code: Some(self.code.to_owned()), text }
+    }
 }

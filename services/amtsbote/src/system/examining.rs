@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use dispatcher::{Examined, Examinee, Examiner};
-use messaging::{Clock, Reason};
+use messaging::Clock;
 use standards::{Document, Severity, Verdict, Violation};
 use tokio::{sync::oneshot, time::timeout};
 
@@ -15,9 +15,7 @@ use super::replies::Library;
 const EXAMINE_TIME_MAX: Duration = Duration::from_secs(30);
 /// Violations that are told; `amtsbote standard check` tells all.
 const TOLD_MAX: usize = 5;
-/// Warnings that go along.
-const WARNINGS_MAX: usize = 100;
-/// Characters of a path.
+/// Of where each is.
 const PATH_CHARS_MAX: usize = 200;
 
 /// With the standards of this process, loaded when the first edit comes.
@@ -56,8 +54,6 @@ fn told(verdict: Verdict) -> Examined {
         let first = errors.take(TOLD_MAX).map(|found| (found.code, path(found))).collect();
         return Examined::Invalid { total: violations_total, first };
     };
-    let warning =
-        |found: &Violation| Reason { code: Some(found.code.to_owned()), text: path(found) };
     let attachments = message.attachments.into_iter().map(|need| (need.name, need.sha256));
     Examined::Valid(Box::new(Examinee {
         procedure: recognised.procedure,
@@ -70,7 +66,7 @@ fn told(verdict: Verdict) -> Examined {
         canonical: message.canonical,
         media_type: message.media_type,
         attachments: attachments.collect(),
-        warnings: violations.iter().take(WARNINGS_MAX).map(warning).collect(),
+        warnings: standards::warnings(&violations),
     }))
 }
 

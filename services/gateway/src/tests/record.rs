@@ -5,13 +5,10 @@ use messaging::{
     ApplicationHead, Attachment, Authority, CaseId, ChannelName, ClaimId, Domain, Envelope,
     MessageId, OwnId, Payload, ProcedureName, Reason, SenderName, Sha256, Timestamp, TraceParent,
 };
+use standards::{WARNING_PATH_CHARS_MAX, WARNINGS_MAX};
 use uuid::Uuid;
 
-use crate::{
-    Limits,
-    limits::INLINE_BYTES_MAX,
-    publish::{WARNING_PATH_CHARS_MAX, WARNINGS_MAX},
-};
+use crate::{Limits, limits::INLINE_BYTES_MAX};
 
 /// What a Kafka broker takes unless it is told otherwise.
 const BROKER_BYTES_MAX: usize = 1_048_588;
