@@ -114,7 +114,7 @@ pub(crate) struct Schema {
     /// Of the tables.
     pub(crate) version: i32,
     /// Makes the tables; the first one is `meta`, with `what` and `version`.
-    pub(crate) sql: &'static str,
+    pub(crate) sql: &'static [&'static str],
     /// What makes version n + 2 of version n + 1, by n; the last one makes `version`.
     pub(crate) migrations: &'static [&'static str],
 }
@@ -212,7 +212,9 @@ async fn prepare(connection: &mut PgConnection, name: &str, schema: &Schema) -> 
                     let make = format!("CREATE SCHEMA \"{name}\"");
                     sqlx::raw_sql(AssertSqlSafe(make)).execute(&mut *sql).await?;
                 }
-                sqlx::raw_sql(schema.sql).execute(&mut *sql).await?;
+                for tables in schema.sql {
+                    sqlx::raw_sql(*tables).execute(&mut *sql).await?;
+                }
                 schema.version
             }
             Found::Ours(version) if version < schema.version => {

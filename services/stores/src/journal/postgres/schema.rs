@@ -2,7 +2,8 @@
 
 use crate::postgres::Schema;
 
-pub(super) const SCHEMA: Schema = Schema { what: "journal", version: 1, sql: SQL, migrations: &[] };
+pub(super) const SCHEMA: Schema =
+    Schema { what: "journal", version: 1, sql: &[SQL], migrations: &[] };
 
 const SQL: &str = "
 CREATE TABLE meta (

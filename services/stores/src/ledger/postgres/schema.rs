@@ -6,7 +6,7 @@
 use crate::postgres::Schema;
 
 pub(super) const SCHEMA: Schema =
-    Schema { what: "ledger", version: 3, sql: SQL, migrations: &[EPOCHS, EDITS] };
+    Schema { what: "ledger", version: 3, sql: &[SQL, EDITS], migrations: &[EPOCHS, EDITS] };
 
 /// Version 2 knows for each channel where it ended when the epoch began, not for `control` alone.
 const EPOCHS: &str = "
@@ -20,6 +20,7 @@ ALTER TABLE meta DROP COLUMN control_epoch;
 
 /// Version 3 brought edits.
 const EDITS: &str = "
+-- Documents that go instead of those that came, by the generation under whose key they go.
 CREATE TABLE edit (
     message bigint NOT NULL,
     endpoint int NOT NULL,
@@ -202,17 +203,6 @@ CREATE TABLE bulk_item (
     result text NOT NULL,
     PRIMARY KEY (command, item)
 );
-
--- Documents that go instead of those that came, by the generation under whose key they go.
-CREATE TABLE edit (
-    message bigint NOT NULL,
-    endpoint int NOT NULL,
-    generation int NOT NULL,
-    command uuid NOT NULL,
-    record bytea NOT NULL,
-    PRIMARY KEY (message, endpoint, generation)
-);
-ALTER TABLE edit ALTER COLUMN record SET STORAGE EXTERNAL;
 
 -- Where a channel ended when this epoch of the ledger began; 0 at 0 for one that was not there.
 CREATE TABLE floor (channel text, number int, floor bigint NOT NULL, PRIMARY KEY (channel, number));
