@@ -22,6 +22,7 @@ use tests::{
     receiver::{Manner, Receiver},
     wait,
 };
+use wire::intake::Receipt;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -79,6 +80,16 @@ async fn a_paused_system_gets_nothing_through_a_kill_and_everything_once_when_it
     assert!(program.end().await.success());
 }
 
+/// Two of one case, of which the first is dead; the system is well again.
+async fn one_dead_before_another(receiver: &Receiver, portal: &Portal, kfz: &Kfz) -> [Receipt; 2] {
+    receiver.behave("inbox", Manner { status: 500, ..Manner::default() });
+    let first = portal.receipt(kfz.document(1, 0)).await;
+    let second = portal.receipt(kfz.document(1, 1)).await;
+    portal.until(&first.message_id, "dead", SOON).await;
+    receiver.behave("inbox", Manner::default());
+    [first, second]
+}
+
 #[tokio::test]
 async fn a_dead_delivery_is_replayed_with_its_key_and_before_its_case() {
     let receiver = Receiver::start().await;
@@ -87,11 +98,7 @@ async fn a_dead_delivery_is_replayed_with_its_key_and_before_its_case() {
     let program = Program::start(&configuration).await;
     let operator = Operator::at(&program, &configuration).await;
     let portal = Portal::new(program.gateway());
-    receiver.behave("inbox", Manner { status: 500, ..Manner::default() });
-    let first = portal.receipt(kfz.document(1, 0)).await;
-    let second = portal.receipt(kfz.document(1, 1)).await;
-    portal.until(&first.message_id, "dead", SOON).await;
-    receiver.behave("inbox", Manner::default());
+    let [first, second] = one_dead_before_another(&receiver, &portal, &kfz).await;
 
     let listed = wait::until("the list of the dead", SOON, || async {
         let listed = operator.says(&["dead", "list"]).await;
@@ -125,11 +132,7 @@ async fn a_dead_delivery_is_corrected_and_goes_before_its_case_under_another_key
     let program = Program::start(&configuration).await;
     let operator = Operator::at(&program, &configuration).await;
     let portal = Portal::new(program.gateway());
-    receiver.behave("inbox", Manner { status: 500, ..Manner::default() });
-    let first = portal.receipt(kfz.document(1, 0)).await;
-    let second = portal.receipt(kfz.document(1, 1)).await;
-    portal.until(&first.message_id, "dead", SOON).await;
-    receiver.behave("inbox", Manner::default());
+    let [first, second] = one_dead_before_another(&receiver, &portal, &kfz).await;
 
     let of_first = |hausnummer| {
         let text = String::from_utf8(kfz.document(1, 0).to_vec()).expect("UTF-8");

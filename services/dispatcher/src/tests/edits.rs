@@ -34,8 +34,14 @@ fn arrival(system: &System, place: usize) -> Arrival {
     system.arrivals.lock().unwrap()[place].1.clone()
 }
 
-/// A case of two messages, of which the first is dead.
-async fn with_dead(world: &World, endpoints: Vec<Endpoint>) {
+/// A case of two messages, of which the first is dead, at a system with this contract.
+async fn with_dead(contract: Contract, acts: &[Act]) -> (World, Arc<System>) {
+    let (world, system) = (World::new(), System::new(contract, acts));
+    dies(&world, vec![endpoint("kfz", &system)]).await;
+    (world, system)
+}
+
+async fn dies(world: &World, endpoints: Vec<Endpoint>) {
     world.submit("a1", "a").await;
     world.submit("a2", "a").await;
     world
@@ -55,10 +61,8 @@ async fn edited(world: &World) -> Event {
 
 #[tokio::test(start_paused = true)]
 async fn an_edited_document_goes_under_a_key_of_its_own_and_before_what_it_held() {
-    let world = World::new();
-    let system = System::new(Contract::None, &[DIES]);
+    let (world, system) = with_dead(Contract::None, &[DIES]).await;
     let endpoints = || vec![endpoint("kfz", &system)];
-    with_dead(&world, endpoints()).await;
     let id = world
         .while_dispatching(endpoints(), async {
             let seen = reach(&world, "a1", DeliveryState::Dead).await;
@@ -91,10 +95,8 @@ async fn an_edited_document_goes_under_a_key_of_its_own_and_before_what_it_held(
 
 #[tokio::test(start_paused = true)]
 async fn an_edit_outlives_a_restart_between_the_order_and_its_attempt() {
-    let world = World::new();
-    let system = System::new(Contract::None, &[DIES]);
+    let (world, system) = with_dead(Contract::None, &[DIES]).await;
     let endpoints = || vec![endpoint("kfz", &system)];
-    with_dead(&world, endpoints()).await;
     world
         .while_dispatching(endpoints(), async {
             assert_eq!(world.obeyed("kfz", Order::Pause).await, None);
@@ -115,10 +117,8 @@ async fn an_edit_outlives_a_restart_between_the_order_and_its_attempt() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_no_correction_of_it_is_refused_and_changes_nothing() {
-    let world = World::new();
-    let system = System::new(Contract::None, &[DIES]);
+    let (world, system) = with_dead(Contract::None, &[DIES]).await;
     let endpoints = || vec![endpoint("kfz", &system)];
-    with_dead(&world, endpoints()).await;
     world
         .while_dispatching(endpoints(), async {
             for (document, code, says) in [
@@ -174,10 +174,8 @@ async fn what_may_have_taken_effect_is_not_edited() {
 
 #[tokio::test(start_paused = true)]
 async fn the_same_edit_twice_is_one_edit() {
-    let world = World::new();
-    let system = System::new(Contract::None, &[DIES, DIES]);
+    let (world, system) = with_dead(Contract::None, &[DIES, DIES]).await;
     let endpoints = || vec![endpoint("kfz", &system)];
-    with_dead(&world, endpoints()).await;
     let command = command("kfz", edit(target("a1"), "<b/>"));
     let record = codec::encode_command(&command, "test");
     let another = messaging::Command { order: edit(target("a1"), "<c/>"), ..command.clone() };
@@ -199,10 +197,8 @@ async fn the_same_edit_twice_is_one_edit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_later_edit_supersedes_and_what_is_over_is_repeated_as_it_went_last() {
-    let world = World::new();
-    let system = System::new(Contract::Deduplicates, &[DIES, DIES]);
+    let (world, system) = with_dead(Contract::Deduplicates, &[DIES, DIES]).await;
     let endpoints = || vec![endpoint("kfz", &system)];
-    with_dead(&world, endpoints()).await;
     let again = |seen| Target { seen: Some(seen), ..target("a1") };
     let first = world
         .while_dispatching(endpoints(), async {
@@ -249,12 +245,10 @@ async fn a_later_edit_supersedes_and_what_is_over_is_repeated_as_it_went_last() 
 
 #[tokio::test(start_paused = true)]
 async fn what_is_looked_up_after_an_edit_is_the_edited_one() {
-    let world = World::new();
     let visible_within = Duration::from_secs(60);
     let contract = Contract::CanLookUp { visible_within };
-    let system = System::new(contract, &[DIES, Act::AcceptSilently]);
+    let (world, system) = with_dead(contract, &[DIES, Act::AcceptSilently]).await;
     let endpoints = || vec![endpoint("kfz", &system)];
-    with_dead(&world, endpoints()).await;
     world
         .while_dispatching(endpoints(), async {
             assert_eq!(world.obeyed("kfz", edit(target("a1"), "<b/>")).await, None);
@@ -276,7 +270,7 @@ async fn orders_wait_for_a_document_that_is_being_judged_and_deliveries_do_not()
     }];
     let goerlitz = Endpoint { interests, ..endpoint("goerlitz", &other) };
     let endpoints = || vec![endpoint("kfz", &system), goerlitz.clone()];
-    with_dead(&world, endpoints()).await;
+    dies(&world, endpoints()).await;
     world
         .while_dispatching(endpoints(), async {
             let edit = world.order("kfz", edit(target("a1"), "takes=25")).await;
@@ -299,7 +293,7 @@ async fn an_edit_of_what_holds_nothing_goes_behind_what_has_come_since() {
     let system = System::new(Contract::None, &[DIES]);
     let after_dead_letter = AfterDeadLetter::Continue;
     let endpoints = || vec![Endpoint { after_dead_letter, ..endpoint("kfz", &system) }];
-    with_dead(&world, endpoints()).await;
+    dies(&world, endpoints()).await;
     world
         .while_dispatching(endpoints(), async {
             assert_eq!(world.obeyed("kfz", edit(target("a1"), "<b/>")).await, None);
@@ -312,10 +306,8 @@ async fn an_edit_of_what_holds_nothing_goes_behind_what_has_come_since() {
 
 #[tokio::test(start_paused = true)]
 async fn the_ledger_remembers_the_order_without_its_document() {
-    let world = World::new();
-    let system = System::new(Contract::None, &[DIES]);
+    let (world, system) = with_dead(Contract::None, &[DIES]).await;
     let endpoints = || vec![endpoint("kfz", &system)];
-    with_dead(&world, endpoints()).await;
     let ids = world
         .while_dispatching(endpoints(), async {
             let refused = world.order("kfz", edit(target("a1"), "wrong=/Musterweg")).await;
