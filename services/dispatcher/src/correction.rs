@@ -54,7 +54,7 @@ pub(crate) fn corrected(
 fn invalid(total: usize, first: &[(&'static str, String)]) -> Refusal {
     let told: Vec<String> = first.iter().map(|(code, path)| format!("{code} {path}")).collect();
     let sentence = format!(
-        "the document has {total} violations: {}; `amtsbote standard check FILE` tells all",
+        "the document is not valid, violations: {total} ({}); `amtsbote standard check FILE` tells all",
         told.join(", ")
     );
     Refusal::because(codes::EDIT_INVALID, sentence)

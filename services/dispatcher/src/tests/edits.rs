@@ -122,7 +122,7 @@ async fn what_is_no_correction_of_it_is_refused_and_changes_nothing() {
     world
         .while_dispatching(endpoints(), async {
             for (document, code, says) in [
-                ("wrong=/a/b", "AB-3251", "3 violations: AB-4020 /a/b;"),
+                ("wrong=/a/b", "AB-3251", "violations: 3 (AB-4020 /a/b);"),
                 ("away=1", "AB-3253", "nobody is there"),
                 ("standard=other", "AB-3252", "another standard"),
                 ("version=1.1", "AB-3252", "another standard"),
