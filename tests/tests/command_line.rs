@@ -96,6 +96,11 @@ async fn operators_find_it_on_the_console() {
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.text().await.expect("a text")
     };
+    let ready = format!("http://{}/readyz", program.console());
+    wait::until("the program to be ready", SOON, async || {
+        reqwest::get(&ready).await.ok().filter(|answer| answer.status().is_success())
+    })
+    .await;
     for path in ["/healthz", "/readyz"] {
         page(path).await;
     }

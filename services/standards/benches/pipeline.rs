@@ -5,6 +5,7 @@
 //!     cargo bench -p standards -- xwasser      # documents with this in their name
 //!     cargo bench -p standards -- peak         # 1, 8 and 32 MiB only
 //!     cargo bench -p standards -- start        # how long a start takes with many standards
+//!     cargo bench -p standards -- whole kfz    # the whole way only, for a profiler
 //!
 //! Beside it, on the same documents: quick-xml's `NsReader`, which only reads; `xsd-schema`, which judges what
 //! is not proven, with its schemas compiled once; and `xmllint --schema` where it is installed, many documents
@@ -217,6 +218,24 @@ fn table(data: &Path, samples: &[Sample], stages: &Stages<'_>, folder: &Folder) 
     }
 }
 
+/// The whole way only, over and over: what a profiler is to see.
+fn whole(samples: &[Sample], stages: &Stages<'_>) {
+    for sample in samples {
+        let document = sample.document();
+        // The first of a standard finds its tables.
+        drop(stages.check(&document));
+        let whole = cost(|| again(stages, &document));
+        let (name, bytes) = (&sample.name, sample.text.len());
+        println!("{name}: {whole:.4} ms, {:.0} MB/s", bytes as f64 / whole / 1e3);
+    }
+}
+
+/// What a profiler is to look at.
+#[inline(never)]
+fn again(stages: &Stages<'_>, document: &Document) -> usize {
+    stages.check(document).violations_total
+}
+
 /// One document of so many MiB in a process of its own: time a byte, and memory at most.
 fn peak(data: &Path, mebibytes: usize, only_validate: bool) {
     let shelf = Shelf::of(Some(data), 1);
@@ -304,9 +323,13 @@ fn main() {
     if asked != ["peak"] {
         let shelf = Shelf::of(Some(&data), 1);
         let mut samples = samples(&data);
-        samples.retain(|s| {
-            asked.is_empty() || asked.iter().any(|part| s.name.contains(part.as_str()))
+        let parts: Vec<_> = asked.iter().filter(|part| *part != "whole").collect();
+        samples.retain(|sample| {
+            parts.is_empty() || parts.iter().any(|part| sample.name.contains(part.as_str()))
         });
+        if parts.len() < asked.len() {
+            return shelf.standards.at_a_desk(|desk| whole(&samples, desk));
+        }
         shelf.standards.at_a_desk(|desk| table(&data, &samples, desk, &shelf.folders[0]));
     }
     if !asked.is_empty() && asked != ["peak"] {

@@ -1,7 +1,10 @@
 //! One worker's desk: compiled schemas within reach, one document after the other.
 
 mod json;
+mod roots;
 mod xml;
+
+pub(crate) use roots::Roots;
 
 use std::cell::{Cell, OnceCell, RefCell};
 
@@ -19,8 +22,9 @@ use xsd_schema::{
 
 use crate::{
     AttachmentNeed, Document, Header, Limits, Message, OnDefect, Recognised, Severity, Verdict,
-    codes, fill, header,
+    carry, codes, header,
     load::{
+        dialect::Said,
         registry::{Found, Registry},
         standard::{MessageType, Standard},
         validity::{self, Term, Validity},
@@ -35,6 +39,9 @@ use crate::{
 /// saw, and senders can invent names without end.
 const NAMES_LEARNED_MAX: usize = 50_000;
 
+/// Bytes of the canonical message to a node, about.
+const BYTES_OF_NODE: usize = 48;
+
 /// What lies on the desk: per standard, made when first needed.
 pub(crate) struct Desk<'d> {
     pub(crate) registry: &'d Registry,
@@ -43,6 +50,7 @@ pub(crate) struct Desk<'d> {
     pub(crate) validators: &'d [OnceCell<Option<SchemaValidator<'d>>>],
     pub(crate) json: &'d [OnceCell<Option<Validator>>],
     pub(crate) acceptors: &'d [OnceCell<Option<RefCell<Acceptor>>>],
+    pub(crate) roots: &'d Roots<'d>,
     /// Of a million proven documents, how many the validator judges too.
     pub(crate) cross_check_ppm: u32,
     /// What of a document is due.
@@ -205,12 +213,13 @@ impl<'d> Desk<'d> {
         sound: Option<Sound>,
     ) -> Verdict {
         let (standard, message) = (case.standard, case.message);
-        let header = header::read(standard, message, tree);
+        let said = standard.header.said(tree);
+        let header = header::read(standard, message, tree, &said);
         if sound.is_some() {
             rules::check(
                 standard,
                 message,
-                tree,
+                (tree, &said),
                 &self.registry.codelists,
                 place,
                 &mut case.report,
@@ -218,7 +227,7 @@ impl<'d> Desk<'d> {
         }
         let carried = sound
             .filter(|_| !case.report.is_refusal())
-            .and_then(|sound| self.carry(&mut case, &header, tree, place, sound));
+            .and_then(|sound| carried(&mut case, &header, (tree, &said), place, sound));
         let (violations, violations_total) = case.report.finish(text);
         Verdict {
             recognised: Some(Recognised::clone(&message.recognised)),
@@ -229,35 +238,36 @@ impl<'d> Desk<'d> {
             proof: None,
         }
     }
+}
 
-    fn carry(
-        &self,
-        case: &mut Case<'_>,
-        header: &Header,
-        tree: &Tree<'_>,
-        place: &dyn Fn(Node) -> (String, usize),
-        sound: Sound,
-    ) -> Option<Message> {
-        let (standard, message) = (case.standard, case.message);
-        let head = header::canonical(standard, message, header, tree);
-        let mut canonical =
-            canonical::Application { header: Some(head), ..Default::default() }.encode_to_vec();
-        let (mapping, descriptor) = (&standard.mapping, &self.registry.canonical);
-        if let Err(faults) = fill::fill(mapping, &message.name, tree, descriptor, &mut canonical) {
-            for fault in faults {
-                let (path, at) = place(fault.node);
-                case.report.push(unmappable(&fault).at(path, at));
-            }
-            return None;
+/// The canonical message of a document that nothing refuses.
+fn carried(
+    case: &mut Case<'_>,
+    header: &Header,
+    (tree, said): (&Tree<'_>, &Said<'_>),
+    place: &dyn Fn(Node) -> (String, usize),
+    sound: Sound,
+) -> Option<Message> {
+    let (standard, message) = (case.standard, case.message);
+    let head = header::canonical(standard, message, header, tree, said);
+    let mut canonical = Vec::with_capacity((tree.len() + 8) * BYTES_OF_NODE);
+    let head = canonical::Application { header: Some(head), ..Default::default() };
+    head.encode(&mut canonical).expect("a vector takes everything");
+    if let Err(faults) = message.plan.carry(tree, &mut canonical) {
+        for fault in faults {
+            let (path, at) = place(fault.node);
+            case.report.push(unmappable(&fault).at(path, at));
         }
-        let attachments = attachments(&canonical);
-        Some(Message {
-            normalised: sound.normalised.map(Bytes::from),
-            canonical: canonical.into(),
-            media_type: sound.media_type.to_owned(),
-            attachments,
-        })
+        return None;
     }
+    let attachments =
+        if message.plan.has_attachments { attachments(&canonical) } else { Vec::new() };
+    Some(Message {
+        normalised: sound.normalised.map(Bytes::from),
+        canonical: canonical.into(),
+        media_type: sound.media_type.to_owned(),
+        attachments,
+    })
 }
 
 /// A document that could be read to its end.
@@ -283,7 +293,7 @@ fn attachments(canonical: &[u8]) -> Vec<AttachmentNeed> {
     application.attachments.into_iter().map(need).collect()
 }
 
-fn unmappable(fault: &fill::Unmappable) -> Entry<'static> {
+fn unmappable(fault: &carry::Unmappable) -> Entry<'static> {
     let (german, english) = fault.expected;
     let target = &fault.target;
     Entry::error(

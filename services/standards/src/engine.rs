@@ -25,7 +25,10 @@ pub use reloaded::Reloaded;
 use crate::{
     CodeListInfo, ComposeError, Composed, Composition, Document, Limits, LoadError, OnDefect,
     OneWay, Options, Prepared, Proofs, Severity, StandardInfo, Verdict, Violation, codes,
-    desk::Desk, load::registry::Registry, stages::Stages, write,
+    desk::{Desk, Roots},
+    load::registry::Registry,
+    stages::Stages,
+    write,
 };
 
 /// Bytes of a worker's stack: schemas are compiled on it.
@@ -419,6 +422,7 @@ fn at_a_desk<T>(registry: &Registry, shared: &Shared, work: impl FnOnce(Desk<'_>
     let validators: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
     let json: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
     let acceptors: Vec<_> = (0..count).map(|_| OnceCell::new()).collect();
+    let roots = Roots::default();
     work(Desk {
         registry,
         limits: &shared.limits,
@@ -426,6 +430,7 @@ fn at_a_desk<T>(registry: &Registry, shared: &Shared, work: impl FnOnce(Desk<'_>
         validators: &validators,
         json: &json,
         acceptors: &acceptors,
+        roots: &roots,
         cross_check_ppm: shared.cross_check_ppm,
         due_ppm: Cell::new(0),
         on_defect: shared.on_defect.as_ref(),

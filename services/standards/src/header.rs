@@ -1,32 +1,37 @@
 //! What the header says, whatever its dialect.
 
-use std::borrow::Cow;
-
 use messaging::{Authority, OwnId};
 use wire::canonical;
 
 use crate::{
     Header,
     load::{
-        dialect::HeaderField,
+        dialect::{HeaderField, Said},
         standard::{MessageType, Standard},
     },
     tree::Tree,
 };
 
-/// Reads the header of `tree`.
-pub(crate) fn read(standard: &Standard, message: &MessageType, tree: &Tree<'_>) -> Header {
-    let value = |field| standard.header.value(field, tree).map(Cow::into_owned);
-    let authority = |field| value(field).filter(|text| Authority::new(text).is_ok());
+/// Reads the header of `tree`, which says `said`.
+pub(crate) fn read(
+    standard: &Standard,
+    message: &MessageType,
+    tree: &Tree<'_>,
+    said: &Said<'_>,
+) -> Header {
+    let value = |field| said.value(field).map(str::to_owned);
+    let is_authority = |text: &&str| Authority::new(*text).is_ok();
+    let authority = |field| said.value(field).filter(is_authority).map(str::to_owned);
+    let own_id = said.value(HeaderField::OwnId).filter(|id| OwnId::new(*id).is_ok());
     Header {
-        own_id: value(HeaderField::OwnId).filter(|id| OwnId::new(id).is_ok()),
+        own_id: own_id.map(str::to_owned),
         case_reference: value(HeaderField::CaseReference),
         refers_to: value(HeaderField::RefersTo),
         authority: authority(HeaderField::Reader),
         further_authorities: standard
             .header
             .values(HeaderField::FurtherReaders, tree)
-            .filter(|text| Authority::new(*text).is_ok())
+            .filter(is_authority)
             .map(str::to_owned)
             .collect(),
         author: authority(HeaderField::Author),
@@ -41,8 +46,9 @@ pub(crate) fn canonical(
     message: &MessageType,
     header: &Header,
     tree: &Tree<'_>,
+    said: &Said<'_>,
 ) -> canonical::Header {
-    let value = |field| standard.header.value(field, tree).unwrap_or_default().into_owned();
+    let value = |field| said.value(field).unwrap_or_default().to_owned();
     let party = |identifier, name| canonical::Authority {
         identifier: value(identifier),
         name: value(name),

@@ -261,6 +261,8 @@ impl Parser<'_> {
 
 #[cfg(test)]
 mod tests {
+    use xsd::LocalName;
+
     use super::*;
 
     fn code(text: &str) -> Option<&'static str> {
@@ -280,8 +282,8 @@ mod tests {
         let root = json.tree.root().unwrap();
         let anlage = json.tree.children(root).nth(2).unwrap();
         assert_eq!(json.tree.local_name(root), "antrag");
-        assert_eq!(json.tree.attribute(anlage, "n"), Some("ü"));
-        assert_eq!(json.tree.attribute(root, "t"), Some("true"));
+        assert_eq!(json.tree.attribute(anlage, &LocalName::new("n")), Some("ü"));
+        assert_eq!(json.tree.attribute(root, &LocalName::new("t")), Some("true"));
     }
 
     #[test]

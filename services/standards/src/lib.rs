@@ -15,8 +15,8 @@
 //!    form is delivered;
 //! 5. what no schema can say: contradictions within the header, codes that their lists do not have,
 //!    and the like (`rules.rs`);
-//! 6. if nothing refuses it, the standard's mapping fills the canonical message by protobuf
-//!    reflection (`fill.rs`).
+//! 6. if nothing refuses it, the standard's mapping, laid out in the order of the wire, writes the
+//!    canonical message (`carry.rs`).
 //!
 //! Every violation is told at once, in German and English, with code, path, line and column; behind
 //! an element that does not fit, the text is mended and read on (`xml/mend.rs`). A value is repeated
@@ -27,11 +27,11 @@
 //! the one document its verdict (`AB-9400`) and the worker its desk, which is laid anew.
 
 pub mod answer;
+mod carry;
 pub mod codelist;
 pub mod codes;
 mod desk;
 pub mod engine;
-mod fill;
 mod header;
 pub mod import;
 mod json;

@@ -1,5 +1,6 @@
 //! Reads standards from their folders; every fault is found here, at start, with file and line.
 
+pub(crate) mod addresses;
 mod alternation;
 pub(crate) mod dialect;
 mod function;

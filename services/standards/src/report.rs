@@ -134,18 +134,23 @@ impl<'s> Report<'s> {
         let (mut from, mut line, mut column) = (0, 1_u32, 1_u32);
         for (at, violation) in &mut self.violations {
             let Some(at) = at.map(|at| floor(text, at)) else { continue };
-            for character in text.get(from..at).unwrap_or_default().chars() {
-                if character == '\n' {
-                    (line, column) = (line.saturating_add(1), 1);
-                } else {
-                    column = column.saturating_add(1);
-                }
+            let passed = text.get(from..at).unwrap_or_default();
+            let lines = passed.bytes().filter(|byte| *byte == b'\n').count();
+            let behind = passed.rfind('\n').map_or(0, |end| end + 1);
+            let characters = passed.get(behind..).unwrap_or_default().chars().count();
+            if lines > 0 {
+                (line, column) = (line.saturating_add(counted(lines)), 1);
             }
+            column = column.saturating_add(counted(characters));
             from = at;
             (violation.line, violation.column) = (line, column);
         }
         (self.violations.into_iter().map(|(_, violation)| violation).collect(), self.total)
     }
+}
+
+fn counted(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// The character boundary at or before `at`.

@@ -9,7 +9,10 @@ mod municipality;
 
 use crate::{
     codelist::CodeLists,
-    load::standard::{MessageType, Standard},
+    load::{
+        dialect::Said,
+        standard::{MessageType, Standard},
+    },
     report::Report,
     tree::{Node, Tree},
 };
@@ -18,13 +21,13 @@ use crate::{
 pub(crate) fn check(
     standard: &Standard,
     message: &MessageType,
-    tree: &Tree<'_>,
+    (tree, said): (&Tree<'_>, &Said<'_>),
     codelists: &CodeLists,
     place: &dyn Fn(Node) -> (String, usize),
     report: &mut Report<'_>,
 ) {
-    header::check(standard, message, tree, place, report);
+    header::check(standard, message, (tree, said), place, report);
     codes::check(standard, tree, codelists, place, report);
-    municipality::check(standard, message, tree, codelists, place, report);
+    municipality::check(message, tree, codelists, place, report);
     dirt::check(tree, place, report);
 }

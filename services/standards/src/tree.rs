@@ -1,12 +1,13 @@
 //! A document as a tree of names and texts with positions: small, flat, the same for XML and JSON.
 
+pub(crate) mod called;
 mod locate;
 
 use std::{cell::OnceCell, collections::HashMap, fmt::Write as _};
 
 pub(crate) use locate::{Step, locate};
 pub(crate) use xsd::Node;
-use xsd::Record;
+use xsd::{LocalName, Record};
 
 /// Children of one node that are numbered by looking at each other; more of them by a table.
 const LOOKED_AT_MAX: usize = 16;
@@ -95,8 +96,13 @@ impl<'d> Tree<'d> {
     }
 
     /// Its first child called `local`.
-    pub(crate) fn child(&self, node: Node, local: &str) -> Option<Node> {
-        self.children(node).find(|child| self.local_name(*child) == local)
+    pub(crate) fn child(&self, node: Node, local: &LocalName) -> Option<Node> {
+        self.record.child(node, local)
+    }
+
+    /// Whether its name without prefix is `local`.
+    pub(crate) fn is_called(&self, node: Node, local: &LocalName) -> bool {
+        self.record.is_called(node, local)
     }
 
     /// Whether it has no children.
@@ -135,12 +141,16 @@ impl<'d> Tree<'d> {
     }
 
     /// The value of its attribute called `local`; in JSON, of its member.
-    pub(crate) fn attribute(&self, node: Node, local: &str) -> Option<&str> {
+    pub(crate) fn attribute(&self, node: Node, local: &LocalName) -> Option<&str> {
         if self.is_json {
             return self.child(node, local).map(|member| self.text(member));
         }
-        let found = self.attributes(node).find(|(name, _)| *name == local);
-        found.map(|(_, value)| value)
+        self.record.attribute_of(node, local)
+    }
+
+    /// Whether it may have one.
+    pub(crate) fn can_have_attributes(&self, node: Node) -> bool {
+        self.is_json || self.record.has_attributes(node)
     }
 
     /// Where it begins, in bytes.
@@ -162,14 +172,21 @@ impl<'d> Tree<'d> {
 
     /// Adds the path below the root by local names, for generic fields.
     pub(crate) fn push_field_name(&self, node: Node, path: &mut String) {
-        let begin = path.len();
-        for step in self.line(node).into_iter().skip(1) {
-            if path.len() > begin {
-                path.push('/');
-            }
-            path.push_str(self.local_name(step));
-            self.push_number(step, path);
+        for step in self.line(node) {
+            self.push_step(step, path);
         }
+    }
+
+    /// Adds the last step of that path to the path of the node around it.
+    pub(crate) fn push_step(&self, node: Node, path: &mut String) {
+        if self.parent(node).is_none() {
+            return;
+        }
+        if !path.is_empty() {
+            path.push('/');
+        }
+        path.push_str(self.local_name(node));
+        self.push_number(node, path);
     }
 
     fn line(&self, node: Node) -> Vec<Node> {
@@ -245,7 +262,10 @@ mod tests {
         let mut field = String::new();
         tree.push_field_name(first, &mut field);
         assert_eq!(field, "anlage[1]");
-        assert_eq!((tree.text(first), tree.attribute(first, "id")), ("eins", Some("1")));
+        assert_eq!(
+            (tree.text(first), tree.attribute(first, &LocalName::new("id"))),
+            ("eins", Some("1"))
+        );
         assert_eq!(tree.text(second), "");
     }
 

@@ -173,19 +173,18 @@ fn utf16_without_mark(bytes: &[u8]) -> Option<Encoding> {
 /// The `encoding` of the XML declaration, if there is one within reach.
 fn declared_label(bytes: &[u8], assumed: Encoding) -> Option<String> {
     let head = bytes.get(..DECLARATION_BYTES_MAX.min(bytes.len()))?;
-    let head: String = match assumed {
-        Encoding::Utf16Le => every_second(head.iter().copied()),
-        Encoding::Utf16Be => every_second(head.iter().copied().skip(1)),
-        _ => head.iter().map(|byte| char::from(*byte)).collect(),
+    let head: Cow<'_, [u8]> = match assumed {
+        Encoding::Utf16Le => Cow::Owned(head.iter().copied().step_by(2).collect()),
+        Encoding::Utf16Be => Cow::Owned(head.iter().copied().skip(1).step_by(2).collect()),
+        _ => Cow::Borrowed(head),
     };
-    let declaration = head.strip_prefix("<?xml")?.split_once("?>")?.0;
+    let declaration = head.strip_prefix(b"<?xml")?;
+    let end = declaration.windows(2).position(|pair| pair == b"?>")?;
+    let declaration: String =
+        declaration.get(..end)?.iter().map(|byte| char::from(*byte)).collect();
     let after = declaration.split_once("encoding")?.1.trim_start().strip_prefix('=')?.trim_start();
     let quote = after.chars().next().filter(|c| matches!(c, '"' | '\''))?;
     Some(after.split(quote).nth(1)?.trim().to_owned())
-}
-
-fn every_second(bytes: impl Iterator<Item = u8>) -> String {
-    bytes.step_by(2).map(char::from).collect()
 }
 
 /// A label as it may be shown: short and harmless.

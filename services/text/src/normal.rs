@@ -10,10 +10,42 @@ use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 /// Characters that are markup and compose with a mark after them.
 const COMPOSING_MARKUP: [char; 3] = ['<', '>', '='];
 
+/// The first byte of the first character that a text in NFC may not have anywhere, U+0300. Every character
+/// below it stands for itself and composes with nothing before it (Unicode, `NFC_Quick_Check` and
+/// `Canonical_Combining_Class`), and each of its bytes is smaller.
+const FIRST_DOUBTED: u8 = 0xCC;
+
 /// Whether `text` is in NFC.
 #[must_use]
 pub fn is_normal(text: &str) -> bool {
-    is_nfc(text)
+    let mut from = 0;
+    while let Some(at) = doubted(text, from) {
+        // With the character before it, which the doubted ones may compose with.
+        let begin = text.get(..at).and_then(|before| before.char_indices().next_back());
+        let begin = begin.map_or(at, |(begin, _)| begin);
+        let rest = text.get(at..).unwrap_or_default();
+        let end = rest.find(|character| character < '\u{300}').map_or(text.len(), |end| at + end);
+        if !text.get(begin..end).is_some_and(is_nfc) {
+            return false;
+        }
+        from = end;
+    }
+    true
+}
+
+/// Where the first character at or behind `from` begins that is not normal for certain.
+fn doubted(text: &str, from: usize) -> Option<usize> {
+    /// Bytes looked at together: a comparison of each, without a branch.
+    const TOGETHER: usize = 64;
+    let mut at = from;
+    for block in text.as_bytes().get(from..)?.chunks(TOGETHER) {
+        let is_free = block.iter().fold(true, |is_free, byte| is_free & (*byte < FIRST_DOUBTED));
+        if !is_free {
+            return block.iter().position(|byte| *byte >= FIRST_DOUBTED).map(|first| at + first);
+        }
+        at += block.len();
+    }
+    None
 }
 
 /// The XML document in NFC; `None` if it is already. Character references to non-ASCII characters
@@ -21,7 +53,7 @@ pub fn is_normal(text: &str) -> bool {
 #[must_use]
 pub fn normalise_xml(text: &str) -> Option<String> {
     let resolved = resolve_references(text);
-    if is_nfc(&resolved) {
+    if is_normal(&resolved) {
         return None;
     }
     let normal = by_pieces(&resolved);
@@ -32,7 +64,7 @@ pub fn normalise_xml(text: &str) -> Option<String> {
 /// them: the `n` of `\n` is no letter that could bear a mark.
 #[must_use]
 pub fn normalise_json(text: &str) -> Option<String> {
-    if is_nfc(text) {
+    if is_normal(text) {
         return None;
     }
     let mut normal = String::with_capacity(text.len());
@@ -157,6 +189,27 @@ mod tests {
     fn markup_never_composes() {
         let text = "<a>\u{338}u\u{308}</a>";
         assert_eq!(normalise_xml(text).unwrap(), "<a>\u{338}ü</a>");
+    }
+
+    #[test]
+    fn what_is_normal_is_found_out_like_character_by_character() {
+        let characters: Vec<char> =
+            "aü<ŋ–\u{300}\u{308}\u{323}\u{345}\u{1100}\u{1161}\u{11a8}가\u{212a}\u{9c7}\u{9be}"
+                .chars()
+                .collect();
+        let mut texts = vec![String::new()];
+        for length in 1..=4 {
+            let longer = |text: &String| {
+                characters.iter().map(|character| format!("{text}{character}")).collect::<Vec<_>>()
+            };
+            texts = texts.iter().flat_map(longer).collect();
+            for text in &texts {
+                assert_eq!(is_normal(text), is_nfc(text), "{text:?}");
+                // Across the border of what is looked at together.
+                let late = format!("{}{text}{}", "a".repeat(62), "ü".repeat(length));
+                assert_eq!(is_normal(&late), is_nfc(&late), "{late:?}");
+            }
+        }
     }
 
     #[test]

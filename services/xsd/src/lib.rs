@@ -43,7 +43,7 @@ mod verdict;
 pub use compile::CompileLimits;
 pub use lanes::{Lanes, Scalar, Vector};
 pub use load::{SchemaFault, compile, compile_file, compile_text};
-pub use record::{Node, Record};
+pub use record::{LocalName, Node, Record};
 pub use run::{Acceptor, Limits};
 pub use tables::{FileFault, Tables};
 pub use verdict::{Cause, Reason, Verdict};

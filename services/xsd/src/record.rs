@@ -3,12 +3,22 @@
 //! The acceptor fills one on its own walk. Who reads documents otherwise fills one by the same calls, so
 //! that what follows need not know how a document was read.
 
+mod local_name;
 mod names;
+mod recorder;
 
-use std::{fmt, num::NonZeroU32, ops::Range};
+use std::{fmt, num::NonZeroU32, ops::Range, sync::Arc};
 
 use crate::names::NONE;
-use names::Names;
+pub use local_name::LocalName;
+pub(crate) use names::Names;
+pub(crate) use recorder::{Listening, Nobody, Recorder};
+
+/// Bytes of a document to an element, at least, as documents are.
+const BYTES_OF_ELEMENT: usize = 48;
+
+/// Elements there is room for before they are met.
+const RESERVED_MAX: usize = 4_096;
 
 /// An element of a record: its number in the document's order, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,7 +44,8 @@ pub struct Record<'d> {
     document: &'d str,
     elements: Vec<Element>,
     attributes: Vec<Attribute>,
-    names: Names,
+    /// Its own, or those of the documents that were read in the same way before it.
+    names: Arc<Names>,
     /// Texts that stand in the document otherwise, or in none. Places behind the document's end are
     /// places here.
     own: String,
@@ -84,8 +95,12 @@ impl fmt::Debug for Record<'_> {
 
 impl<'d> Record<'d> {
     /// An empty record of `document`.
-    pub(crate) fn of(document: &'d str) -> Self {
-        Self { document, ..Self::default() }
+    pub(crate) fn of(document: &'d str, names: Arc<Names>) -> Self {
+        // About as many as there are, so that little is moved while they are counted.
+        let reserved = (document.len() / BYTES_OF_ELEMENT).min(RESERVED_MAX);
+        let (elements, attributes) =
+            (Vec::with_capacity(reserved), Vec::with_capacity(reserved / 2));
+        Self { document, elements, attributes, names, own: String::new() }
     }
 
     /// Adds an element below `parent`, the last one there; `None` for the root, which is the first.
@@ -96,7 +111,7 @@ impl<'d> Record<'d> {
         (prefix, local, namespace): (&str, &str, &str),
         offset: usize,
     ) -> Node {
-        let name = self.names.number(prefix, local, namespace);
+        let name = Arc::make_mut(&mut self.names).number(prefix, local, namespace);
         self.push(parent, name, offset)
     }
 
@@ -181,6 +196,27 @@ impl<'d> Record<'d> {
         self.names.local(self.name(node))
     }
 
+    /// Whether that is `name`.
+    #[must_use]
+    #[inline]
+    pub fn is_called(&self, node: Node, name: &LocalName) -> bool {
+        self.names.is_called(self.name(node), name)
+    }
+
+    /// The first element in it that is called `name`.
+    #[must_use]
+    pub fn child(&self, node: Node, name: &LocalName) -> Option<Node> {
+        let mut child = self.first(node);
+        while let Some(node) = child {
+            let element = self.element(node);
+            if self.names.is_called(element.name, name) {
+                return child;
+            }
+            child = element.next;
+        }
+        None
+    }
+
     /// The namespace of its name; empty where there is none.
     #[must_use]
     pub fn namespace(&self, node: Node) -> &str {
@@ -196,13 +232,23 @@ impl<'d> Record<'d> {
     /// Names as written and without prefix, and values, of its attributes in the document's order;
     /// declarations of namespaces are not among them.
     pub fn attributes_of(&self, node: Node) -> impl Iterator<Item = (&str, &str, &str)> {
-        let begin = self.element(node).attributes as usize;
-        let next = self.elements.get(node.index() + 1);
-        let end = next.map_or(self.attributes.len(), |next| next.attributes as usize);
-        let attributes = self.attributes.get(begin..end).unwrap_or_default().iter();
-        attributes.map(|Attribute { name, value }| {
+        self.attribute_list(node).iter().map(|Attribute { name, value }| {
             (self.names.qualified(*name), self.names.local(*name), self.slice(value))
         })
+    }
+
+    /// Whether it has any.
+    #[must_use]
+    pub fn has_attributes(&self, node: Node) -> bool {
+        !self.attribute_list(node).is_empty()
+    }
+
+    /// The value of its first attribute that is called `name`.
+    #[must_use]
+    pub fn attribute_of(&self, node: Node, name: &LocalName) -> Option<&str> {
+        let mut attributes = self.attribute_list(node).iter();
+        let found = attributes.find(|attribute| self.names.is_called(attribute.name, name));
+        found.map(|attribute| self.slice(&attribute.value))
     }
 
     /// Whether any text or value has an ampersand in it: one that stands in the document as it is begins
@@ -210,6 +256,13 @@ impl<'d> Record<'d> {
     #[must_use]
     pub fn has_ampersand(&self) -> bool {
         self.own.contains('&')
+    }
+
+    fn attribute_list(&self, node: Node) -> &[Attribute] {
+        let begin = self.element(node).attributes as usize;
+        let next = self.elements.get(node.index() + 1);
+        let end = next.map_or(self.attributes.len(), |next| next.attributes as usize);
+        self.attributes.get(begin..end).unwrap_or_default()
     }
 
     fn push(&mut self, parent: Option<Node>, name: u32, offset: usize) -> Node {
@@ -249,7 +302,7 @@ impl<'d> Record<'d> {
     }
 
     fn push_attribute(&mut self, node: Node, prefix: &str, local: &str, value: Range<u32>) {
-        let name = self.names.number(prefix, local, "");
+        let name = Arc::make_mut(&mut self.names).number(prefix, local, "");
         self.attributes.push(Attribute { name, value });
         let end = self.end();
         self.set_text(node, end..end);
@@ -288,134 +341,6 @@ impl<'d> Record<'d> {
         if let Some(element) = self.elements.get_mut(node.index()) {
             element.text = text;
         }
-    }
-}
-
-/// Who is told what the walk meets. Where nobody listens, nothing is done for it.
-pub(crate) trait Listening {
-    /// Whether anybody does.
-    const IS_AWAKE: bool;
-
-    /// The number of the name that is written as `spelling`, if it was told.
-    fn spelled(&self, spelling: u32) -> Option<u32>;
-
-    /// The number of a name, which `spelling` stands for from now on.
-    fn name(&mut self, spelling: u32, name: (&str, &str, &str)) -> u32;
-
-    /// An element begins.
-    fn open(&mut self, name: u32, offset: usize);
-
-    /// It has an attribute, whose value stands there as it is, or means `other`.
-    fn attribute(&mut self, name: (&str, &str), value: (usize, usize), other: Option<&str>);
-
-    /// Whether text of the innermost open element is wanted.
-    fn wants_text(&self) -> bool;
-
-    /// Text of it, which stands there as it is, or means `other`.
-    fn text(&mut self, text: (usize, usize), other: Option<&str>);
-
-    /// It ends.
-    fn close(&mut self);
-}
-
-/// Nobody listens.
-#[derive(Debug)]
-pub(crate) struct Nobody;
-
-impl Listening for Nobody {
-    const IS_AWAKE: bool = false;
-
-    fn spelled(&self, _: u32) -> Option<u32> {
-        None
-    }
-
-    fn name(&mut self, _: u32, _: (&str, &str, &str)) -> u32 {
-        NONE
-    }
-
-    fn open(&mut self, _: u32, _: usize) {}
-
-    fn attribute(&mut self, _: (&str, &str), _: (usize, usize), _: Option<&str>) {}
-
-    fn wants_text(&self) -> bool {
-        false
-    }
-
-    fn text(&mut self, _: (usize, usize), _: Option<&str>) {}
-
-    fn close(&mut self) {}
-}
-
-/// Fills a record.
-#[derive(Debug)]
-pub(crate) struct Recorder<'d> {
-    record: Record<'d>,
-    innermost: Option<Node>,
-}
-
-impl<'d> Recorder<'d> {
-    pub(crate) fn of(document: &'d str) -> Self {
-        Self { record: Record::of(document), innermost: None }
-    }
-
-    /// Gives it away: the document is proven.
-    pub(crate) fn release(self) -> Record<'d> {
-        self.record
-    }
-}
-
-impl Listening for Recorder<'_> {
-    const IS_AWAKE: bool = true;
-
-    #[inline(always)]
-    fn spelled(&self, spelling: u32) -> Option<u32> {
-        self.record.names.spelled(spelling)
-    }
-
-    fn name(&mut self, spelling: u32, (prefix, local, namespace): (&str, &str, &str)) -> u32 {
-        let number = self.record.names.number(prefix, local, namespace);
-        self.record.names.spell(spelling, number);
-        number
-    }
-
-    #[inline(always)]
-    fn open(&mut self, name: u32, offset: usize) {
-        self.innermost = Some(self.record.push(self.innermost, name, offset));
-    }
-
-    fn attribute(
-        &mut self,
-        (prefix, local): (&str, &str),
-        (from, to): (usize, usize),
-        other: Option<&str>,
-    ) {
-        let Some(node) = self.innermost else { return };
-        let value = match other {
-            Some(other) => self.record.keep(other),
-            None => cut(from)..cut(to),
-        };
-        self.record.push_attribute(node, prefix, local, value);
-    }
-
-    #[inline(always)]
-    fn wants_text(&self) -> bool {
-        self.innermost.is_some_and(|node| self.record.first(node).is_none())
-    }
-
-    #[inline(always)]
-    fn text(&mut self, (from, to): (usize, usize), other: Option<&str>) {
-        let Some(node) = self.innermost else { return };
-        if other.is_none() && self.record.element(node).text.is_empty() {
-            self.record.set_text(node, cut(from)..cut(to));
-            return;
-        }
-        let document = self.record.document;
-        self.record.text(node, other.unwrap_or_else(|| document.get(from..to).unwrap_or_default()));
-    }
-
-    #[inline(always)]
-    fn close(&mut self) {
-        self.innermost = self.innermost.and_then(|node| self.record.parent(node));
     }
 }
 

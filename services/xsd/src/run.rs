@@ -14,7 +14,7 @@ use crate::{
     identity::Scopes,
     lanes::{Lanes, Scalar, Vector},
     names::NONE,
-    record::{Listening, Nobody, Record, Recorder},
+    record::{Listening, Names, Nobody, Record, Recorder},
     simple::Context,
     tables::{Content, Tables},
     tokenizer::{self, decode, markup},
@@ -85,6 +85,8 @@ struct Memory {
     guesses: Vec<Guess>,
     /// Names that were guessed so far, as they were written.
     spellings: u32,
+    /// Names that were recorded so far.
+    names: Arc<Names>,
     bindings: Bindings,
     attributes: Vec<RawAttribute>,
     /// Attributes that a wildcard took, to find those that come twice.
@@ -156,6 +158,7 @@ impl<L: Lanes> Acceptor<L> {
             stack: Vec::new(),
             guesses: vec![Guess::NONE; tables.states.len()],
             spellings: 0,
+            names: Arc::default(),
             bindings: Bindings::default(),
             attributes: Vec::new(),
             wild: Vec::new(),
@@ -208,8 +211,11 @@ macro_rules! ways_to_ask {
                 if document.len() > RECORDED_BYTES_MAX {
                     return Err(Reason::Size);
                 }
-                let mut recorder = Recorder::of(document);
-                match self.walk(document.as_bytes(), &mut recorder) {
+                let names = std::mem::take(&mut self.memory.names);
+                let mut recorder = Recorder::of(document, names);
+                let verdict = self.walk(document.as_bytes(), &mut recorder);
+                self.memory.names = recorder.names();
+                match verdict {
                     Verdict::Valid => Ok(recorder.release()),
                     Verdict::DontKnow(reason) => Err(reason),
                 }

@@ -11,14 +11,14 @@ use xsd_schema::{
 use super::{Case, Desk, Sound, transcoded};
 use crate::{
     Document, Severity, Verdict, codes,
-    load::{path::Path, registry::Found},
+    load::registry::Found,
     report::Entry,
     tree::{Node, Tree},
     xml::{
         self, Fatal, Pass,
         mend::{self, Judge},
         proof::{self, Counts},
-        root::{self, Root},
+        root::Root,
         sentences,
     },
 };
@@ -33,14 +33,14 @@ const DISAGREEMENT: &str = "disagreement";
 impl<'d> Desk<'d> {
     pub(super) fn check_xml(&self, document: &Document, decoded: &Decoded<'_>) -> Verdict {
         let text: &str = &decoded.text;
-        let root = match root::find(text) {
-            Ok(root) => root,
+        let (root, found) = match self.find(text) {
+            Ok(found) => found,
             Err(Fatal::NotXml(at)) if !text.trim_start().starts_with('<') => {
                 return self.refuse_at(text, neither().at(String::new(), at));
             }
             Err(fatal) => return self.refuse_at(text, fatal_entry(&fatal, String::new())),
         };
-        let (index, case) = match self.case(&root, text, document.now) {
+        let (index, case) = match self.case(&root, found, text, document.now) {
             Ok(recognised) => recognised,
             Err(verdict) => return *verdict,
         };
@@ -54,7 +54,8 @@ impl<'d> Desk<'d> {
         let verdict = self.conclude_proven(document, decoded, case, &tree);
         if self.is_checked_twice()
             && self.xsd(index).is_some()
-            && let Ok((_, again)) = self.case(&root, text, document.now)
+            && let Ok((root, found)) = self.find(text)
+            && let Ok((_, again)) = self.case(&root, found, text, document.now)
         {
             let other = self.validated(index, document, decoded, again);
             return self.compared(index, &document.bytes, verdict, other);
@@ -66,12 +67,11 @@ impl<'d> Desk<'d> {
     fn case(
         &self,
         root: &Root,
+        found: Found<'d>,
         text: &str,
         now: Timestamp,
     ) -> Result<(usize, Case<'d>), Box<Verdict>> {
         let place = (format!("/{}", root.qualified), root.offset);
-        let version = |path: &Path| root::value(text, path);
-        let found = self.registry.find(&root.namespace, &root.local, version);
         self.recognise(found, &root.local, text, place, now)
     }
 
@@ -166,9 +166,7 @@ impl<'d> Desk<'d> {
 
     /// Standard and name of the message type of `text`, if there is one.
     pub(crate) fn recognised_xml(&self, text: &str) -> Option<(usize, &'d str)> {
-        let root = root::find(text).ok()?;
-        let version = |path: &Path| root::value(text, path);
-        match self.registry.find(&root.namespace, &root.local, version) {
+        match self.find(text).ok()?.1 {
             Found::Message(index, message) => Some((index, &message.name)),
             _ => None,
         }

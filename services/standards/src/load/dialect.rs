@@ -92,12 +92,25 @@ impl HeaderSource {
 
 /// Where each field stands.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct HeaderPaths(HashMap<HeaderField, HeaderSource>);
+pub(crate) struct HeaderPaths([Option<HeaderSource>; HeaderField::ALL.len()]);
+
+/// What the header of a document says, field by field.
+#[derive(Debug)]
+pub(crate) struct Said<'t>([Option<Cow<'t, str>>; HeaderField::ALL.len()]);
+
+impl Said<'_> {
+    /// What it says of `field`, trimmed and not empty.
+    pub(crate) fn value(&self, field: HeaderField) -> Option<&str> {
+        self.0.get(field as usize)?.as_deref()
+    }
+}
 
 impl HeaderPaths {
-    /// What the header says, trimmed.
-    pub(crate) fn value<'t>(&self, field: HeaderField, tree: &'t Tree<'_>) -> Option<Cow<'t, str>> {
-        self.source(field)?.value(tree, tree.root()?)
+    /// What the header of `tree` says; of a field that may come several times, the first.
+    pub(crate) fn said<'t>(&self, tree: &'t Tree<'_>) -> Said<'t> {
+        let root = tree.root();
+        let value = |source: &Option<HeaderSource>| source.as_ref()?.value(tree, root?);
+        Said(self.0.each_ref().map(value))
     }
 
     /// Everything the header says of a field that may come several times, in its order.
@@ -122,23 +135,20 @@ impl HeaderPaths {
     /// Whether it is there at all, whatever its value.
     pub(crate) fn is_present(&self, field: HeaderField, tree: &Tree<'_>) -> bool {
         let (Some(root), Some(source)) = (tree.root(), self.source(field)) else { return false };
-        source.paths().any(|path| {
-            let node = path.node(tree, root);
-            node.is_some_and(|n| path.attribute().is_none_or(|a| tree.attribute(n, a).is_some()))
-        })
+        source.paths().any(|path| path.is_present(tree, root))
     }
 
     /// Where `field` stands, if the dialect has it.
     pub(crate) fn source(&self, field: HeaderField) -> Option<&HeaderSource> {
-        self.0.get(&field)
+        self.0.get(field as usize)?.as_ref()
     }
 
     /// Takes over what `table` says, key by key.
     pub(crate) fn read(&mut self, mut table: Table<'_>) {
         for (field, name) in HeaderField::ALL {
             let Some(entry) = table.take(name) else { continue };
-            if let Some(source) = source(entry) {
-                self.0.insert(field, source);
+            if let (Some(source), Some(place)) = (source(entry), self.0.get_mut(field as usize)) {
+                *place = Some(source);
             }
         }
         table.finish();

@@ -44,7 +44,7 @@ pub(crate) struct Mapping {
 }
 
 /// One line: a canonical field and its source.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Rule {
     /// From the canonical message down; at least one.
     pub(crate) target: Vec<FieldDescriptor>,
@@ -53,7 +53,7 @@ pub(crate) struct Rule {
 }
 
 /// The functions a mapping has; all are total: they give a value, nothing, or a violation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// Always the same.
     Constant(Value),
@@ -80,7 +80,7 @@ pub(crate) enum Source {
 }
 
 /// Several values in one text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Join {
     pub(crate) paths: Vec<Path>,
     /// Between them.
@@ -90,7 +90,7 @@ pub(crate) struct Join {
 }
 
 /// What one node of a repetition becomes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Items {
     /// A message, by these rules.
     Messages(Vec<Rule>),

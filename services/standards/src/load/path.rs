@@ -1,6 +1,8 @@
 //! The paths of dialects and mappings: local names below the root, perhaps with a condition, perhaps
 //! an attribute at the end.
 
+use xsd::LocalName;
+
 use crate::tree::{Node, Tree};
 
 /// `step/step[sub/step='value']/@attribute`; the empty path is the node itself, `**` is it and
@@ -8,15 +10,16 @@ use crate::tree::{Node, Tree};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Path {
     steps: Vec<Step>,
-    attribute: Option<Box<str>>,
+    attribute: Option<LocalName>,
+    is_one_way: bool,
 }
 
 /// One step down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Step {
-    /// Local name of a child; `.` is the node itself, which only a condition makes useful, `**` any
-    /// depth, `..` up.
-    pub(crate) name: Box<str>,
+    /// Local name of a child, or what else is written there.
+    pub(crate) name: LocalName,
+    axis: Axis,
     /// What must hold of it.
     pub(crate) condition: Option<Box<Condition>>,
 }
@@ -28,15 +31,33 @@ pub(crate) struct Condition {
     pub(crate) value: Box<str>,
 }
 
-/// The step to a node and everything below it.
-const ANY_DEPTH: &str = "**";
-/// The step to the node around it.
-const UP: &str = "..";
+/// Where a step leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Axis {
+    Child,
+    /// `.`: the node itself, which only a condition makes useful.
+    Here,
+    /// `**`: it and everything below it.
+    AnyDepth,
+    /// `..`: the node around it.
+    Up,
+}
+
+impl Axis {
+    fn of(name: &str) -> Self {
+        match name {
+            "." => Self::Here,
+            "**" => Self::AnyDepth,
+            ".." => Self::Up,
+            _ => Self::Child,
+        }
+    }
+}
 
 impl Path {
     /// Reads `text`; the error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let mut path = Self { steps: Vec::new(), attribute: None };
+        let mut path = Self { steps: Vec::new(), attribute: None, is_one_way: false };
         for part in split(text) {
             if path.attribute.is_some() {
                 return Err(format!("nothing comes after an attribute in `{text}`"));
@@ -45,16 +66,19 @@ impl Path {
                 continue;
             }
             match part.strip_prefix('@') {
-                Some(name) => path.attribute = Some(local_name(name, part)?.into()),
+                Some(name) => path.attribute = Some(LocalName::new(local_name(name, part)?)),
                 None => path.steps.push(Step::parse(part)?),
             }
         }
+        path.is_one_way =
+            path.steps.iter().any(|step| matches!(step.axis, Axis::AnyDepth | Axis::Up));
         Ok(path)
     }
 
     /// The attribute called `name` of the node itself.
     pub(crate) fn attribute_of_root(name: &str) -> Self {
-        Self { steps: Vec::new(), attribute: Some(name.into()) }
+        let attribute = Some(LocalName::new(name));
+        Self { steps: Vec::new(), attribute, is_one_way: false }
     }
 
     /// The value it leads to from `node`: trimmed, not empty.
@@ -62,13 +86,8 @@ impl Path {
         self.value_at(tree, self.node(tree, node)?)
     }
 
-    /// Every value it leads to from `node`, in the document's order.
-    pub(crate) fn values<'t>(&self, tree: &'t Tree<'_>, node: Node) -> Vec<&'t str> {
-        let nodes = self.nodes(tree, node).into_iter();
-        nodes.filter_map(|found| self.value_at(tree, found)).collect()
-    }
-
-    fn value_at<'t>(&self, tree: &'t Tree<'_>, found: Node) -> Option<&'t str> {
+    /// The value at `found`, a node it leads to.
+    pub(crate) fn value_at<'t>(&self, tree: &'t Tree<'_>, found: Node) -> Option<&'t str> {
         let value = match &self.attribute {
             Some(name) => tree.attribute(found, name)?,
             None => tree.text(found),
@@ -81,49 +100,49 @@ impl Path {
         if self.is_one_way() {
             return self.nodes(tree, node).first().copied();
         }
-        self.steps.iter().try_fold(node, |node, step| {
-            if &*step.name == "." {
-                return step.holds(tree, node).then_some(node);
-            }
-            match step.condition {
-                None => tree.child(node, &step.name),
-                Some(_) => tree.children(node).find(|child| step.takes(tree, *child)),
-            }
+        self.steps.iter().try_fold(node, |node, step| match (step.axis, &step.condition) {
+            (Axis::Here, _) => step.holds(tree, node).then_some(node),
+            (_, None) => tree.child(node, &step.name),
+            (_, Some(_)) => tree.children(node).find(|child| step.takes(tree, *child)),
         })
+    }
+
+    /// Whether it leads anywhere, whatever the value there.
+    pub(crate) fn is_present(&self, tree: &Tree<'_>, node: Node) -> bool {
+        let has = |found| {
+            self.attribute.as_ref().is_none_or(|name| tree.attribute(found, name).is_some())
+        };
+        self.node(tree, node).is_some_and(has)
     }
 
     /// Every node it leads to from `node`, in the document's order.
     pub(crate) fn nodes(&self, tree: &Tree<'_>, node: Node) -> Vec<Node> {
-        let mut found = vec![node];
-        for step in &self.steps {
-            if &*step.name == ANY_DEPTH {
-                found = found.iter().flat_map(|node| tree.below(*node)).collect();
-                continue;
-            }
-            if &*step.name == UP {
-                found = found.iter().filter_map(|node| tree.parent(*node)).collect();
-                continue;
-            }
-            if &*step.name == "." {
-                found.retain(|node| step.holds(tree, *node));
-                continue;
-            }
-            let children = |node: &Node| {
-                let is_step = |child: &Node| step.takes(tree, *child);
-                tree.children(*node).filter(is_step).collect::<Vec<_>>()
-            };
-            found = found.iter().flat_map(children).collect();
-        }
-        if self.is_one_way() {
-            found.sort_unstable();
-            found.dedup();
-        }
+        let mut found = Vec::new();
+        self.each(tree, node, &mut |node| found.push(node));
         found
+    }
+
+    /// Does `act` for every node it leads to from `node`, in the document's order.
+    pub(crate) fn each(&self, tree: &Tree<'_>, node: Node, act: &mut dyn FnMut(Node)) {
+        if !self.is_one_way() {
+            return along(&self.steps, tree, node, act);
+        }
+        // Several ways may lead to one node, and not in its order.
+        let mut found = Vec::new();
+        along(&self.steps, tree, node, &mut |node| found.push(node));
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter().for_each(act);
     }
 
     /// Whether it leads to any depth or up: it can be read, and not written.
     pub(crate) fn is_one_way(&self) -> bool {
-        self.steps.iter().any(|step| [ANY_DEPTH, UP].contains(&&*step.name))
+        self.is_one_way
+    }
+
+    /// Whether it leads down by names alone, to the first element of each.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.steps.iter().all(|step| step.axis == Axis::Child && step.condition.is_none())
     }
 
     /// Its steps, the attribute not among them.
@@ -141,14 +160,14 @@ impl std::fmt::Display for Path {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut separator = "";
         for step in &self.steps {
-            write!(f, "{separator}{}", step.name)?;
+            write!(f, "{separator}{}", &*step.name)?;
             if let Some(condition) = &step.condition {
                 write!(f, "[{}='{}']", condition.path, condition.value)?;
             }
             separator = "/";
         }
         match &self.attribute {
-            Some(attribute) => write!(f, "{separator}@{attribute}"),
+            Some(attribute) => write!(f, "{separator}@{}", &**attribute),
             None if self.steps.is_empty() => f.write_str("."),
             None => Ok(()),
         }
@@ -157,11 +176,16 @@ impl std::fmt::Display for Path {
 
 impl Step {
     fn parse(part: &str) -> Result<Self, String> {
-        if [ANY_DEPTH, UP].contains(&part) {
-            return Ok(Self { name: part.into(), condition: None });
+        let step = |name: &str, condition| Self {
+            axis: Axis::of(name),
+            name: LocalName::new(name),
+            condition,
+        };
+        if matches!(Axis::of(part), Axis::AnyDepth | Axis::Up) {
+            return Ok(step(part, None));
         }
         let Some((name, rest)) = part.split_once('[') else {
-            return Ok(Self { name: local_name(part, part)?.into(), condition: None });
+            return Ok(step(local_name(part, part)?, None));
         };
         let faulty = || format!("the condition in `{part}` is not of the form [path='value']");
         let name = if name == "." { name } else { local_name(name, part)? };
@@ -174,17 +198,44 @@ impl Step {
             return Err(format!("a condition within a condition in `{part}`"));
         }
         let condition = Condition { path, value: value.into() };
-        Ok(Self { name: name.into(), condition: Some(Box::new(condition)) })
+        Ok(step(name, Some(Box::new(condition))))
     }
 
     /// Whether `node`, a child, is what this step leads to.
     fn takes(&self, tree: &Tree<'_>, node: Node) -> bool {
-        tree.local_name(node) == &*self.name && self.holds(tree, node)
+        tree.is_called(node, &self.name) && self.holds(tree, node)
     }
 
     fn holds(&self, tree: &Tree<'_>, node: Node) -> bool {
         let is = |c: &Condition| c.path.value(tree, node) == Some(&*c.value);
         self.condition.as_deref().is_none_or(is)
+    }
+}
+
+/// Does `act` for every node that `steps` lead to from `node`.
+fn along(steps: &[Step], tree: &Tree<'_>, node: Node, act: &mut dyn FnMut(Node)) {
+    let Some((step, rest)) = steps.split_first() else { return act(node) };
+    match step.axis {
+        Axis::AnyDepth => {
+            tree.below(node).into_iter().for_each(|node| along(rest, tree, node, act))
+        }
+        Axis::Up => {
+            if let Some(parent) = tree.parent(node) {
+                along(rest, tree, parent, act);
+            }
+        }
+        Axis::Here => {
+            if step.holds(tree, node) {
+                along(rest, tree, node, act);
+            }
+        }
+        Axis::Child => {
+            for child in tree.children(node) {
+                if step.takes(tree, child) {
+                    along(rest, tree, child, act);
+                }
+            }
+        }
     }
 }
 
@@ -239,7 +290,8 @@ mod tests {
         }
         let path = Path::parse("erreichbarkeit[kanal/code='02']/kennung").unwrap();
         assert_eq!(path.value(&tree, root), Some("030 1"));
-        assert_eq!(path.values(&tree, root), ["030 1", "030 2"]);
+        let values: Vec<_> = path.nodes(&tree, root).iter().map(|node| tree.text(*node)).collect();
+        assert_eq!(values, ["030 1", "030 2"]);
         let path = Path::parse(".[erreichbarkeit/kanal/code='09']/erreichbarkeit").unwrap();
         assert_eq!(path.node(&tree, root), None);
     }

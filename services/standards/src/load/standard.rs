@@ -1,14 +1,16 @@
 //! `standard.toml`: one version of one standard.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use messaging::{Domain, ProcedureName};
 use prost_reflect::MessageDescriptor;
 
 use crate::{
     MessageKind, Severity,
+    carry::Plan,
     load::{
         LoadFault,
+        addresses::Addresses,
         dialect::{Dialects, HeaderPaths},
         mapping::Mapping,
         path::Path,
@@ -70,6 +72,10 @@ pub(crate) struct MessageType {
     pub(crate) type_code: Option<String>,
     pub(crate) service: Option<String>,
     pub(crate) recognised: verdict::Recognised,
+    /// How its documents become canonical.
+    pub(crate) plan: Arc<Plan>,
+    /// Where they name municipalities.
+    pub(crate) addresses: Arc<Addresses>,
 }
 
 /// Rules of which an operator may say how severe they are; nothing that makes a document unreadable.
@@ -96,7 +102,26 @@ impl Standard {
         let names: Vec<String> = standard.messages.iter().map(|m| m.name.clone()).collect();
         let mapping = store::join(folder, "mapping.toml");
         standard.mapping = Mapping::read(&mapping, canonical, &names, faults);
+        standard.lay_out(canonical);
         Some(standard)
+    }
+
+    /// Lays the mapping out for each message type. Most have no lines of their own, and share what is laid
+    /// out.
+    fn lay_out(&mut self, canonical: &MessageDescriptor) {
+        let mapping = &self.mapping;
+        let laid_out = |name: &str| {
+            let plan = Plan::new(mapping.rules(name), &mapping.generic, canonical);
+            (Arc::new(plan), Arc::new(Addresses::new(mapping.rules(name))))
+        };
+        let mut common = None;
+        for message in &mut self.messages {
+            (message.plan, message.addresses) = if mapping.of_message.contains_key(&message.name) {
+                laid_out(&message.name)
+            } else {
+                common.get_or_insert_with(|| laid_out(&message.name)).clone()
+            };
+        }
     }
 
     /// Whether a document that says `version` is one of this version.
@@ -287,6 +312,8 @@ fn message(
         type_code: type_code.or_else(|| number_of(&name)),
         service: service.map(|(service, _)| service),
         recognised: verdict::Recognised { procedure, domain, title: title?.0, kind },
+        plan: Arc::default(),
+        addresses: Arc::default(),
         name,
     })
 }

@@ -5,7 +5,7 @@ use crate::{
     codes,
     load::standard::Standard,
     report::{Entry, Report},
-    tree::{Node, Tree},
+    tree::{Node, Tree, called},
     xml::sentences::is_code_like,
 };
 
@@ -20,13 +20,14 @@ pub(super) fn check(
     place: &dyn Fn(Node) -> (String, usize),
     report: &mut Report<'_>,
 ) {
-    for node in (0..).map_while(|index| tree.node(index)) {
+    let nodes = (0..).map_while(|index| tree.node(index));
+    for node in nodes.filter(|node| tree.can_have_attributes(*node)) {
         let (Some(uri), Some(version)) =
-            (tree.attribute(node, "listURI"), tree.attribute(node, "listVersionID"))
+            (tree.attribute(node, &called::LIST), tree.attribute(node, &called::LIST_VERSION))
         else {
             continue;
         };
-        let at = tree.child(node, "code").unwrap_or(node);
+        let at = tree.child(node, &called::CODE).unwrap_or(node);
         let code = tree.text(at).trim();
         if code.is_empty() {
             continue;

@@ -6,58 +6,52 @@ use messaging::{Authority, OwnId};
 use crate::{
     codes,
     load::{
-        dialect::{HeaderField, HeaderPaths},
+        dialect::{HeaderField, Said},
         standard::{MessageType, Standard},
     },
     report::{Entry, Report},
     tree::{Node, Tree},
 };
 
-/// Checks the header of `tree` for contradictions.
+/// Checks the header of `tree`, which says `said`, for contradictions.
 pub(super) fn check(
     standard: &Standard,
     message: &MessageType,
-    tree: &Tree<'_>,
+    (tree, said): (&Tree<'_>, &Said<'_>),
     place: &dyn Fn(Node) -> (String, usize),
     report: &mut Report<'_>,
 ) {
-    let paths = &standard.header;
-    let mut tell = |field, entry: Entry<'_>| match paths.node(field, tree).map(place) {
+    let mut tell = |field, entry: Entry<'_>| match standard.header.node(field, tree).map(place) {
         Some((path, at)) => report.push(entry.at(path, at)),
         None => report.push(entry),
     };
-    if let Some(entry) = type_code(paths, message, tree) {
+    if let Some(entry) = type_code(said, message) {
         tell(HeaderField::TypeCode, entry);
     }
-    if let Some(entry) = created(paths, tree) {
+    if let Some(entry) = created(said) {
         tell(HeaderField::Created, entry);
     }
-    let own_id = paths.value(HeaderField::OwnId, tree);
-    if own_id.as_deref().is_some_and(|id| OwnId::new(id).is_err()) {
+    let own_id = said.value(HeaderField::OwnId);
+    if own_id.is_some_and(|id| OwnId::new(id).is_err()) {
         tell(HeaderField::OwnId, own_id_form());
     }
-    if own_id.is_some() && own_id == paths.value(HeaderField::RefersTo, tree) {
+    if own_id.is_some() && own_id == said.value(HeaderField::RefersTo) {
         tell(HeaderField::RefersTo, refers_to_itself());
     }
-    if paths.value(HeaderField::Test, tree).is_some_and(|said| is_denied(&said)) {
+    if said.value(HeaderField::Test).is_some_and(is_denied) {
         tell(HeaderField::Test, test_denied());
     }
     for field in [HeaderField::Reader, HeaderField::Author] {
-        if paths.value(field, tree).is_some_and(|text| Authority::new(&*text).is_err()) {
+        if said.value(field).is_some_and(|text| Authority::new(text).is_err()) {
             tell(field, authority_form());
         }
     }
 }
 
-fn type_code(
-    paths: &HeaderPaths,
-    message: &MessageType,
-    tree: &Tree<'_>,
-) -> Option<Entry<'static>> {
-    let (said, expected) =
-        (paths.value(HeaderField::TypeCode, tree)?, message.type_code.as_deref()?);
+fn type_code(said: &Said<'_>, message: &MessageType) -> Option<Entry<'static>> {
+    let (said, expected) = (said.value(HeaderField::TypeCode)?, message.type_code.as_deref()?);
     let is_short = said.len() <= 8 && said.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.');
-    let said = (said != expected).then_some(if is_short { &*said } else { "…" })?;
+    let said = (said != expected).then_some(if is_short { said } else { "…" })?;
     let name = &message.name;
     Some(Entry::warning(
         codes::TYPE_CODE,
@@ -70,8 +64,8 @@ fn type_code(
     ))
 }
 
-fn created(paths: &HeaderPaths, tree: &Tree<'_>) -> Option<Entry<'static>> {
-    let created = paths.value(HeaderField::Created, tree)?;
+fn created(said: &Said<'_>) -> Option<Entry<'static>> {
+    let created = said.value(HeaderField::Created)?;
     let has_zone = created.parse::<Timestamp>().is_ok();
     let is_time = has_zone || created.parse::<DateTime>().is_ok();
     let has_milliseconds = created.contains('.');

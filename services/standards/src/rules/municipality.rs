@@ -2,25 +2,18 @@
 //! elements hold them is known from the mapping. Existence is checked where the official list
 //! (Destatis, `…:schluessel:rs`) is installed, in its newest version.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use crate::{
     codelist::{CodeList, CodeLists},
     codes,
-    load::{
-        mapping::{Items, Rule, Source},
-        standard::{MessageType, Standard},
-    },
+    load::{addresses::Addresses, path::Path, standard::MessageType},
     report::{Entry, Report},
     tree::{Node, Tree},
 };
 
 /// All municipalities by ARS.
 const LIST: &str = "urn:de:bund:destatis:bevoelkerungsstatistik:schluessel:rs";
-
-/// Canonical fields that hold a key.
-const AGS: &str = "municipality_key";
-const ARS: &str = "regional_key";
 
 /// Both keys of one address, each with its element.
 #[derive(Default)]
@@ -31,7 +24,6 @@ struct Keys<'t> {
 
 /// Checks the keys of every address.
 pub(super) fn check(
-    standard: &Standard,
     message: &MessageType,
     tree: &Tree<'_>,
     codelists: &CodeLists,
@@ -39,9 +31,8 @@ pub(super) fn check(
     report: &mut Report<'_>,
 ) {
     let Some(root) = tree.root() else { return };
-    let of_message = standard.mapping.of_message.get(&message.name).map_or(&[][..], Vec::as_slice);
     let mut found = Vec::new();
-    collect(standard.mapping.rules.iter().chain(of_message), tree, root, &mut found);
+    collect(&message.addresses, tree, root, &mut found);
     if found.is_empty() {
         return;
     }
@@ -55,37 +46,25 @@ pub(super) fn check(
     }
 }
 
-fn collect<'t, 'r>(
-    rules: impl Iterator<Item = &'r Rule>,
-    tree: &'t Tree<'_>,
-    node: Node,
-    found: &mut Vec<Keys<'t>>,
-) {
-    let mut addresses: HashMap<String, Keys<'t>> = HashMap::new();
-    for rule in rules {
-        match &rule.source {
-            Source::Repeat(each, Items::Messages(rules)) => {
-                for node in each.iter().flat_map(|path| path.nodes(tree, node)) {
-                    collect(rules.iter(), tree, node, found);
-                }
-            }
-            Source::Text(paths) => {
-                let Some((last, address)) = rule.target.split_last() else { continue };
-                if last.name() != AGS && last.name() != ARS {
-                    continue;
-                }
-                let value = paths.iter().find_map(|path| Some((path.value(tree, node)?, path)));
-                let Some((value, path)) = value else { continue };
-                let Some(at) = path.node(tree, node) else { continue };
-                let names: Vec<&str> = address.iter().map(|field| field.name()).collect();
-                let keys = addresses.entry(names.join(".")).or_default();
-                let key = if last.name() == AGS { &mut keys.ags } else { &mut keys.ars };
-                *key = Some((value, at));
-            }
-            _ => {}
+fn collect<'t>(addresses: &Addresses, tree: &'t Tree<'_>, node: Node, found: &mut Vec<Keys<'t>>) {
+    for address in &addresses.here {
+        let key = |lines: &[Vec<Path>]| lines.iter().rev().find_map(|line| key(line, tree, node));
+        let keys = Keys { ags: key(&address.ags), ars: key(&address.ars) };
+        if keys.ags.is_some() || keys.ars.is_some() {
+            found.push(keys);
         }
     }
-    found.extend(addresses.into_values());
+    for (each, within) in &addresses.within {
+        for path in each {
+            path.each(tree, node, &mut |node| collect(within, tree, node, found));
+        }
+    }
+}
+
+/// What the first path says that leads to a value, and where.
+fn key<'t>(paths: &[Path], tree: &'t Tree<'_>, node: Node) -> Option<(&'t str, Node)> {
+    let value = |path: &Path| Some((path.value(tree, node)?, path.node(tree, node)?));
+    paths.iter().find_map(value)
 }
 
 fn judge(keys: &Keys<'_>, list: Option<&Arc<CodeList>>) -> Vec<(Entry<'static>, Node)> {

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use xsd::LocalName;
 use xsd_schema::{
     SchemaSet,
     namespace::context::NamespaceContextSnapshot,
@@ -52,6 +53,7 @@ pub(crate) fn expected(
     let (Some(root), false) = (tree.root(), places.is_empty()) else { return answers };
     let mut run = validator.start_run(Nobody);
     let context = NamespaceContextSnapshot::default();
+    let nil = LocalName::new("nil");
     let mut open = vec![(root, false)];
     while let Some((node, is_seen)) = open.pop() {
         let place = if is_seen { Place::AtEnd(node) } else { Place::Before(node) };
@@ -63,7 +65,7 @@ pub(crate) fn expected(
             continue;
         }
         let (local, namespace) = (tree.local_name(node), tree.namespace(node));
-        let is_nil = tree.attribute(node, "nil");
+        let is_nil = tree.attribute(node, &nil);
         run.validate_element_novalue(local, namespace, None, is_nil, &context);
         run.validate_end_of_attributes_novalue();
         run.validate_text(tree.text(node));

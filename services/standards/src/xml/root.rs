@@ -12,7 +12,7 @@ use crate::{load::path::Path, xml::Fatal};
 const ELEMENTS_MAX: usize = 1_000;
 
 /// What a root element says before anything is validated.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Root {
     /// Empty where there is none.
     pub(crate) namespace: String,
@@ -22,6 +22,8 @@ pub(crate) struct Root {
     pub(crate) qualified: String,
     /// Where it begins, in bytes.
     pub(crate) offset: usize,
+    /// Behind its tag, in bytes.
+    pub(crate) end: usize,
 }
 
 /// Finds the root of `text`. What is wrong behind it is found later.
@@ -39,7 +41,8 @@ pub(crate) fn find(text: &str) -> Result<Root, Fatal> {
                 };
                 let local = local.as_ref().to_owned();
                 let qualified = element.name().as_ref().to_owned();
-                return Ok(Root { namespace, local, qualified, offset: at });
+                let end = position(reader.buffer_position());
+                return Ok(Root { namespace, local, qualified, offset: at, end });
             }
             Event::DocType(_) => return Err(Fatal::Doctype(at)),
             Event::Text(text) if text.trim_ascii().is_empty() => {}

@@ -1,5 +1,6 @@
 //! Turns the validator's findings into sentences a clerk understands: German first, English beside.
 
+use xsd::LocalName;
 use xsd_schema::SchemaSet;
 
 use crate::{
@@ -216,7 +217,7 @@ fn fault_of_characters(
 ) -> Option<(String, String)> {
     let node = finding.node?;
     let value = match &finding.attribute {
-        Some(name) => tree.attribute(node, name)?,
+        Some(name) => tree.attribute(node, &LocalName::new(name))?,
         None => tree.text(node),
     };
     characters::fault(simple?, value)
@@ -240,7 +241,7 @@ fn shown<'t>(finding: &Finding, tree: &'t Tree<'_>) -> Option<&'t str> {
     let node = finding.node?;
     let is_version = |name: &str| matches!(name, "listVersionID" | "version" | "xjustizVersion");
     let value = match &finding.attribute {
-        Some(name) if is_version(name) => tree.attribute(node, name)?,
+        Some(name) if is_version(name) => tree.attribute(node, &LocalName::new(name))?,
         None if tree.local_name(node) == "code" => tree.text(node).trim(),
         _ => return None,
     };

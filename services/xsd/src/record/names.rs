@@ -1,13 +1,21 @@
-//! The names of one document, each once: a document says the same few over and over.
+//! The names of documents, each once: documents say the same few over and over.
 
-use std::{collections::HashMap, hash::BuildHasher as _, hash::RandomState, ops::Range};
+use std::{collections::HashMap, fmt, hash::BuildHasher as _, hash::RandomState, ops::Range};
+
+use super::local_name::{self, LocalName};
 
 /// Names found again without the table; a power of two.
 const RECENT: usize = 256;
 
-/// All names of a document; each has a number.
-#[derive(Default)]
-pub(super) struct Names {
+/// Spellings whose names are found again without reading them; a power of two.
+const SPELLED: usize = 4_096;
+
+/// Names, and bytes of them, that are kept for the next document.
+const KEPT_MAX: (usize, usize) = (4_096, 1 << 18);
+
+/// All names met so far; each has a number.
+#[derive(Clone, Default)]
+pub(crate) struct Names {
     /// Prefixes, local names and namespaces, one behind the other.
     text: String,
     names: Vec<Name>,
@@ -20,30 +28,46 @@ pub(super) struct Names {
     spelled: Vec<(u32, u32)>,
 }
 
+#[derive(Clone, Debug)]
 struct Name {
     /// With prefix.
     qualified: Range<u32>,
     /// Where it begins behind its prefix.
     local: u32,
+    /// Of its local name.
+    hash: u64,
     namespace: Range<u32>,
     /// The one added before with the same hash.
     before: Option<u32>,
 }
 
+/// Names can be invented by senders.
+impl fmt::Debug for Names {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Names").field("count", &self.names.len()).finish_non_exhaustive()
+    }
+}
+
 impl Names {
+    /// Whether there are too many for another document: senders can invent names without end.
+    pub(super) fn is_full(&self) -> bool {
+        let (names, bytes) = KEPT_MAX;
+        self.names.len() > names || self.text.len() > bytes
+    }
+
     /// The number of the name that `spelling` stands for, if it was told and not forgotten.
     #[inline(always)]
     pub(super) fn spelled(&self, spelling: u32) -> Option<u32> {
-        let (told, number) = self.spelled.get(spelling as usize % RECENT).copied()?;
+        let (told, number) = self.spelled.get(spelling as usize % SPELLED).copied()?;
         (told == spelling && spelling != 0).then_some(number)
     }
 
     /// From now on, `spelling` stands for the name that is number `number`.
     pub(super) fn spell(&mut self, spelling: u32, number: u32) {
         if self.spelled.is_empty() {
-            self.spelled.resize(RECENT, (0, 0));
+            self.spelled.resize(SPELLED, (0, 0));
         }
-        if let Some(place) = self.spelled.get_mut(spelling as usize % RECENT) {
+        if let Some(place) = self.spelled.get_mut(spelling as usize % SPELLED) {
             *place = (spelling, number);
         }
     }
@@ -106,7 +130,8 @@ impl Names {
             self.text.push_str(namespace);
             begin..super::cut(self.text.len())
         });
-        self.names.push(Name { qualified, local: at, namespace, before });
+        let hash = local_name::hash(local);
+        self.names.push(Name { qualified, local: at, hash, namespace, before });
         number
     }
 
@@ -121,6 +146,13 @@ impl Names {
         name.map_or("", |name| self.piece(&(name.local..name.qualified.end)))
     }
 
+    /// Whether its local name is `name`.
+    #[inline]
+    pub(super) fn is_called(&self, number: u32, name: &LocalName) -> bool {
+        let found = self.names.get(number as usize);
+        found.is_some_and(|found| found.hash == name.hash()) && self.local(number) == &**name
+    }
+
     /// Its namespace.
     pub(super) fn namespace(&self, number: u32) -> &str {
         self.names.get(number as usize).map_or("", |name| self.piece(&name.namespace))
@@ -131,13 +163,10 @@ impl Names {
     }
 }
 
-/// FNV-1a; no secret is needed where a clash costs one look at the table.
+/// No secret is needed where a clash costs one look at the table.
 fn slot(prefix: &str, local: &str) -> usize {
-    let mut hash = 0x811C_9DC5_u32;
-    for byte in prefix.bytes().chain(local.bytes()) {
-        hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    }
-    (hash ^ (hash >> 15)) as usize % RECENT
+    let hash = local_name::hash(local) >> 40;
+    (usize::try_from(hash).unwrap_or(0) ^ prefix.len()) % RECENT
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ fn text_that_comes_in_pieces_is_one_and_text_before_a_child_is_none() {
 #[test]
 fn what_stands_in_the_document_is_not_copied_unless_more_follows() {
     let document = "<a>eins<!-- c -->zwei</a><b>drei</b>";
-    let mut recorder = Recorder::of(document);
+    let mut recorder = Recorder::of(document, Arc::default());
     let a = recorder.name(1, ("", "a", ""));
     assert_eq!((recorder.spelled(1), recorder.spelled(2)), (Some(a), None));
     recorder.open(a, 0);

@@ -37,7 +37,12 @@ pub(super) struct RawAttribute {
 }
 
 impl RawAttribute {
-    fn text(&self) -> Text {
+    /// Where its name begins, where it does without prefix, and where it ends.
+    pub(super) fn name(&self) -> (usize, usize, usize) {
+        (self.name as usize, self.local as usize, self.name_end as usize)
+    }
+
+    pub(super) fn text(&self) -> Text {
         Text {
             from: self.value as usize,
             end: self.value_end as usize,
@@ -209,11 +214,9 @@ impl<'r, L: Lanes, R: Listening> Run<'r, L, R> {
         self.named_type(element, trim(&self.meant(attribute.text(), Place::Attribute)?))
     }
 
-    /// The name of the attribute that is number `number` of its element, as written, and its value.
-    pub(super) fn raw_attribute(&self, number: usize) -> Option<(&'r [u8], Text)> {
-        let attribute = self.memory.attributes.get(number)?;
-        let name = self.input.get(attribute.name as usize..attribute.name_end as usize)?;
-        Some((name, attribute.text()))
+    /// The attribute that is number `number` of its element.
+    pub(super) fn raw_attribute(&self, number: usize) -> Option<RawAttribute> {
+        self.memory.attributes.get(number).copied()
     }
 
     fn named_type(&self, element: u32, name: &[u8]) -> Doubted<u32> {

@@ -30,6 +30,7 @@ impl<'r, L: Lanes, R: Listening> Run<'r, L, R> {
         Ok(())
     }
 
+    #[cold]
     fn tell_name(&mut self, at: usize, end: usize, spelling: u32) -> Doubted<u32> {
         let input = self.input;
         let (prefix, local) = split(input.get(at..end).unwrap_or_default());
@@ -45,10 +46,9 @@ impl<'r, L: Lanes, R: Listening> Run<'r, L, R> {
     /// The attributes of the element told last.
     pub(super) fn tell_attributes(&mut self) -> Doubted<()> {
         for number in 0..self.memory.attributes.len() {
-            let Some((name, text)) = self.raw_attribute(number) else { break };
-            let (prefix, local) = split(name);
-            let (name, value) =
-                ((utf8(prefix)?, utf8(local)?), self.meant(text, Place::Attribute)?);
+            let Some(attribute) = self.raw_attribute(number) else { break };
+            let (name, text) = (attribute.name(), attribute.text());
+            let value = self.meant(text, Place::Attribute)?;
             let other = match &value {
                 Cow::Borrowed(_) => None,
                 Cow::Owned(value) => Some(utf8(value)?),
