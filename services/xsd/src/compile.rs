@@ -32,11 +32,14 @@ pub struct CompileLimits {
     pub states_max: usize,
     /// Bytes of all patterns together.
     pub pattern_bytes_max: usize,
+    /// Bytes looked at on the way, all together, also for what then turns out to be too large: a hundred
+    /// mebibytes take some seconds at most.
+    pub work_bytes_max: usize,
 }
 
 impl Default for CompileLimits {
     fn default() -> Self {
-        Self { states_max: 1 << 18, pattern_bytes_max: 4 << 20 }
+        Self { states_max: 1 << 18, pattern_bytes_max: 4 << 20, work_bytes_max: 256 << 20 }
     }
 }
 

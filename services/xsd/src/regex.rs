@@ -48,8 +48,9 @@ pub(crate) enum Fault {
     Size,
 }
 
-/// Compiles the patterns of a type: one of each step must match.
-pub(crate) fn compile(steps: &[Vec<String>]) -> Result<Pattern, Fault> {
+/// Compiles the patterns of a type: one of each step must match. What is looked at on the way is taken from
+/// `work`, in bytes.
+pub(crate) fn compile(steps: &[Vec<String>], work: &mut usize) -> Result<Pattern, Fault> {
     let mut whole = Pattern { chars_min: 0, chars_max: u32::MAX, dfa: None };
     for step in steps {
         let alternatives: Result<Vec<Hir>, Fault> =
@@ -61,10 +62,10 @@ pub(crate) fn compile(steps: &[Vec<String>]) -> Result<Pattern, Fault> {
             whole.chars_max = whole.chars_max.min(max);
             pattern = class;
         }
-        let dfa = automaton(&pattern)?;
+        let dfa = automaton(&pattern, work)?;
         whole.dfa = Some(match whole.dfa {
             None => dfa,
-            Some(before) => before.both(&dfa).ok_or(Fault::Size)?,
+            Some(before) => before.both(&dfa, work).ok_or(Fault::Size)?,
         });
     }
     Ok(whole)
@@ -97,26 +98,28 @@ fn counted_class(hir: &Hir) -> Option<(Hir, u32, u32)> {
     Some((Hir::repetition(any), repetition.min, max))
 }
 
-fn automaton(hir: &Hir) -> Result<Dfa, Fault> {
-    Dfa::smallest(&uncut(hir)?).ok_or(Fault::Size)
+fn automaton(hir: &Hir, work: &mut usize) -> Result<Dfa, Fault> {
+    Dfa::smallest(&uncut(hir, work)?).ok_or(Fault::Size)
 }
 
 /// The automaton before it is made small.
-fn uncut(hir: &Hir) -> Result<Rows, Fault> {
+fn uncut(hir: &Hir, work: &mut usize) -> Result<Rows, Fault> {
+    let bytes_max = AUTOMATON_BYTES_MAX.min(*work);
     let parts = thompson::Config::new()
-        .nfa_size_limit(Some(PARTS_BYTES_MAX))
+        .nfa_size_limit(Some(PARTS_BYTES_MAX.min(*work)))
         .which_captures(thompson::WhichCaptures::None);
-    let nfa =
-        thompson::Compiler::new().configure(parts).build_from_hir(hir).map_err(|_| Fault::Size)?;
+    let nfa = thompson::Compiler::new().configure(parts).build_from_hir(hir);
+    *work = work.saturating_sub(nfa.as_ref().map_or(PARTS_BYTES_MAX, thompson::NFA::memory_usage));
+    let nfa = nfa.map_err(|_| Fault::Size)?;
     let limits = dense::Config::new()
-        .dfa_size_limit(Some(AUTOMATON_BYTES_MAX))
-        .determinize_size_limit(Some(AUTOMATON_BYTES_MAX))
+        .dfa_size_limit(Some(bytes_max))
+        .determinize_size_limit(Some(bytes_max))
         .start_kind(StartKind::Anchored)
         // Every way through, not the first that matches: the end decides.
         .match_kind(regex_automata::MatchKind::All);
-    let dense =
-        dense::Builder::new().configure(limits).build_from_nfa(&nfa).map_err(|_| Fault::Size)?;
-    rows(&dense)
+    let dense = dense::Builder::new().configure(limits).build_from_nfa(&nfa);
+    *work = work.saturating_sub(dense.as_ref().map_or(bytes_max, dense::DFA::memory_usage));
+    rows(&dense.map_err(|_| Fault::Size)?)
 }
 
 /// The automaton as plain rows: of each state, whether it accepts and where each byte leads.

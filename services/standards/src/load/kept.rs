@@ -133,8 +133,8 @@ impl<'f> Kept<'f> {
 fn hash(standard: &Standard, sources: &Sources) -> [u8; HASH] {
     let mut hash = Sha256::new();
     READING.iter().for_each(|reading| hash.update(reading.to_le_bytes()));
-    let CompileLimits { states_max, pattern_bytes_max } = CompileLimits::default();
-    for limit in [states_max, pattern_bytes_max, sources.len()] {
+    let CompileLimits { states_max, pattern_bytes_max, work_bytes_max } = CompileLimits::default();
+    for limit in [states_max, pattern_bytes_max, work_bytes_max, sources.len()] {
         hash.update((limit as u64).to_le_bytes());
     }
     let entries = [standard.xsd.as_deref(), standard.catalog.as_deref()];

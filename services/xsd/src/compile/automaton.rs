@@ -14,6 +14,9 @@ const STATES_MAX: usize = 3_000;
 /// Ways to be in the automaton at once.
 const PLACES_MAX: usize = 20_000;
 
+/// What one of them takes, about.
+const PLACE_BYTES: usize = 256;
+
 /// Elements of an `xs:all`, whose states are the sets of them.
 const ALL_MAX: usize = 10;
 
@@ -89,7 +92,7 @@ impl Compiler<'_> {
     /// Sets of places at once are a state.
     fn determine(&mut self, automaton: &Automaton) -> Option<Vec<Plan>> {
         let begin = vec![(automaton.begin, vec![0; automaton.counters.len()])];
-        let begin = settled(automaton, begin)?;
+        let begin = settled(automaton, begin, &mut self.limits.work_bytes_max)?;
         let mut numbers: HashMap<BTreeSet<Place>, usize> = HashMap::from([(begin.clone(), 0)]);
         let (mut sets, mut plans) = (vec![begin], Vec::new());
         while let Some(set) = sets.get(plans.len()).cloned() {
@@ -98,8 +101,9 @@ impl Compiler<'_> {
                 accepts: set.iter().any(|(state, _)| *state == automaton.end),
                 ..Plan::default()
             };
+            let work = &mut self.limits.work_bytes_max;
             let mut number = |places: Vec<Place>| {
-                let set = settled(automaton, places)?;
+                let set = settled(automaton, places, work)?;
                 let next = numbers.len();
                 Some(*numbers.entry(set.clone()).or_insert_with(|| {
                     sets.push(set);
@@ -191,7 +195,8 @@ struct Reads {
 }
 
 /// Every place that can be reached from `places` without reading, as far as it reads or is the end.
-fn settled(automaton: &Automaton, places: Vec<Place>) -> Option<BTreeSet<Place>> {
+/// They are taken from `work`, in bytes.
+fn settled(automaton: &Automaton, places: Vec<Place>, work: &mut usize) -> Option<BTreeSet<Place>> {
     let (mut seen, mut open) = (BTreeSet::new(), places);
     while let Some(place) = open.pop() {
         if !seen.insert(place.clone()) {
@@ -200,6 +205,7 @@ fn settled(automaton: &Automaton, places: Vec<Place>) -> Option<BTreeSet<Place>>
         if seen.len() > PLACES_MAX {
             return None;
         }
+        *work = work.checked_sub(PLACE_BYTES)?;
         let state = automaton.states.get(place.0 as usize)?;
         for (edge, to) in &state.edges {
             if let Some(counters) = passed(automaton, *edge, &place.1) {

@@ -117,7 +117,7 @@ impl Compiler<'_> {
     }
 
     fn make_pattern(&mut self, steps: &[Vec<String>]) -> Option<PatternRow> {
-        let pattern = regex::compile(steps).ok()?;
+        let pattern = regex::compile(steps, &mut self.limits.work_bytes_max).ok()?;
         let number = match pattern.dfa {
             None => NONE,
             Some(dfa) => {

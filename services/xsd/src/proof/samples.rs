@@ -3,7 +3,17 @@
 use std::sync::Arc;
 
 use super::{data::cases, differential::is_known, judges::Full};
-use crate::{Acceptor, Limits, Scalar, Verdict};
+use crate::{Acceptor, CompileLimits, Limits, Scalar, Verdict, compile};
+
+#[test]
+fn published_schemas_take_a_quarter_of_the_work_they_may_at_most() {
+    let limits = CompileLimits::default();
+    let limits = CompileLimits { work_bytes_max: limits.work_bytes_max / 4, ..limits };
+    for case in cases() {
+        let tables = compile(&case.schemas(), limits);
+        assert_eq!(tables.unknown(), case.tables.unknown(), "{}", case.name);
+    }
+}
 
 #[test]
 fn every_sample_that_is_valid_is_proven_and_no_other() {

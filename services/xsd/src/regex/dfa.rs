@@ -151,13 +151,17 @@ impl Dfa {
         self.takes_printable
     }
 
-    /// The automaton that accepts what both do, if it is small enough.
-    pub(super) fn both(&self, other: &Self) -> Option<Self> {
+    /// The automaton that accepts what both do, if it is small enough. What is looked at is taken from
+    /// `work`, in bytes.
+    pub(super) fn both(&self, other: &Self, work: &mut usize) -> Option<Self> {
+        /// Of a state that is a pair.
+        const PAIR_BYTES: usize = 1_024;
         let mut rows = Rows::default();
         let begin = (self.begin, other.begin);
         let mut numbers = HashMap::from([(begin, rows.add())]);
         let mut open = vec![begin];
         while let Some(pair) = open.pop() {
+            *work = work.checked_sub(PAIR_BYTES)?;
             let number = numbers.get(&pair).copied()?;
             rows.accept(number, self.is_end(pair.0) && other.is_end(pair.1));
             for byte in 0..=u8::MAX {

@@ -4,8 +4,12 @@ use regex::Regex;
 
 use super::{Fault, Pattern, automaton, compile, dfa::Dfa, parse::parse};
 
+fn attempted(steps: &[Vec<String>]) -> Result<Pattern, Fault> {
+    compile(steps, &mut { usize::MAX })
+}
+
 fn compiled(pattern: &str) -> Pattern {
-    compile(&[vec![pattern.to_owned()]]).unwrap_or_else(|fault| panic!("{pattern}: {fault:?}"))
+    attempted(&[vec![pattern.to_owned()]]).unwrap_or_else(|fault| panic!("{pattern}: {fault:?}"))
 }
 
 fn matches(pattern: &Pattern, text: &str) -> bool {
@@ -87,17 +91,17 @@ fn what_xsd_does_not_have_is_not_compiled() {
         "a}",
     ];
     for pattern in wrong {
-        assert_eq!(compile(&[vec![pattern.to_owned()]]), Err(Fault::Syntax), "{pattern}");
+        assert_eq!(attempted(&[vec![pattern.to_owned()]]), Err(Fault::Syntax), "{pattern}");
     }
-    assert_eq!(compile(&[vec!["a{99999}".to_owned()]]), Err(Fault::Size));
-    assert_eq!(compile(&[vec!["(".repeat(100)]]), Err(Fault::Size));
-    assert_eq!(compile(&[vec!["((a{1,900}){1,900}){1,900}".to_owned()]]), Err(Fault::Size));
+    assert_eq!(attempted(&[vec!["a{99999}".to_owned()]]), Err(Fault::Size));
+    assert_eq!(attempted(&[vec!["(".repeat(100)]]), Err(Fault::Size));
+    assert_eq!(attempted(&[vec!["((a{1,900}){1,900}){1,900}".to_owned()]]), Err(Fault::Size));
 }
 
 #[test]
 fn steps_must_all_match_and_one_pattern_of_each() {
     let steps = [vec!["a|b".to_owned()], vec!["b|c".to_owned(), "d".to_owned()]];
-    let pattern = compile(&steps).unwrap();
+    let pattern = attempted(&steps).unwrap();
     assert!(matches(&pattern, "b"));
     for text in ["a", "c", "d", ""] {
         assert!(!matches(&pattern, text), "{text}");
@@ -147,14 +151,14 @@ fn the_regex_crate_agrees_on_random_texts() {
 fn made_small_an_automaton_accepts_the_same() {
     for (seed, pattern) in (1..).zip(COMMON) {
         let hir = parse(pattern).unwrap();
-        let small = automaton(&hir).unwrap();
-        let large = Dfa::of(&super::uncut(&hir).unwrap(), false).unwrap();
+        let small = automaton(&hir, &mut { usize::MAX }).unwrap();
+        let large = Dfa::of(&super::uncut(&hir, &mut { usize::MAX }).unwrap(), false).unwrap();
         assert!(small.bytes() <= large.bytes() + 2_048, "{pattern}");
         for text in texts(seed ^ 0xABCD) {
             let (one, other) = (small.matches(text.as_bytes()), large.matches(text.as_bytes()));
             assert_eq!(one, other, "{pattern} {text:?}");
         }
-        let both = small.both(&large).unwrap();
+        let both = small.both(&large, &mut { usize::MAX }).unwrap();
         assert_eq!(both, small, "the intersection of equal languages is the same: {pattern}");
     }
 }
@@ -173,4 +177,16 @@ fn samples_match() {
             assert!(dfa.matches(&text), "{pattern} {text:?}");
         }
     }
+}
+
+#[test]
+fn what_is_too_large_takes_its_share_of_the_work_and_nothing_is_left_for_more() {
+    let compile = |pattern: &str, work: &mut usize| compile(&[vec![pattern.to_owned()]], work);
+    let mut work = 4 << 20;
+    assert!(compile("(ab)*", &mut work).is_ok());
+    assert!(work > 3 << 20, "{work}");
+    // An automaton that remembers its last twenty letters.
+    assert_eq!(compile("(a|b)*a(a|b){20}c", &mut work), Err(Fault::Size));
+    assert!(work < 1 << 10, "{work}");
+    assert_eq!(compile("(ab)*", &mut work), Err(Fault::Size));
 }
