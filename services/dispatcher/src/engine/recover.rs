@@ -66,9 +66,10 @@ pub(super) async fn recover(
         interrupted: loaded.interrupted.drain(..).collect(),
         doubtful: std::mem::take(&mut loaded.doubtful),
         restored: std::mem::take(&mut loaded.restored),
+        untried: std::mem::take(&mut loaded.untried),
     };
     let mut open = std::mem::take(&mut loaded.open);
-    put_tried_first(&mut open, &doubts.interrupted);
+    put_tried_first(&mut open, &doubts);
     let former = std::mem::take(&mut loaded.former);
     let intents = std::mem::take(&mut loaded.intents);
     let bulks = std::mem::take(&mut loaded.bulks);
@@ -94,9 +95,12 @@ pub(super) async fn recover(
 }
 
 /// What was tried before was the head of its case then, whatever has come before it since.
-pub(super) fn put_tried_first(open: &mut [OpenDelivery], interrupted: &HashMap<DeliveryId, u64>) {
-    let is_untried =
-        |open: &OpenDelivery| open.version == 1 && !interrupted.contains_key(&open.delivery);
+pub(super) fn put_tried_first(open: &mut [OpenDelivery], doubts: &Doubts) {
+    let Doubts { interrupted, untried, .. } = doubts;
+    let is_untried = |open: &OpenDelivery| {
+        let is_unchanged = open.version == 1 || untried.contains(&open.delivery);
+        is_unchanged && !interrupted.contains_key(&open.delivery)
+    };
     open.sort_by_key(is_untried);
 }
 
@@ -274,6 +278,8 @@ pub(super) struct Doubts {
     pub(super) doubtful: HashSet<DeliveryId>,
     /// As a restore of the ledger left them.
     pub(super) restored: HashSet<DeliveryId>,
+    /// Of a restored ledger: never tried, whatever an operator has ordered about them.
+    pub(super) untried: HashSet<DeliveryId>,
 }
 
 /// A delivery in doubt as it is from now on, to be told.

@@ -11,7 +11,7 @@ use channels::codec;
 use messaging::{Channel, CommandId, Envelope, Partition, Result, fault};
 use stores::ledger::{
     CommandState, Committed, EndpointRow, FollowedMessage, IntentRow, Ledger, NewDelivery, Obeyed,
-    Part, Tenure, Transaction, WaitingOrder,
+    Part, Taken, Tenure, Transaction, WaitingOrder,
 };
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 use tracing::{error, warn};
@@ -146,8 +146,9 @@ impl Engine {
         let interrupted: HashMap<_, _> = taken.interrupted.into_iter().collect();
         let mut open = taken.open;
         self.take_up_bulks(taken.bulks, &open, draft);
-        super::recover::put_tried_first(&mut open, &interrupted);
-        let doubts = Doubts { interrupted, doubtful: taken.doubtful, restored: taken.restored };
+        let Taken { doubtful, restored, untried, .. } = taken;
+        let doubts = Doubts { interrupted, doubtful, restored, untried };
+        super::recover::put_tried_first(&mut open, &doubts);
         self.rebuild(open, &doubts, draft).await
     }
 

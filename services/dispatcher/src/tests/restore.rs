@@ -132,6 +132,35 @@ async fn a_system_that_can_be_asked_is_asked_and_only_what_is_absent_is_handed_o
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_ordered_about_one_that_waits_for_another_leaves_it_in_its_place() {
+    let world = World::new();
+    let system = System::new(Contract::Deduplicates, &[]);
+    deliver(&world, &system, &["a0"]).await;
+    world.back_up();
+    world.restore();
+    for own_id in ["a1", "a2"] {
+        world.submit(own_id, "a").await;
+    }
+    world
+        .while_dispatching(served(&system), async {
+            begun(&world).await;
+            assert_eq!(world.obeyed("kfz", Order::Pause).await, None);
+            reach(&world, "a2", DeliveryState::Uncertain).await;
+            sleep(TIMEOUT * 2).await;
+            assert_eq!(world.obeyed("kfz", Order::Replay(target("a2"))).await, None);
+        })
+        .await;
+    // Also to a start after that, which finds the one changed and the other not.
+    world
+        .while_dispatching(served(&system), async {
+            assert_eq!(world.obeyed("kfz", Order::Resume).await, None);
+            until(|| system.took_effect().len() == 3).await;
+        })
+        .await;
+    assert_eq!(system.arrived(), ["a0", "a1", "a2"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_system_that_recognises_keys_gets_everything_again_under_the_same_key() {
     let world = World::new();
     let system = System::new(Contract::Deduplicates, &[]);

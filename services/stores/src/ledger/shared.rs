@@ -97,6 +97,8 @@ pub struct Taken {
     pub doubtful: HashSet<DeliveryId>,
     /// Those of them that are uncertain since the ledger was restored; see [`super::Loaded::restored`].
     pub restored: HashSet<DeliveryId>,
+    /// Those of them that were never tried; see [`super::Loaded::untried`].
+    pub untried: HashSet<DeliveryId>,
     /// What a former owner may have sent and did not settle: delivery and version then.
     pub interrupted: Vec<(DeliveryId, u64)>,
     /// Those that an operator has paused.

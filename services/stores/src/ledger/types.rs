@@ -87,6 +87,9 @@ pub struct Loaded {
     /// Those that are uncertain because the ledger was restored from a backup, and are as that left
     /// them.
     pub restored: HashSet<DeliveryId>,
+    /// Those of a restored ledger that were never tried, as far as it knows, whatever else has changed
+    /// their version.
+    pub untried: HashSet<DeliveryId>,
     /// What the former process may have sent and did not settle: delivery and version then.
     pub interrupted: Vec<(DeliveryId, u64)>,
     /// Endpoints that an operator has paused.

@@ -88,6 +88,7 @@ pub(crate) async fn load(ledger: &dyn Ledger, specs: Vec<EndpointSpec>) -> Loade
     loaded.open = taken.open;
     loaded.doubtful = taken.doubtful;
     loaded.restored = taken.restored;
+    loaded.untried = taken.untried;
     loaded.interrupted = taken.interrupted;
     loaded.paused = taken.paused;
     loaded.bulks = taken.bulks;

@@ -102,6 +102,7 @@ async fn nothing_that_was_open_is_certain_in_a_restored_ledger(site: &Site) {
         assert_eq!(open, [(2, uncertain, 3), (3, uncertain, 3), (4, uncertain, 2)]);
         let expected = [2, 3, 4].map(DeliveryId);
         assert_eq!(loaded.restored, expected.into(), "until something happens to them");
+        assert_eq!(loaded.untried, expected.into(), "nothing is written down of an attempt");
         assert_eq!((loaded.interrupted, loaded.intents), (Vec::new(), Vec::new()));
         assert!(loaded.open.iter().all(|it| it.next_at.is_none()));
         let untold = super::fixtures::untold(&*ledger).await;

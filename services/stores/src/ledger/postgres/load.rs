@@ -77,6 +77,7 @@ pub(super) async fn load(
         open: Vec::new(),
         doubtful: HashSet::new(),
         restored: HashSet::new(),
+        untried: HashSet::new(),
         interrupted: Vec::new(),
         paused: HashMap::new(),
         bulks: Vec::new(),
@@ -213,6 +214,19 @@ pub(super) async fn take(
     .await?;
     let restored = restored.iter().map(|row| row.try_get(0).map(DeliveryId));
     let restored = restored.collect::<sqlx::Result<HashSet<_>>>()?;
+    // Nothing in a ledger that was never restored: whatever changes a version there is tried before.
+    let untried = sqlx::query(
+        "SELECT d.id FROM delivery d
+         WHERE d.final_at IS NULL AND d.endpoint = ANY ($1) AND d.version > 1
+           AND (SELECT epoch FROM meta) > 1
+           AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.delivery = d.id
+                    AND a.outcome <> 'restored')",
+    )
+    .bind(&keys)
+    .fetch_all(&mut *sql)
+    .await?;
+    let untried = untried.iter().map(|row| row.try_get(0).map(DeliveryId));
+    let untried = untried.collect::<sqlx::Result<HashSet<_>>>()?;
     // Its version still is what the intent says: handed out, and not settled since.
     let interrupted = sqlx::query(
         "SELECT DISTINCT d.id, d.version
@@ -231,7 +245,7 @@ pub(super) async fn take(
     let bulks = super::bulk::open(&mut sql, &keys).await?;
     let positions = super::read::positions(&mut sql).await?;
     sql.commit().await?;
-    Ok(Taken { open, doubtful, restored, interrupted, paused, bulks, positions })
+    Ok(Taken { open, doubtful, restored, untried, interrupted, paused, bulks, positions })
 }
 
 pub(super) fn open_delivery(row: &PgRow) -> sqlx::Result<OpenDelivery> {

@@ -52,6 +52,7 @@ pub(super) fn load(
         open: open_deliveries(&transaction)?,
         doubtful: doubtful(&transaction)?,
         restored: restored(&transaction)?,
+        untried: untried(&transaction)?,
         paused: super::command::paused(&transaction)?,
         bulks: super::bulk::open(&transaction)?,
         former: former(&transaction)?,
@@ -171,6 +172,19 @@ fn restored(transaction: &Sql<'_>) -> rusqlite::Result<HashSet<DeliveryId>> {
          WHERE d.state NOT IN ('delivered', 'rejected', 'discarded') AND d.state = 'uncertain'
            AND (d.version = 1 OR EXISTS (SELECT 1 FROM attempt a WHERE a.delivery = d.id
                     AND a.version = d.version AND a.outcome = 'restored'))",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0).map(DeliveryId))?;
+    rows.collect()
+}
+
+/// Nothing in a ledger that was never restored: whatever changes a version there is tried before.
+fn untried(transaction: &Sql<'_>) -> rusqlite::Result<HashSet<DeliveryId>> {
+    let mut statement = transaction.prepare(
+        "SELECT d.id FROM delivery d INDEXED BY delivery_open
+         WHERE d.state NOT IN ('delivered', 'rejected', 'discarded') AND d.version > 1
+           AND (SELECT epoch FROM meta) > 1
+           AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.delivery = d.id
+                    AND a.outcome <> 'restored')",
     )?;
     let rows = statement.query_map([], |row| row.get(0).map(DeliveryId))?;
     rows.collect()
