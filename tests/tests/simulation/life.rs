@@ -13,10 +13,8 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
-use axum::body::Bytes;
 use channels::memory::MemoryChannel;
-use dispatcher::{AfterDeadLetter, Endpoint, Examined, Examiner, Interest, Parts};
+use dispatcher::{AfterDeadLetter, Endpoint, Interest, Parts};
 use messaging::{Clock, EffectContract, EndpointName, FailureKind, Order, RetryPolicy, Timestamp};
 use stores::{
     claims::MemoryClaims,
@@ -27,6 +25,10 @@ use tokio::{sync::Mutex, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    backup::Backup,
+    book::Book,
+    clerk::Clerk,
+    group::Group,
     office::{BURST, CONCURRENCY, Desk, Office, TIMEOUT, VISIBLE_WITHIN},
     operator::Operator,
     oracle,
@@ -37,7 +39,6 @@ use super::{
     weather::Weather,
 };
 
-const CASES: u64 = 6;
 /// Dispatchers that die, before the last one that does not.
 const DISPATCHERS: u64 = 6;
 const DAY: Duration = Duration::from_secs(86_400);
@@ -53,25 +54,16 @@ const POLICY: RetryPolicy = RetryPolicy {
     attempts_max: 3,
 };
 
-/// No operator here orders another document.
-#[derive(Debug)]
-struct Unasked;
-
-#[async_trait]
-impl Examiner for Unasked {
-    async fn examine(&self, _: Bytes) -> Examined {
-        Examined::Unjudged("nobody asks")
-    }
-}
-
 /// What outlives dispatchers.
 pub(crate) struct World {
     folder: PathBuf,
+    pub(crate) backup: Backup,
     pub(crate) storm: Storm,
     weather: Weather,
     pub(crate) offices: Vec<Arc<Office>>,
     portal: Portal,
     pub(crate) told: Mutex<Told>,
+    pub(crate) book: Book,
     begun: Instant,
     /// What the wall clock is wrong by, in microseconds.
     wrong_by: Arc<AtomicI64>,
@@ -98,7 +90,8 @@ pub(crate) async fn live(seed: u64) -> (Vec<String>, Vec<String>) {
         unrest = world.until_rest() => broken.extend(unrest),
     }
     broken.extend(oracle::judge(&world).await);
-    let diary = world.offices.iter().flat_map(|office| office.diary()).collect();
+    let mut diary: Vec<String> = world.offices.iter().flat_map(|office| office.diary()).collect();
+    diary.extend(world.book.diary());
     (diary, broken)
 }
 
@@ -114,7 +107,8 @@ impl World {
         let wrong_by = Arc::new(AtomicI64::new(0));
         let partitions = u32::try_from(1 + weather.below(3)).unwrap_or(1);
         let calm = MemoryChannel::with_partitions(clock(begun, &wrong_by), partitions);
-        let storm = Storm { calm, weather: weather.clone() };
+        let members = Group::default();
+        let storm = Storm { calm, partitions, members, weather: weather.clone() };
         let contracts = [
             EffectContract::Deduplicates,
             EffectContract::CanLookUp { visible_within: VISIBLE_WITHIN },
@@ -125,14 +119,16 @@ impl World {
             Office::new(name, contract, &weather)
         };
         let offices = vec![office("nordsachsen"), office("land")];
-        let portal = Portal::new(&storm, &weather, super::MESSAGES, CASES);
+        let portal = Portal::new(&storm, &weather, super::MESSAGES);
         let told = Mutex::new(Told::of(&storm.calm).await);
-        Self { folder, storm, weather, offices, portal, told, begun, wrong_by }
+        let book = Book::default();
+        let backup = Backup::draw(&folder, &weather, DISPATCHERS);
+        Self { folder, backup, storm, weather, offices, portal, told, book, begun, wrong_by }
     }
 
     fn operator(&self) -> Operator<'_> {
-        let Self { storm, weather, offices, told, .. } = self;
-        Operator { storm, weather, offices, told }
+        let Self { storm, weather, offices, told, book, .. } = self;
+        Operator { storm, weather, offices, told, book }
     }
 
     /// What was submitted and is for `office`.
@@ -152,7 +148,11 @@ impl World {
     /// operators order and clocks jump.
     async fn storms(&self) {
         let mut former = None;
-        for _ in 0..DISPATCHERS {
+        for number in 0..DISPATCHERS {
+            if self.backup.is_due(number) {
+                self.bury(former.take()).await;
+                self.restore();
+            }
             let (stop, desks) = (CancellationToken::new(), self.desks());
             let mut dispatcher = Box::pin(self.dispatch(stop.clone(), desks.clone()));
             let lifetime = self.weather.within(Duration::from_secs(60));
@@ -176,6 +176,7 @@ impl World {
                 () = end => false,
                 () = operator.work() => false,
                 () = self.jump_clocks() => false,
+                () = self.backup.make(number, &self.weather) => false,
             };
             self.bury(former.take()).await;
             let dispatcher = Former { dispatcher, desks };
@@ -186,6 +187,13 @@ impl World {
         }
         self.bury(former).await;
         self.resume_all().await;
+    }
+
+    /// Puts the ledger back as it was: what was done since, only the others know.
+    fn restore(&self) {
+        self.backup.restore(clock(self.begun, &self.wrong_by).now());
+        self.offices.iter().for_each(|office| office.ledger_is_restored());
+        self.book.ledger_is_restored();
     }
 
     /// Every pause was ordered by somebody who ends it.
@@ -274,7 +282,7 @@ impl World {
             channels: portal::channels(),
             endpoints: self.endpoints(&desks),
             clock: clock(self.begun, &self.wrong_by),
-            examiner: Arc::new(Unasked),
+            examiner: Arc::new(Clerk(self.weather.clone())),
             retention: Retention {
                 payload: 30 * DAY,
                 payload_of: BTreeMap::new(),
@@ -304,7 +312,7 @@ impl World {
             concurrency: CONCURRENCY,
             rate: office.is_rated.then(|| "30/min".parse().expect("a rate")),
             burst: BURST,
-            calendar: None,
+            calendar: office.hours.as_ref().map(|hours| hours.calendar.clone()),
             timeout: TIMEOUT,
             after_dead_letter: AfterDeadLetter::Hold,
         };

@@ -1,7 +1,8 @@
 //! Whole lives on paused time, each driven by one seed: a portal that repeats itself, channels and
-//! ledgers that are slow, away or lose their answers, systems that fail, hang and take effect late,
-//! operators who order at bad moments, clocks that jump, dispatchers that die at any moment, and
-//! dispatchers that go on beside their successor as if nobody had taken over.
+//! ledgers that are slow, away or lose their answers, partitions that change hands, systems that fail,
+//! hang, take effect late and close by a calendar, operators who order about one, about many at once and
+//! with other documents at bad moments, clocks that jump, ledgers put back from a backup, dispatchers
+//! that die at any moment, and dispatchers that go on beside their successor as if nobody had taken over.
 //! The dispatcher, the ledger and the gateway's routing are the real ones.
 //!
 //! `AMTSBOTE_SIMULATION_SEED=42` lives one of them again; `AMTSBOTE_SIMULATIONS=100000` lives more.
@@ -14,10 +15,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod backup;
+mod book;
+mod bulk;
+mod clerk;
+mod group;
+mod hours;
 mod life;
 mod office;
 mod operator;
 mod oracle;
+mod papers;
 mod portal;
 mod slow_ledger;
 mod storm;

@@ -15,7 +15,7 @@ use messaging::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
-use super::weather::Weather;
+use super::{hours::Hours, papers::Papers, portal, weather::Weather};
 
 /// Longest time of an attempt.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -38,6 +38,8 @@ pub(crate) struct Effect {
     pub(crate) own_id: String,
     pub(crate) case: String,
     key: DeliveryKey,
+    /// How often the ledger had been restored from a backup when it was handed over.
+    pub(crate) restores: u32,
 }
 
 pub(crate) struct Office {
@@ -45,8 +47,11 @@ pub(crate) struct Office {
     pub(crate) contract: EffectContract,
     /// Whether it is handed one per [`INTERVAL`] at most.
     pub(crate) is_rated: bool,
+    /// When it is open, if not always.
+    pub(crate) hours: Option<Hours>,
     weather: Weather,
     state: Arc<Mutex<State>>,
+    papers: Mutex<Papers>,
     /// Its own work, which ends for nobody.
     work: Mutex<JoinSet<()>>,
 }
@@ -54,6 +59,8 @@ pub(crate) struct Office {
 #[derive(Debug, Default)]
 struct State {
     effects: Vec<Effect>,
+    /// How often the ledger was restored from a backup.
+    restores: u32,
     /// Taken in, and will take effect or has.
     taken_in: HashSet<DeliveryKey>,
     /// Will take effect yet.
@@ -109,8 +116,10 @@ impl Office {
             name,
             contract,
             is_rated: weather.below(3) == 0,
+            hours: (weather.below(3) == 0).then(|| Hours::draw(weather)),
             weather: weather.clone(),
             state: Arc::default(),
+            papers: Mutex::default(),
             work: Mutex::default(),
         })
     }
@@ -123,6 +132,16 @@ impl Office {
         self.state().effects.clone()
     }
 
+    /// The ledger does not know any more what was done after the backup.
+    pub(crate) fn ledger_is_restored(&self) {
+        let mut state = self.state();
+        state.restores += 1;
+        let line = format!("{:?} {}: the ledger is restored", self.weather.age(), self.name);
+        state.diary.push(line);
+        drop(state);
+        self.papers().ledger_is_restored();
+    }
+
     pub(crate) fn diary(&self) -> Vec<String> {
         self.state().diary.clone()
     }
@@ -131,18 +150,28 @@ impl Office {
         self.state().broken.clone()
     }
 
+    pub(crate) fn papers(&self) -> MutexGuard<'_, Papers> {
+        self.papers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What somebody who looks finds; `None` if it may still come.
     pub(crate) fn has(&self, own_id: &str) -> Option<bool> {
-        let state = self.state();
+        let (state, case) = (self.state(), portal::case_of(own_id));
         match state.effects.iter().any(|effect| effect.own_id == own_id) {
             true => Some(true),
-            false => (!state.on_its_way.contains(own_id)).then_some(false),
+            false if state.on_its_way.contains(own_id) || state.live.contains_key(&case) => None,
+            false => Some(false),
         }
     }
 
     /// Nothing may be handed over from now on, or anything again.
     pub(crate) fn expect_pause(&self, is_paused: bool) {
         self.state().is_paused = is_paused;
+    }
+
+    /// Whether its calendar is closed now.
+    fn is_closed(&self) -> bool {
+        self.hours.as_ref().is_some_and(|hours| hours.are_over(self.weather.age()))
     }
 
     fn mood(&self, key: DeliveryKey) -> Mood {
@@ -232,6 +261,7 @@ impl<'o> Live<'o> {
         let trusted = if is_known_to_work { CONCURRENCY } else { 1 + dealings.answers };
         let found = [
             (is_too_fast, "more than its rate"),
+            (office.is_closed(), "handed over while its calendar is closed"),
             (trusted < dealings.attempts, "more at once than it is trusted with"),
             (state.is_paused, "a lease while paused"),
             (is_down, "a lease while the gate is closed"),
@@ -278,10 +308,12 @@ impl Adapter for Desk {
             own_id: head.own_id.as_ref().map(ToString::to_string).unwrap_or_default(),
             case: head.case_reference.clone().unwrap_or_default(),
             key: attempt.key,
+            restores: office.state().restores,
         };
         let _live = Live::begin(self, &effect, attempt);
-        if envelope.original != Payload::Inline(super::portal::document(&effect.own_id)) {
-            office.state().broken.push(format!("{}: other bytes than receipted", effect.own_id));
+        let Payload::Inline(document) = &envelope.original else { panic!("nothing here is large") };
+        if let Some(what) = office.papers().come(&effect.own_id, effect.key, document) {
+            office.state().broken.push(format!("{}: {}: {what}", office.name, effect.own_id));
         }
         // On its way there; who dies now has sent nothing.
         if office.weather.below(2) == 0 {

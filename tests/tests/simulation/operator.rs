@@ -5,14 +5,16 @@ use std::{sync::Arc, time::Duration};
 
 use channels::codec;
 use messaging::{
-    Channel as _, Command, CommandId, DeliveryState, EndpointName, OperatorName, Order, Seen,
-    Target, Timestamp,
+    Bulk, Channel as _, Command, CommandId, Correction, DeliveryState, EachOrder, EndpointName,
+    OperatorName, Order, Seen, Target, Timestamp,
 };
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{
+    book::Book,
     office::{Office, TIMEOUT},
+    portal,
     storm::Storm,
     told::{Last, Told},
     weather::Weather,
@@ -20,15 +22,27 @@ use super::{
 
 /// What was under way when a pause was ordered has ended after so long.
 const SLACK: Duration = Duration::from_secs(2);
+/// One delivery of a bulk is ordered so long after another.
+const INTERVAL_MAX: Duration = Duration::from_secs(2);
 const ANSWER_PAUSE: Duration = Duration::from_millis(500);
 /// By then a dispatcher has answered, whatever happened to it.
 const ANSWER_MAX: Duration = Duration::from_secs(2 * 3600);
+
+/// What can be ordered about many at once, about those in which state, and if they are there or not.
+const AT_ONCE: [(EachOrder, Option<DeliveryState>, Option<bool>); 5] = [
+    (EachOrder::Replay, Some(DeliveryState::Dead), None),
+    (EachOrder::SendAgain, Some(DeliveryState::Uncertain), Some(false)),
+    (EachOrder::ConfirmDelivered, Some(DeliveryState::Uncertain), Some(true)),
+    (EachOrder::Discard, Some(DeliveryState::Dead), None),
+    (EachOrder::Replay, None, None),
+];
 
 pub(crate) struct Operator<'w> {
     pub(crate) storm: &'w Storm,
     pub(crate) weather: &'w Weather,
     pub(crate) offices: &'w [Arc<Office>],
     pub(crate) told: &'w Mutex<Told>,
+    pub(crate) book: &'w Book,
 }
 
 impl Operator<'_> {
@@ -36,8 +50,10 @@ impl Operator<'_> {
         loop {
             self.weather.takes(Duration::from_secs(10)).await;
             let office = &self.offices[usize::try_from(self.weather.below(2)).unwrap_or(0)];
-            match self.weather.below(4) {
-                0 => self.rest(office).await,
+            match self.weather.below(8) {
+                0 | 1 => self.rest(office).await,
+                2 => self.edit(office).await,
+                3 | 4 => self.decide_at_once(office).await,
                 _ => self.decide(office).await,
             }
         }
@@ -45,7 +61,7 @@ impl Operator<'_> {
 
     /// Has `office` left alone for a while.
     async fn rest(&self, office: &Office) {
-        if self.order(office.name, Order::Pause).await.is_some() {
+        if self.order(office.name, Order::Pause).await.1.is_some() {
             return;
         }
         tokio::time::sleep(TIMEOUT + SLACK).await;
@@ -55,42 +71,78 @@ impl Operator<'_> {
         self.order(office.name, Order::Resume).await;
     }
 
+    async fn look(&self, office: &Office) -> Vec<Last> {
+        let mut told = self.told.lock().await;
+        told.catch_up().await;
+        told.last(office.name).into_values().collect()
+    }
+
+    fn one_of<T>(&self, mut all: Vec<T>) -> Option<T> {
+        let count = u64::try_from(all.len()).unwrap_or(0);
+        let nth = usize::try_from(self.weather.below(count)).unwrap_or(0);
+        (nth < all.len()).then(|| all.swap_remove(nth))
+    }
+
     /// Decides about one delivery that waits for a decision, or about one that does not.
     async fn decide(&self, office: &Office) {
-        let of_it = {
-            let mut told = self.told.lock().await;
-            told.catch_up().await;
-            told.last(office.name)
-        };
-        let count = u64::try_from(of_it.len()).unwrap_or(0);
-        if count == 0 {
-            return;
-        }
-        let nth = usize::try_from(self.weather.below(count)).unwrap_or(0);
-        let Some(Last { message: message_id, version, own_id, .. }) = of_it.into_values().nth(nth)
-        else {
-            return;
-        };
-        let seen = Seen {
-            ledger: version.ledger.clone(),
-            epoch: version.epoch,
-            delivery: version.delivery,
-            version: version.version,
-        };
-        let target = Target { message_id, seen: Some(seen) };
-        let any = Target { message_id, seen: None };
-        let order = match (version.state, office.has(&own_id)) {
-            (DeliveryState::Uncertain, Some(true)) => Order::ConfirmDelivered(target),
-            (DeliveryState::Uncertain, Some(false)) => Order::SendAgain(target),
-            (DeliveryState::Dead, _) if self.weather.below(2) == 0 => Order::Discard(target),
+        let Some(last) = self.one_of(self.look(office).await) else { return };
+        let any = Target { message_id: last.message, seen: None };
+        let order = match (last.version.state, office.has(&last.own_id)) {
+            (DeliveryState::Uncertain, Some(true)) => Order::ConfirmDelivered(seen(&last)),
+            (DeliveryState::Uncertain, Some(false)) => Order::SendAgain(seen(&last)),
+            (DeliveryState::Dead, _) if self.weather.below(2) == 0 => Order::Discard(seen(&last)),
             // Asked of whatever it is: refused, or what its contract allows.
             _ => Order::Replay(any),
         };
         self.order(office.name, order).await;
     }
 
-    /// Orders and waits for the answer: the code if it was refused.
-    pub(crate) async fn order(&self, endpoint: &str, order: Order) -> Option<String> {
+    /// Has another document handed over instead of one that is dead, or asks for that where it cannot be.
+    async fn edit(&self, office: &Office) {
+        let mut all = self.look(office).await;
+        if self.weather.below(4) != 0 {
+            all.retain(|last| last.version.state == DeliveryState::Dead);
+        }
+        // What died may have taken effect before its last attempt, and somebody has looked.
+        all.retain(|last| office.has(&last.own_id) == Some(false));
+        let Some(last) = self.one_of(all) else { return };
+        let document = portal::edited(&last.own_id, self.weather.below(u64::MAX));
+        let place = office.papers().ordered(&last.own_id, document.clone());
+        let order = Order::Edit(Box::new(Correction::new(seen(&last), document)));
+        let (_, refused) = self.order(office.name, order).await;
+        office.papers().answered(&last.own_id, place, refused.is_none());
+    }
+
+    /// Decides the same about all of which it is true, as they are seen now, and may stop that.
+    async fn decide_at_once(&self, office: &Office) {
+        let all = self.look(office).await;
+        let first = usize::try_from(self.weather.below(AT_ONCE.len() as u64)).unwrap_or(0);
+        let choices = AT_ONCE.iter().cycle().skip(first).take(AT_ONCE.len()).enumerate();
+        // What is always true is only asked where it comes first.
+        let choices = choices.filter(|(place, (_, state, _))| *place == 0 || state.is_some());
+        let mut sets = choices.map(|(_, (each, state, is_there))| {
+            let is_meant = |last: &&Last| {
+                state.is_none_or(|state| last.version.state == state)
+                    && is_there.is_none_or(|is_there| office.has(&last.own_id) == Some(is_there))
+            };
+            (*each, all.iter().filter(is_meant).map(seen).collect::<Vec<Target>>())
+        });
+        let Some((each, targets)) = sets.find(|(_, targets)| 2 <= targets.len()) else {
+            return;
+        };
+        let bound = || u32::try_from(self.weather.below(3)).unwrap_or(0);
+        let (canary, failures_max) = (bound(), bound());
+        let interval = self.weather.within(INTERVAL_MAX);
+        let order = Order::Bulk(Box::new(Bulk { each, targets, canary, interval, failures_max }));
+        let (bulk, refused) = self.order(office.name, order).await;
+        if refused.is_none() && self.weather.below(4) == 0 {
+            self.weather.takes(INTERVAL_MAX * 2).await;
+            self.order(office.name, Order::StopBulk(bulk)).await;
+        }
+    }
+
+    /// Orders and waits for the answer: the order's id, and the code if it was refused.
+    pub(crate) async fn order(&self, endpoint: &str, order: Order) -> (CommandId, Option<String>) {
         let command = Command {
             id: CommandId(Uuid::from_u128(u128::from(self.weather.below(u64::MAX)))),
             at: Timestamp(1_000_000),
@@ -99,6 +151,7 @@ impl Operator<'_> {
             order,
             reason: None,
         };
+        self.book.note(command.clone(), self.weather.age());
         let record = codec::encode_command(&command, "simulation");
         // Repeated until it is there; it counts once.
         while self.storm.append(vec![record.clone()]).await.is_err() {}
@@ -108,10 +161,22 @@ impl Operator<'_> {
             let mut told = self.told.lock().await;
             told.catch_up().await;
             if let Some(answer) = told.answer(command.id) {
-                return answer;
+                return (command.id, answer);
             }
             drop(told);
             tokio::time::sleep(ANSWER_PAUSE).await;
         }
     }
+}
+
+/// A delivery as it was looked at.
+fn seen(last: &Last) -> Target {
+    let Last { message, version, .. } = last;
+    let seen = Seen {
+        ledger: version.ledger.clone(),
+        epoch: version.epoch,
+        delivery: version.delivery,
+        version: version.version,
+    };
+    Target { message_id: *message, seen: Some(seen) }
 }

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use messaging::{ChannelName, DeliveryState, MessageId};
+use channels::codec;
+use messaging::{ChannelName, DeliveryState, Envelope, MessageId, Payload};
 
 use super::{
+    bulk,
     life::World,
     office::Office,
+    portal,
     told::{Last, Lasts, Told, records},
 };
 
@@ -27,8 +30,10 @@ pub(crate) async fn unrest(world: &World) -> Vec<String> {
         }
         for one in last.values() {
             let is_at_rest = match one.version.state {
-                DeliveryState::Pending => is_held(world, name, &last, &one.own_id),
-                DeliveryState::Uncertain => one.is_question,
+                DeliveryState::Uncertain if one.is_question => true,
+                DeliveryState::Pending | DeliveryState::Uncertain => {
+                    is_held(world, name, &last, &one.own_id)
+                }
                 state => state.is_final() || state == DeliveryState::Dead,
             };
             if !is_at_rest {
@@ -36,6 +41,7 @@ pub(crate) async fn unrest(world: &World) -> Vec<String> {
             }
         }
     }
+    unrest.extend(bulk::unrest(world, &told));
     unrest
 }
 
@@ -45,8 +51,7 @@ fn is_held(world: &World, office: &str, last: &Lasts, own_id: &str) -> bool {
     let case_of = |own_id: &str| wanted.iter().find(|s| s.own_id == own_id).map(|s| &s.case);
     let case = case_of(own_id);
     last.values().any(|before| {
-        let state = before.version.state;
-        let is_head = matches!(state, DeliveryState::Dead | DeliveryState::Uncertain);
+        let is_head = before.version.state == DeliveryState::Dead || before.is_question;
         is_head && *before.own_id < *own_id && case_of(&before.own_id) == case
     })
 }
@@ -64,7 +69,10 @@ pub(crate) async fn judge(world: &World) -> Vec<String> {
         broken.extend(office.broken());
         judge_office(world, &told, office, &dead, &mut broken);
     }
+    broken.extend(world.book.judge(&told));
+    broken.extend(bulk::judge(world, &told, world.backup.is_restored()));
     broken.extend(judge_ledger(world, &told).await);
+    broken.extend(judge_kept(world).await);
     broken
 }
 
@@ -79,17 +87,21 @@ fn judge_office(
     let last = told.last(name);
     let effects = office.effects();
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut last_of_case: HashMap<&str, &str> = HashMap::new();
+    // What is open again after a restore comes behind what was handed over since the backup.
+    let mut last_of_case: HashMap<(&str, u32), &str> = HashMap::new();
     for effect in &effects {
         *counts.entry(&effect.own_id).or_default() += 1;
-        if let Some(before) = last_of_case.insert(&effect.case, &effect.own_id)
+        if office.papers().may_be_lost(&effect.own_id) {
+            continue;
+        }
+        if let Some(before) = last_of_case.insert((&effect.case, effect.restores), &effect.own_id)
             && effect.own_id.as_str() < before
         {
             broken.push(format!("{name}: {} took effect after {before}", effect.own_id));
         }
     }
     for (own_id, count) in &counts {
-        if *count != 1 {
+        if *count != 1 && !office.papers().may_be_lost(own_id) {
             let contract = office.contract;
             broken.push(format!("{name}: {own_id} took effect {count} times ({contract:?})"));
         }
@@ -108,7 +120,7 @@ fn judge_office(
             DeliveryState::Delivered if !is_there => {
                 broken.push(format!("{name}: {own_id} is delivered and took no effect"));
             }
-            DeliveryState::Rejected if is_there => {
+            DeliveryState::Rejected if is_there && !office.papers().may_be_lost(own_id) => {
                 broken.push(format!("{name}: {own_id} is rejected and took effect"));
             }
             _ => {}
@@ -151,4 +163,27 @@ async fn judge_ledger(world: &World, told: &Told) -> Vec<String> {
         true => Vec::new(),
         false => vec![format!("the ledger says {open:?}, told was {said:?}")],
     }
+}
+
+/// What came is kept as it came, whatever went instead of it.
+async fn judge_kept(world: &World) -> Vec<String> {
+    use stores::ledger::Ledger as _;
+    let ledger = world.ledger();
+    let loaded = ledger.load(Vec::new()).await.expect("a ledger that can be read");
+    let mut broken = Vec::new();
+    for (_, message) in loaded.fingerprints {
+        let kept = ledger.kept(message).await.expect("a ledger that can be read");
+        let read = kept.map(|(_, bytes)| {
+            codec::from_bytes(bytes).and_then(|record| codec::decode_application(&record))
+        });
+        let Some(Ok(Envelope { head, original, .. })) = read else {
+            broken.push(format!("{message:?} is not kept, or cannot be read"));
+            continue;
+        };
+        let own_id = head.own_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        if original != Payload::Inline(portal::document(&own_id)) {
+            broken.push(format!("{own_id} is not kept as it came"));
+        }
+    }
+    broken
 }

@@ -16,6 +16,7 @@ use super::{storm::Storm, weather::Weather};
 /// Two counties, each with a channel of its own.
 const COUNTIES: [(&str, &str); 2] =
     [("svb:14730", "application.kfz.nordsachsen"), ("svb:14626", "application.kfz.goerlitz")];
+const CASES: u64 = 6;
 const MESSAGE_TYPE: &str = "kfz.neuzulassung.0101";
 
 /// Who submits, and what it holds receipts for, in order.
@@ -25,7 +26,6 @@ pub(crate) struct Portal {
     weather: Weather,
     routes: Vec<Route>,
     messages: u64,
-    cases: u64,
     /// Number of the next message, and the receipts so far.
     progress: Mutex<(u64, Vec<Submitted>)>,
 }
@@ -39,13 +39,12 @@ pub(crate) struct Submitted {
 }
 
 impl Portal {
-    pub(crate) fn new(storm: &Storm, weather: &Weather, messages: u64, cases: u64) -> Self {
+    pub(crate) fn new(storm: &Storm, weather: &Weather, messages: u64) -> Self {
         Self {
             storm: storm.clone(),
             weather: weather.clone(),
             routes: routes(),
             messages,
-            cases,
             progress: Mutex::default(),
         }
     }
@@ -61,7 +60,7 @@ impl Portal {
             if self.messages <= number {
                 return;
             }
-            let submitted = message(number, self.cases);
+            let submitted = message(number);
             self.append(&submitted, &document(&submitted.own_id)).await;
             {
                 let mut progress = self.progress.lock().expect("nobody panics holding it");
@@ -92,6 +91,31 @@ pub(crate) fn document(own_id: &str) -> Bytes {
     Bytes::from(format!("<a id=\"{own_id}\"/>"))
 }
 
+/// What an operator has instead of it.
+pub(crate) fn edited(own_id: &str, number: u64) -> Bytes {
+    Bytes::from(format!("<b id=\"{own_id}\" number=\"{number}\"/>"))
+}
+
+/// Which case a message belongs to.
+pub(crate) fn case_of(own_id: &str) -> String {
+    let number = own_id.strip_prefix('m').and_then(|number| number.parse().ok());
+    message(number.expect("an id of ours")).case
+}
+
+/// Whom a document names.
+pub(crate) fn own_id(document: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(document).ok()?;
+    Some(text.split('"').nth(1)?.to_owned())
+}
+
+pub(crate) fn procedure() -> ProcedureName {
+    ProcedureName {
+        standard: "amtsbote-kfz".to_owned(),
+        version: "1.0".to_owned(),
+        message_type: MESSAGE_TYPE.to_owned(),
+    }
+}
+
 /// Channels a dispatcher of all counties reads.
 pub(crate) fn channels() -> Vec<ChannelName> {
     routes().into_iter().map(|route| route.channel).collect()
@@ -114,8 +138,8 @@ fn routes() -> Vec<Route> {
 }
 
 /// A case belongs to one county.
-fn message(number: u64, cases: u64) -> Submitted {
-    let case = number % cases;
+fn message(number: u64) -> Submitted {
+    let case = number % CASES;
     let county = usize::try_from(case % 2).expect("0 or 1");
     Submitted {
         own_id: format!("m{number:03}"),
@@ -140,11 +164,7 @@ fn record(routes: &[Route], submitted: &Submitted, document: &Bytes) -> Record {
         further_authorities: Vec::new(),
         domain: Domain::new("kfz").expect("a domain"),
         service: None,
-        procedure: ProcedureName {
-            standard: "amtsbote-kfz".to_owned(),
-            version: "1.0".to_owned(),
-            message_type: MESSAGE_TYPE.to_owned(),
-        },
+        procedure: procedure(),
         is_test: false,
         sha256,
         received_at: Timestamp(1_000_000),

@@ -54,16 +54,21 @@ impl Told {
         answer.map(|answer| answer.code.clone())
     }
 
-    /// What was told last of each delivery to `endpoint`.
+    /// What was told last of each delivery to `endpoint`. Of a message of which a restored ledger has
+    /// told, what was told before the restore counts no more.
     pub(crate) fn last(&self, endpoint: &str) -> Lasts {
         let names: HashMap<MessageId, String> = own_ids().collect();
         let mut lasts = Lasts::new();
+        let mut epochs: HashMap<MessageId, u32> = HashMap::new();
         for event in &self.events {
             let (Some(message), Some(version)) = (event.message_id, &event.delivery) else {
                 continue;
             };
-            let known = lasts.get(&version.delivery).map(|last| last.version.version);
-            if version.endpoint.as_str() == endpoint && known < Some(version.version) {
+            let order = |version: &DeliveryVersion| (version.epoch, version.version);
+            let known = lasts.get(&version.delivery).map(|last| order(&last.version));
+            if version.endpoint.as_str() == endpoint && known < Some(order(version)) {
+                let epoch = epochs.entry(message).or_default();
+                *epoch = (*epoch).max(version.epoch);
                 let last = Last {
                     message,
                     version: version.clone(),
@@ -73,8 +78,15 @@ impl Told {
                 lasts.insert(version.delivery, last);
             }
         }
+        lasts.retain(|_, last| epochs.get(&last.message) == Some(&last.version.epoch));
         lasts
     }
+}
+
+/// The epoch in which something about an order was told; its id says so, nothing else does.
+pub(crate) fn epoch_of(event: &Event) -> u32 {
+    let of_order = event.id.split("-command-").next().and_then(|ledger| ledger.rsplit('-').next());
+    of_order.and_then(|epoch| epoch.parse().ok()).expect("the id of an event about an order")
 }
 
 /// By delivery.
