@@ -12,3 +12,6 @@ mod wire;
 
 pub(crate) use encode::Unmappable;
 pub(crate) use plan::Plan;
+
+#[cfg(test)]
+mod tests;

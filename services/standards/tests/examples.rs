@@ -20,6 +20,7 @@ use std::{
 };
 
 use common::{canonical_json, check, compare, schemas, violations_text};
+use prost::Message as _;
 use standards::{Options, Standards};
 
 fn examples(kind: &str) -> Vec<PathBuf> {
@@ -56,6 +57,8 @@ fn valid_examples_become_the_canonical_message_beside_them() {
         let message = verdict.message.unwrap();
         assert!(message.normalised.is_none(), "{} is UTF-8 in NFC", path.display());
         compare(&path, ".canonical.json", &canonical_json(&message.canonical));
+        let read = wire::canonical::Application::decode(&*message.canonical).unwrap();
+        assert_eq!(read.encode_to_vec(), message.canonical, "{}: other bytes", path.display());
     }
 }
 
