@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::{
     Endpoint, codes,
-    gate::ramp::Round,
+    gate::{blame::Choice, ramp::Round},
     ruling::Ending,
     schedule::{Entry, Step},
 };
@@ -36,6 +36,8 @@ pub(crate) struct Job {
     pub(crate) started_at: Timestamp,
     /// In which round of its endpoint's ramp it began.
     pub(crate) round: Round,
+    /// With which others it was chosen.
+    pub(crate) choice: Choice,
 }
 
 /// How it ended.

@@ -57,7 +57,7 @@ use crate::{
     codes,
     control::{ControlReader, Orders},
     examiner::Examined,
-    gate::{Gate, calendar::Hours, forecast::Pace, ramp::Ramp, rate::Bucket},
+    gate::{Gate, blame::Blame, calendar::Hours, forecast::Pace, ramp::Ramp, rate::Bucket},
     known::Known,
     patient::Patient,
     reader::{Handed, Prepared, Reader},
@@ -162,8 +162,8 @@ struct Served {
     /// Attempts of a former process that may take effect until then.
     doubtful: HashMap<DeliveryId, Instant>,
     in_flight: usize,
-    /// Cases whose attempts ended without a word one after the other.
-    failing: Vec<CaseId>,
+    /// Whom failures are about.
+    blame: Blame,
 }
 
 #[derive(Debug)]
@@ -195,9 +195,9 @@ impl Served {
             return None;
         }
         let token = self.bucket.as_ref().map(Bucket::next_at);
-        match (self.schedule.due_len(), token) {
+        match (self.schedule.has_due(self.ramp.limit()), token) {
             // What is due waits for a token, and what is not due waits for its time first.
-            (0, _) | (_, None) => self.schedule.wakes_at(),
+            (false, _) | (_, None) => self.schedule.wakes_at(),
             (_, token) => token,
         }
     }

@@ -1,9 +1,10 @@
 //! The gate of an endpoint: while it is closed, nothing is handed to it; while it is open, no more
 //! and no faster than the endpoint can bear.
 //!
-//! This file is the circuit breaker. Beside it: the [`calendar`], the [`rate`], the [`ramp`] after an
-//! outage, and the [`forecast`].
+//! This file is the circuit breaker. Beside it: whom a failure is about ([`blame`]), the [`calendar`],
+//! the [`rate`], the [`ramp`] after an outage, and the [`forecast`].
 
+pub(crate) mod blame;
 pub(crate) mod calendar;
 pub(crate) mod forecast;
 pub(crate) mod holidays;

@@ -123,6 +123,7 @@ impl Revision {
             attempts: if is_revived { 0 } else { entry.attempts },
             first_attempt_at: entry.first_attempt_at.filter(|_| !is_revived),
             gate_closings: 0,
+            answers_then: None,
             ..*entry
         }
     }
@@ -151,6 +152,7 @@ mod tests {
             first_attempt_at: Some(messaging::Timestamp(1)),
             version: 7,
             gate_closings: 2,
+            answers_then: None,
             step: Step::Deliver,
         }
     }

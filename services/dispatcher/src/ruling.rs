@@ -68,21 +68,25 @@ pub(crate) enum Next {
     Gone,
 }
 
+/// What else decides.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Circumstances {
+    pub(crate) at: Timestamp,
+    /// A throw of the dice, from 0 to 1.
+    pub(crate) chance: f64,
+    /// The system was there for others all the while.
+    pub(crate) are_others_answered: bool,
+}
+
 /// Rules on `entry`, whose step ended as `ending`.
-pub(crate) fn rule(
-    entry: &Entry,
-    ending: &Ending,
-    terms: &Terms,
-    at: Timestamp,
-    chance: f64,
-) -> Ruling {
+pub(crate) fn rule(entry: &Entry, ending: &Ending, terms: &Terms, seen: &Circumstances) -> Ruling {
     match ending {
         Ending::Delivered(Ok(accepted)) => {
             delivered(entry, entry.attempts + 1, accepted, "accepted")
         }
-        Ending::Delivered(Err(failure)) => failed(entry, failure, terms, at, chance),
-        Ending::LookedUp(Ok(found)) => looked_up(entry, found, terms, at),
-        Ending::LookedUp(Err(failure)) => not_found_out(entry, failure, terms, chance),
+        Ending::Delivered(Err(failure)) => failed(entry, failure, terms, seen),
+        Ending::LookedUp(Ok(found)) => looked_up(entry, found, terms, seen.at),
+        Ending::LookedUp(Err(failure)) => not_found_out(entry, failure, terms, seen),
         Ending::Withdrawn => Ruling { outcome: "withdrawn", ..unchanged(entry) },
     }
 }
@@ -118,12 +122,13 @@ fn delivered(entry: &Entry, attempts: u32, accepted: &Accepted, outcome: &'stati
     }
 }
 
-fn failed(entry: &Entry, failure: &Failure, terms: &Terms, at: Timestamp, chance: f64) -> Ruling {
+fn failed(entry: &Entry, failure: &Failure, terms: &Terms, seen: &Circumstances) -> Ruling {
+    let Circumstances { at, chance, .. } = *seen;
     let attempts = entry.attempts + 1;
     let elapsed = entry.first_attempt_at.map_or(Duration::ZERO, |first| at.since(first));
     let outcome = outcome_of(failure.kind());
     let mut decision = terms.policy.decide(failure, attempts, elapsed, chance);
-    if matches!(decision, Decision::CloseGate(_)) && GATE_CLOSINGS_MAX <= entry.gate_closings {
+    if matches!(decision, Decision::CloseGate(_)) && is_about_the_message(entry, failure, seen) {
         decision = match terms.policy.is_exhausted(attempts, elapsed) {
             true => Decision::DeadLetter,
             false => Decision::Retry(wait_of(failure, terms, attempts, chance)),
@@ -171,6 +176,13 @@ fn failed(entry: &Entry, failure: &Failure, terms: &Terms, at: Timestamp, chance
     Ruling { attempts, outcome, ..next }
 }
 
+/// Whether "unavailable" says something of the message alone: others are answered, or it was said of
+/// it too often. A system that names a time is overloaded and means everybody.
+fn is_about_the_message(entry: &Entry, failure: &Failure, seen: &Circumstances) -> bool {
+    let is_for_all = failure.wait_requested().is_some();
+    GATE_CLOSINGS_MAX <= entry.gate_closings || (seen.are_others_answered && !is_for_all)
+}
+
 fn looked_up(entry: &Entry, found: &Found, terms: &Terms, at: Timestamp) -> Ruling {
     let elapsed = entry.first_attempt_at.map_or(Duration::ZERO, |first| at.since(first));
     match found {
@@ -198,10 +210,11 @@ fn looked_up(entry: &Entry, found: &Found, terms: &Terms, at: Timestamp) -> Ruli
 
 /// Not having found out leaves it as uncertain as it was. An endpoint that answers its probe and not
 /// the question is not down; asked in vain often enough, a person is asked.
-fn not_found_out(entry: &Entry, failure: &Failure, terms: &Terms, chance: f64) -> Ruling {
+fn not_found_out(entry: &Entry, failure: &Failure, terms: &Terms, seen: &Circumstances) -> Ruling {
     let asked = entry.gate_closings.saturating_add(1);
-    let wait = wait_of(failure, terms, asked, chance);
-    let is_down = failure.kind() == FailureKind::Unavailable && asked <= GATE_CLOSINGS_MAX;
+    let wait = wait_of(failure, terms, asked, seen.chance);
+    let is_down =
+        failure.kind() == FailureKind::Unavailable && !is_about_the_message(entry, failure, seen);
     let is_in_vain = terms.policy.attempts_max.max(GATE_CLOSINGS_MAX + 1) <= asked;
     Ruling {
         gate_closings: asked,

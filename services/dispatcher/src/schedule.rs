@@ -1,8 +1,11 @@
 //! What one endpoint is to get next: its open deliveries by case, kept in memory.
 //!
 //! Only the head of a case can start, one of a case at once. A waiting, uncertain or dead head holds
-//! its own case and no other. Nothing here is scanned: a due case is in `due`, a waiting one in
-//! `waiting`, a held one in neither.
+//! its own case and no other. Nothing here is scanned: a due case is in `due` or `again`, a waiting one
+//! in `waiting`, a held one in neither.
+//!
+//! What failed before has a line of its own, `again`, and at most half of what may be under way: a few
+//! that never succeed, and take their time over it, must not keep the others out.
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
@@ -12,6 +15,8 @@ use std::{
 use messaging::{CaseId, DeliveryState, Timestamp, fault};
 use stores::ledger::{DeliveryId, EndpointRow, MessageRow};
 use tokio::time::Instant;
+
+use crate::gate::blame::Answers;
 
 /// One open delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +32,17 @@ pub(crate) struct Entry {
     pub(crate) version: u64,
     /// How often this one closed the gate since it last was told from anything else.
     pub(crate) gate_closings: u32,
+    /// How many answers its system had given when it failed last; `None`: it has not, in this process.
+    pub(crate) answers_then: Option<Answers>,
     /// What comes next.
     pub(crate) step: Step,
+}
+
+impl Entry {
+    /// Whether it was tried before and did not succeed.
+    fn is_again(&self) -> bool {
+        0 < self.attempts
+    }
 }
 
 /// What is done when an entry's turn comes.
@@ -60,6 +74,12 @@ pub(crate) struct Schedule {
     /// Each with what it does once it is the head.
     cases: HashMap<CaseId, VecDeque<(Entry, Turn)>>,
     due: VecDeque<CaseId>,
+    /// Due, and tried before.
+    again: VecDeque<CaseId>,
+    /// Of them, how many are busy.
+    again_busy: usize,
+    /// The last one that was taken.
+    was_again: bool,
     waiting: BTreeSet<(Instant, CaseId)>,
     len: usize,
     /// Those in cases whose head is held.
@@ -108,17 +128,44 @@ impl Schedule {
         }
     }
 
-    /// Takes the case whose turn it is; it is busy until [`Schedule::settle`].
-    pub(crate) fn take_due(&mut self) -> Option<Entry> {
-        let case = self.due.pop_front()?;
+    /// Takes the case whose turn it is, where `limit` may be busy in all; it is busy until
+    /// [`Schedule::settle`].
+    pub(crate) fn take_due(&mut self, limit: usize) -> Option<Entry> {
+        // In turns, as each has waited for its time.
+        self.was_again = self.may_try_again(limit) && !(self.was_again && !self.due.is_empty());
+        let case = match self.was_again {
+            true => self.again.pop_front(),
+            false => self.due.pop_front(),
+        }?;
         let (entry, turn) = self.cases.get_mut(&case)?.front_mut()?;
         *turn = Turn::Busy;
+        self.again_busy += usize::from(entry.is_again());
         Some(*entry)
     }
 
-    /// Cases whose head waits for nothing but a slot.
+    /// Whether a head waits for nothing but one of `limit` slots.
+    pub(crate) fn has_due(&self, limit: usize) -> bool {
+        !self.due.is_empty() || self.may_try_again(limit)
+    }
+
+    /// Cases whose head is due.
     pub(crate) fn due_len(&self) -> usize {
-        self.due.len()
+        self.due.len() + self.again.len()
+    }
+
+    fn may_try_again(&self, limit: usize) -> bool {
+        !self.again.is_empty() && self.again_busy < (limit / 2).max(1)
+    }
+
+    /// Whether what is put behind `case` now may start without a wait of those before it.
+    pub(crate) fn flows(&self, case: CaseId) -> bool {
+        let head = self.cases.get(&case).and_then(VecDeque::front);
+        head.is_none_or(|(_, turn)| matches!(turn, Turn::Due | Turn::Busy))
+    }
+
+    /// What waits behind the head of `case`.
+    pub(crate) fn behind(&self, case: CaseId) -> impl Iterator<Item = MessageRow> {
+        self.cases.get(&case).into_iter().flatten().skip(1).map(|(entry, _)| entry.message)
     }
 
     /// Whether more of `case` waits behind its head.
@@ -130,6 +177,9 @@ impl Schedule {
     pub(crate) fn settle(&mut self, entry: Entry, turn: Turn) {
         let Some(case) = self.cases.get_mut(&entry.case_id) else { return };
         debug_assert_eq!(case.front().map(|(head, _)| head.delivery), Some(entry.delivery));
+        if let Some((before, Turn::Busy)) = case.front() {
+            self.again_busy -= usize::from(before.is_again());
+        }
         if turn == Turn::Gone {
             case.pop_front();
             self.len -= 1;
@@ -159,7 +209,7 @@ impl Schedule {
             && at <= now
         {
             self.waiting.pop_first();
-            self.due.push_back(case);
+            self.place(case, Turn::Due);
         }
     }
 
@@ -212,12 +262,19 @@ impl Schedule {
         };
         if !is_waiting && matches!(turn, Some(Turn::At(_) | Turn::Due)) {
             self.due.retain(|due| *due != case);
+            self.again.retain(|due| *due != case);
         }
     }
 
     fn place(&mut self, case: CaseId, turn: Turn) {
         match turn {
-            Turn::Due => self.due.push_back(case),
+            Turn::Due => {
+                let head = self.cases.get(&case).and_then(VecDeque::front);
+                match head.is_some_and(|(head, _)| head.is_again()) {
+                    true => self.again.push_back(case),
+                    false => self.due.push_back(case),
+                }
+            }
             Turn::At(at) => {
                 self.waiting.insert((at, case));
             }
@@ -247,12 +304,13 @@ mod tests {
             first_attempt_at: None,
             version: 1,
             gate_closings: 0,
+            answers_then: None,
             step: Step::Deliver,
         }
     }
 
     fn taken(schedule: &mut Schedule) -> Vec<i64> {
-        std::iter::from_fn(|| schedule.take_due().map(|entry| entry.delivery.0)).collect()
+        std::iter::from_fn(|| schedule.take_due(usize::MAX).map(|entry| entry.delivery.0)).collect()
     }
 
     #[test]
@@ -287,9 +345,56 @@ mod tests {
         assert_eq!(schedule.wakes_at(), Some(later));
         schedule.wake(later);
         assert_eq!(
-            schedule.take_due().map(|entry| (entry.delivery.0, entry.attempts)),
+            schedule.take_due(usize::MAX).map(|entry| (entry.delivery.0, entry.attempts)),
             Some((10, 1))
         );
+    }
+
+    #[test]
+    fn what_failed_before_has_half_the_slots_and_takes_turns_with_the_others() {
+        let mut schedule = Schedule::default();
+        for case in 0..8 {
+            let failed = Entry { attempts: 1, ..entry(case, 100 + i64::try_from(case).unwrap()) };
+            schedule.add(failed, Turn::Due);
+        }
+        let failed: Vec<_> =
+            std::iter::from_fn(|| schedule.take_due(4).map(|entry| entry.delivery.0)).collect();
+        assert_eq!(failed, [100, 101], "and no more, though nobody else wants a slot");
+        assert!(!schedule.has_due(4));
+        assert_eq!(schedule.due_len(), 6);
+        for case in 10..13 {
+            schedule.add(entry(case, i64::try_from(case).unwrap()), Turn::Due);
+        }
+        assert_eq!(schedule.take_due(4).map(|entry| entry.delivery.0), Some(10));
+        schedule.settle(Entry { attempts: 2, ..entry(0, 100) }, Turn::Held);
+        schedule.settle(entry(1, 101), Turn::Gone);
+        let taken: Vec<_> =
+            std::iter::from_fn(|| schedule.take_due(4).map(|entry| entry.delivery.0)).collect();
+        assert_eq!(taken, [102, 11, 103, 12]);
+        // With one slot, too, each has its turn.
+        for delivery in [102, 103] {
+            schedule.settle(entry(u128::try_from(delivery).unwrap() - 100, delivery), Turn::Gone);
+        }
+        schedule.add(entry(20, 20), Turn::Due);
+        assert_eq!(schedule.take_due(1).map(|entry| entry.delivery.0), Some(104));
+        schedule.settle(entry(4, 104), Turn::Gone);
+        assert_eq!(schedule.take_due(1).map(|entry| entry.delivery.0), Some(20));
+    }
+
+    #[test]
+    fn what_is_put_behind_a_head_that_waits_does_not_start_soon() {
+        let (mut schedule, now) = (Schedule::default(), Instant::now());
+        for (case, turn, flows) in
+            [(1, Turn::Due, true), (2, Turn::At(now), false), (3, Turn::Held, false)]
+        {
+            let first = i64::try_from(case).unwrap() * 10;
+            assert!(schedule.flows(entry(case, 0).case_id));
+            schedule.add(entry(case, first), turn);
+            schedule.add(entry(case, first + 1), Turn::Due);
+            assert_eq!(schedule.flows(entry(case, 0).case_id), flows, "{turn:?}");
+            let behind: Vec<_> = schedule.behind(entry(case, 0).case_id).collect();
+            assert_eq!(behind, [MessageRow(first + 1)]);
+        }
     }
 
     #[test]

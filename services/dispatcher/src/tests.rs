@@ -5,6 +5,7 @@ mod claims;
 mod clerk;
 mod commands;
 mod edits;
+mod failing;
 mod gates;
 mod interest;
 mod restore;

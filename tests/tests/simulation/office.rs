@@ -10,8 +10,8 @@ use std::{
 
 use async_trait::async_trait;
 use messaging::{
-    Accepted, Adapter, Attempt, DeliveryKey, EffectContract, Envelope, FailureKind, Found, Payload,
-    Result,
+    Accepted, Adapter, Attempt, DeliveryKey, EffectContract, Envelope, Failure, FailureKind, Found,
+    Payload, Result,
 };
 use tokio::{task::JoinSet, time::Instant};
 
@@ -90,6 +90,10 @@ struct Dealings {
     was_away: bool,
     /// When the last attempts began.
     begun: VecDeque<Instant>,
+    /// When the attempt or question began that was answered, the latest of them.
+    answered: Option<Instant>,
+    /// Messages that were handed over or asked about before.
+    tried: HashSet<String>,
     probes: usize,
     down_since: Option<Instant>,
 }
@@ -226,6 +230,34 @@ impl Desk {
         self.dealings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it has to do with a message for the first time.
+    fn is_first(&self, envelope: &Envelope) -> bool {
+        let own_id = envelope.head.own_id.as_ref().map(ToString::to_string);
+        self.dealings().tried.insert(own_id.unwrap_or_default())
+    }
+
+    /// What began at `begun` was answered.
+    fn answered(&self, begun: Instant) {
+        let mut dealings = self.dealings();
+        dealings.answered = dealings.answered.max(Some(begun));
+    }
+
+    /// It says to an attempt that began at `begun` that it is down, for how long or not. It may be
+    /// believed to mean that message alone if others were answered meanwhile, unless it says how long.
+    fn unavailable(&self, begun: Instant, is_first: bool) -> Failure {
+        let says_how_long = self.office.weather.below(2) == 0;
+        let mut dealings = self.dealings();
+        let are_others_answered = dealings.answered.is_some_and(|others| begun <= others);
+        if says_how_long || (is_first && !are_others_answered) {
+            dealings.down_since.get_or_insert_with(Instant::now);
+        }
+        let failure = FailureKind::Unavailable.because("AB-0000", "as the seed says");
+        match says_how_long {
+            true => failure.with_wait(self.office.weather.within(Duration::from_secs(3))),
+            false => failure,
+        }
+    }
+
     /// Its dispatcher is gone with everything it had under way.
     pub(crate) fn leave(&self) {
         let Dealings { attempts, probes, .. } = *self.dealings();
@@ -311,6 +343,8 @@ impl Adapter for Desk {
             restores: office.state().restores,
         };
         let _live = Live::begin(self, &effect, attempt);
+        let begun = Instant::now();
+        let is_first = self.is_first(envelope);
         let Payload::Inline(document) = &envelope.original else { panic!("nothing here is large") };
         if let Some(what) = office.papers().come(&effect.own_id, effect.key, document) {
             office.state().broken.push(format!("{}: {}: {what}", office.name, effect.own_id));
@@ -338,22 +372,24 @@ impl Adapter for Desk {
         office.weather.takes(Duration::from_millis(500)).await;
         tokio::time::sleep(soon).await;
         self.dealings().answers += 1;
+        if matches!(mood, Mood::Accept | Mood::Fail(FailureKind::Rejected)) {
+            self.answered(begun);
+        }
         match mood {
             Mood::Accept => Ok(Accepted { receipt: Some("file 1".to_owned()), replies: vec![] }),
             Mood::Silent | Mood::Late | Mood::Hang => std::future::pending().await,
-            Mood::Fail(kind) => {
-                if kind == FailureKind::Unavailable {
-                    self.dealings().down_since.get_or_insert_with(Instant::now);
-                }
-                Err(kind.because("AB-0000", "as the seed says"))
-            }
+            Mood::Fail(FailureKind::Unavailable) => Err(self.unavailable(begun, is_first)),
+            Mood::Fail(kind) => Err(kind.because("AB-0000", "as the seed says")),
         }
     }
 
-    async fn find(&self, _: &Envelope, attempt: &Attempt) -> Result<Found> {
+    async fn find(&self, envelope: &Envelope, attempt: &Attempt) -> Result<Found> {
+        let begun = Instant::now();
+        self.is_first(envelope);
         self.office.weather.takes(Duration::from_millis(300)).await;
         self.office.weather.may_be_away(6, "AB-0000")?;
         self.dealings().answers += 1;
+        self.answered(begun);
         let is_there = self.office.effects().iter().any(|effect| effect.key == attempt.key);
         Ok(if is_there { Found::Yes(Accepted::default()) } else { Found::No })
     }

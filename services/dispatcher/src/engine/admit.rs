@@ -319,6 +319,7 @@ pub(super) fn new_entry(
         first_attempt_at: None,
         version: 1,
         gate_closings: 0,
+        answers_then: None,
         step: Step::Deliver,
     }
 }

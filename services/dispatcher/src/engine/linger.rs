@@ -45,7 +45,7 @@ impl Engine {
         self.served.get(job.served).is_some_and(|served| {
             let contract = &served.terms.contract;
             matches!(contract, EffectContract::Idempotent | EffectContract::Deduplicates)
-                && served.schedule.due_len() == 0
+                && !served.schedule.has_due(served.ramp.limit())
                 && !served.schedule.has_successor(job.entry.case_id)
         })
     }

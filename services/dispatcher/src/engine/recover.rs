@@ -32,7 +32,7 @@ use super::{
 };
 use crate::{
     AfterDeadLetter, Endpoint, Parts, codes,
-    gate::{Gate, calendar::Hours, forecast::Pace, ramp::Ramp, rate::Bucket},
+    gate::{Gate, blame::Blame, calendar::Hours, forecast::Pace, ramp::Ramp, rate::Bucket},
     known::Known,
     patient::Patient,
     relay::Fresh,
@@ -202,7 +202,7 @@ fn serve(endpoint: Endpoint, row: EndpointRow, paused: Option<PauseRow>) -> Serv
         paused,
         doubtful: HashMap::new(),
         in_flight: 0,
-        failing: Vec::new(),
+        blame: Blame::default(),
     }
 }
 
@@ -481,6 +481,7 @@ pub(super) fn plain_entry(open: &OpenDelivery, step: Step) -> Entry {
         first_attempt_at: open.first_attempt_at,
         version: open.version,
         gate_closings: 0,
+        answers_then: None,
         step,
     }
 }

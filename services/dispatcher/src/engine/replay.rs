@@ -85,6 +85,7 @@ impl Engine {
             first_attempt_at: None,
             version: 1,
             gate_closings: 0,
+            answers_then: None,
             step: Step::Deliver,
         };
         if let Some(served) = self.served.get_mut(index) {

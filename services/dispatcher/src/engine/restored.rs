@@ -32,7 +32,7 @@ impl Served {
     /// alone until whatever the dispatcher before the restore had begun has surely ended.
     pub(super) fn take_up(&mut self, entry: Entry, is_doubtful: bool, draft: &Draft) -> bool {
         if !is_doubtful {
-            let is_soon = self.expects_soon();
+            let is_soon = self.expects_soon() && self.schedule.flows(entry.case_id);
             self.schedule.add(entry, Turn::Due);
             return is_soon;
         }

@@ -14,13 +14,10 @@ use crate::{
     attempt::{Ended, Job},
     codes,
     gate::ramp::Showing,
-    ruling::{self, Ending, Next, Ruling},
+    ruling::{self, Circumstances, Ending, Next, Ruling},
     schedule::{Entry, Step, Turn},
     teller::{Subject, What, Why},
 };
-
-/// So many cases in a row that fail without a word close the gate: it is the system, not they.
-const FAILING_MAX: usize = 5;
 
 impl Engine {
     pub(super) async fn settle(&mut self, ended: Ended, draft: &mut Draft) -> Result<()> {
@@ -33,24 +30,30 @@ impl Engine {
             return Ok(());
         }
         served.in_flight -= 1;
-        let ruling = ruling::rule(&job.entry, &ending, &served.terms, draft.steady, chance);
+        let are_others_answered = served.blame.is_the_messages(job.entry.answers_then, job.choice);
+        let seen = Circumstances { at: draft.steady, chance, are_others_answered };
+        let ruling = ruling::rule(&job.entry, &ending, &served.terms, &seen);
         let name = served.endpoint.name.clone();
         self.metrics.dispatcher().attempted(name.as_str(), ruling.outcome, took);
 
         // What is told has a version of its own.
         let is_changed =
             job.intent.is_some() || ruling.state != job.entry.state || ruling.event.is_some();
-        let entry = after(&job.entry, &ruling, is_changed);
-        let is_in_a_row = served.count_failing(&entry, &job, &ruling);
-        if let Some(showing) = showing(&ending) {
-            served.ramp.note(showing, job.round);
-        }
+        let is_in_a_row = served.count_failing(&job, &ruling);
+        served.note_showing(&job, &ending, are_others_answered);
+        let failed = ruling::failure_of(&ending).map(|_| served.blame.answers());
+        let answers_then = failed.or(job.entry.answers_then);
+        let entry = Entry { answers_then, ..after(&job.entry, &ruling, is_changed) };
         let is_over = usize::from(ruling.state.is_final());
         served.pace.note(draft.now, is_over, served.in_flight != 0);
         served.schedule.settle(entry, turn_of(ruling.next, draft.now));
         if ruling.next != Next::Now || ruling.close_gate.is_some() {
-            // What waits may wait long; it is read back when its time comes.
+            // What waits may wait long, and all behind it; it is read back when its time comes.
             self.envelopes.release(job.entry.message);
+            if matches!(ruling.next, Next::After(_) | Next::Held) {
+                let behind = served.schedule.behind(entry.case_id);
+                behind.for_each(|message| self.envelopes.release(message));
+            }
         }
         let next_at = next_at(ruling.next, draft.at);
         if is_changed {
@@ -164,23 +167,34 @@ struct Settled {
 
 impl Served {
     /// True if so many cases have failed in a row that it must be the endpoint.
-    fn count_failing(&mut self, entry: &Entry, job: &Job, ruling: &Ruling) -> bool {
-        let was_begun = ruling.outcome != "withdrawn";
-        if job.entry.step == Step::LookUp || ruling.close_gate.is_some() || !was_begun {
+    fn count_failing(&mut self, job: &Job, ruling: &Ruling) -> bool {
+        if job.entry.step == Step::LookUp || ruling.close_gate.is_some() {
             return false;
         }
-        if !matches!(ruling.outcome, "uncertain" | "defect") {
-            self.failing.clear();
-            return false;
+        match ruling.outcome {
+            "withdrawn" | "unavailable" => false,
+            "uncertain" | "defect" => {
+                self.blame.is_in_a_row(job.entry.case_id, job.entry.answers_then)
+            }
+            _ => {
+                self.blame.clear();
+                false
+            }
         }
-        if !self.failing.contains(&entry.case_id) {
-            self.failing.push(entry.case_id);
+    }
+
+    /// What fails while others are answered shows nothing of the system.
+    fn note_showing(&mut self, job: &Job, ending: &Ending, are_others_answered: bool) {
+        match showing(ending) {
+            Some(Showing::Works) => {
+                self.blame.answered(job.choice);
+                self.ramp.note(Showing::Works, job.round);
+            }
+            Some(Showing::Falters) if !are_others_answered => {
+                self.ramp.note(Showing::Falters, job.round);
+            }
+            Some(Showing::Falters) | None => {}
         }
-        let is_in_a_row = FAILING_MAX <= self.failing.len();
-        if is_in_a_row {
-            self.failing.clear();
-        }
-        is_in_a_row
     }
 }
 

@@ -53,14 +53,15 @@ impl Engine {
                 let Entry { delivery, version, endpoint, .. } = entry;
                 handed_out.push(Started { delivery, version, endpoint });
             }
-            let round = self.served.get(served).map(|served| served.ramp.round());
+            let Some(of) = self.served.get(served) else { continue };
             draft.jobs.push(Job {
-                round: round.unwrap_or_default(),
+                round: of.ramp.round(),
+                choice: of.blame.choice(),
                 served,
                 entry,
                 envelope,
                 intent: needs_intent.then_some(intent),
-                fence: self.served.get(served).and_then(|served| served.fence),
+                fence: of.fence,
                 started_at: draft.at,
             });
         }
@@ -103,13 +104,14 @@ fn decoded(message: MessageRow, record: Bytes) -> Option<Arc<Envelope>> {
 
 fn take_due(index: usize, served: &mut Served, now: Instant, chosen: &mut Vec<(usize, Entry)>) {
     served.schedule.wake(now);
+    served.blame.choose();
     let limit = served.ramp.limit() + if fault::is_on("limit-ignored") { 4 } else { 0 };
     while served.is_open() && served.in_flight < limit {
         let has_token = |bucket: &Bucket| bucket.next_at() <= now;
         if !served.bucket.as_ref().is_none_or(has_token) && !fault::is_on("rate-ignored") {
             break;
         }
-        let Some(entry) = served.schedule.take_due() else { break };
+        let Some(entry) = served.schedule.take_due(limit) else { break };
         if let Some(bucket) = &mut served.bucket {
             bucket.take(now);
         }

@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     codes,
-    gate::{Gate, forecast::Pace, ramp::Ramp},
+    gate::{Gate, blame::Blame, forecast::Pace, ramp::Ramp},
     reader::Handed,
     relay::Executor,
     schedule::Schedule,
@@ -169,7 +169,7 @@ impl Engine {
         served.pace = Pace::default();
         served.reported = Reported::default();
         served.doubtful.clear();
-        served.failing.clear();
+        served.blame = Blame::default();
         self.metrics.dispatcher().set_deliveries(served.endpoint.name.as_str(), "open", 0);
     }
 

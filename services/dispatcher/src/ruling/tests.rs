@@ -9,7 +9,7 @@ use messaging::{
 use stores::ledger::{DeliveryId, EndpointRow, MessageRow};
 use uuid::Uuid;
 
-use super::{Ending, GATE_CLOSINGS_MAX, Next, Ruling, Terms, interrupted, rule};
+use super::{Circumstances, Ending, GATE_CLOSINGS_MAX, Next, Ruling, Terms, interrupted, rule};
 use crate::{
     AfterDeadLetter,
     schedule::{Entry, Step},
@@ -28,6 +28,9 @@ const LOOK_UP: Contract = Contract::CanLookUp { visible_within: VISIBLE };
 const CONTRACTS: [Contract; 4] =
     [Contract::Idempotent, Contract::Deduplicates, LOOK_UP, Contract::None];
 
+const SEEN: Circumstances =
+    Circumstances { at: Timestamp(0), chance: 0.5, are_others_answered: false };
+
 fn terms(contract: Contract) -> Terms {
     Terms { policy: POLICY, contract, after_dead_letter: AfterDeadLetter::Hold }
 }
@@ -44,12 +47,13 @@ fn entry(attempts: u32) -> Entry {
         first_attempt_at: None,
         version: 1,
         gate_closings: 0,
+        answers_then: None,
         step: Step::Deliver,
     }
 }
 
 fn after(attempts: u32, contract: Contract, ending: Ending) -> Ruling {
-    rule(&entry(attempts), &ending, &terms(contract), Timestamp(0), 0.5)
+    rule(&entry(attempts), &ending, &terms(contract), &SEEN)
 }
 
 fn fails(kind: FailureKind) -> Ending {
@@ -117,7 +121,7 @@ fn asking_in_vain_ends_with_a_person_and_not_with_a_closed_gate() {
         let asked =
             Entry { state: State::Uncertain, step: Step::LookUp, gate_closings, ..entry(1) };
         let ending = Ending::LookedUp(Err(FailureKind::Unavailable.because("AB-0000", "test")));
-        rule(&asked, &ending, &terms(LOOK_UP), Timestamp(0), 0.5)
+        rule(&asked, &ending, &terms(LOOK_UP), &SEEN)
     };
     assert!(failing(GATE_CLOSINGS_MAX - 1).close_gate.is_some());
     let last = failing(GATE_CLOSINGS_MAX);
@@ -144,13 +148,33 @@ fn an_absent_endpoint_spends_no_attempt() {
 fn a_head_that_closes_the_gate_again_and_again_is_the_one_at_fault() {
     let stubborn = Entry { gate_closings: GATE_CLOSINGS_MAX, ..entry(0) };
     let ending = fails(FailureKind::Unavailable);
-    let ruling = rule(&stubborn, &ending, &terms(Contract::None), Timestamp(0), 0.5);
+    let ruling = rule(&stubborn, &ending, &terms(Contract::None), &SEEN);
     assert_eq!((ruling.state, ruling.attempts), (State::Waiting, 1));
     assert_eq!(ruling.close_gate, None);
 
     let hopeless = Entry { gate_closings: GATE_CLOSINGS_MAX, ..entry(2) };
-    let ruling = rule(&hopeless, &ending, &terms(Contract::None), Timestamp(0), 0.5);
+    let ruling = rule(&hopeless, &ending, &terms(Contract::None), &SEEN);
     assert_eq!(ruling.state, State::Dead);
+}
+
+#[test]
+fn unavailable_for_one_message_while_others_are_answered_is_about_that_message() {
+    let others = Circumstances { are_others_answered: true, ..SEEN };
+    let terms = terms(Contract::None);
+    let ruling = rule(&entry(0), &fails(FailureKind::Unavailable), &terms, &others);
+    assert_eq!((ruling.state, ruling.attempts, ruling.next), (State::Waiting, 1, secs(1)));
+    assert_eq!(ruling.close_gate, None);
+
+    // Whoever names a time is overloaded.
+    let wait = Duration::from_secs(30);
+    let busy = FailureKind::Unavailable.because("AB-0000", "test").with_wait(wait);
+    let ruling = rule(&entry(0), &Ending::Delivered(Err(busy)), &terms, &others);
+    assert_eq!((ruling.state, ruling.close_gate), (State::Pending, Some(wait)));
+
+    let asked = Entry { state: State::Uncertain, step: Step::LookUp, ..entry(1) };
+    let ending = Ending::LookedUp(Err(FailureKind::Unavailable.because("AB-0000", "test")));
+    let ruling = rule(&asked, &ending, &self::terms(LOOK_UP), &others);
+    assert_eq!((ruling.state, ruling.close_gate, ruling.next), (State::Uncertain, None, secs(1)));
 }
 
 #[test]
@@ -175,7 +199,7 @@ fn a_dead_letter_holds_its_case_unless_told_otherwise() {
     let ending = fails(FailureKind::Defect);
     let go_on =
         Terms { after_dead_letter: AfterDeadLetter::Continue, ..terms(Contract::Idempotent) };
-    let ruling = rule(&entry(0), &ending, &go_on, Timestamp(0), 0.5);
+    let ruling = rule(&entry(0), &ending, &go_on, &SEEN);
     assert_eq!((ruling.state, ruling.next), (State::Dead, Next::Gone));
     assert_eq!(after(0, Contract::Idempotent, ending).next, Next::Held);
 }
@@ -183,7 +207,7 @@ fn a_dead_letter_holds_its_case_unless_told_otherwise() {
 #[test]
 fn a_look_up_spends_no_attempt_and_believes_what_it_is_told() {
     let asked = Entry { state: State::Uncertain, step: Step::LookUp, ..entry(1) };
-    let look = |found| rule(&asked, &Ending::LookedUp(found), &terms(LOOK_UP), Timestamp(0), 0.5);
+    let look = |found| rule(&asked, &Ending::LookedUp(found), &terms(LOOK_UP), &SEEN);
 
     let there = look(Ok(Found::Yes(Accepted::default())));
     assert_eq!((there.state, there.attempts, there.next), (State::Delivered, 1, Next::Gone));
@@ -203,7 +227,7 @@ fn a_look_up_spends_no_attempt_and_believes_what_it_is_told() {
 fn absent_after_the_last_attempt_is_dead() {
     let asked = Entry { state: State::Uncertain, step: Step::LookUp, ..entry(3) };
     let ending = Ending::LookedUp(Ok(Found::No));
-    let ruling = rule(&asked, &ending, &terms(LOOK_UP), Timestamp(0), 0.5);
+    let ruling = rule(&asked, &ending, &terms(LOOK_UP), &SEEN);
     assert_eq!((ruling.state, ruling.next), (State::Dead, Next::Held));
 }
 
@@ -212,7 +236,7 @@ fn what_was_not_begun_is_as_it_was_before() {
     for contract in CONTRACTS {
         for state in [State::Pending, State::Waiting, State::Uncertain] {
             let before = Entry { state, ..entry(2) };
-            let ruled = rule(&before, &Ending::Withdrawn, &terms(contract), Timestamp(0), 0.5);
+            let ruled = rule(&before, &Ending::Withdrawn, &terms(contract), &SEEN);
             assert_eq!((ruled.state, ruled.attempts, ruled.next), (state, 2, Next::Now));
             assert_eq!((ruled.event, ruled.close_gate), (None, None), "{contract:?}");
         }

@@ -48,6 +48,8 @@ pub(super) struct System {
     pub(super) contract: EffectContract,
     pub(super) script: Mutex<VecDeque<Act>>,
     pub(super) arrivals: Mutex<Vec<(u32, Arrival)>>,
+    /// What it does with every case whose name begins with `bad`.
+    pub(super) bad: Mutex<Option<Act>>,
     pub(super) effects: Mutex<Vec<Arrival>>,
     pub(super) probes: Mutex<VecDeque<bool>>,
     pub(super) latency: Duration,
@@ -80,6 +82,7 @@ impl System {
             contract,
             script: Mutex::new(script.iter().copied().collect()),
             arrivals: Mutex::default(),
+            bad: Mutex::default(),
             effects: Mutex::default(),
             probes: Mutex::default(),
             latency: Duration::from_millis(20),
@@ -108,7 +111,12 @@ impl System {
             },
         };
         self.arrivals.lock().unwrap().push((attempt.number, arrival.clone()));
-        (arrival, self.script.lock().unwrap().pop_front().unwrap_or(Act::Accept))
+        let bad = *self.bad.lock().unwrap();
+        let act = match bad.filter(|_| arrival.case.starts_with("bad")) {
+            Some(act) => act,
+            None => self.script.lock().unwrap().pop_front().unwrap_or(Act::Accept),
+        };
+        (arrival, act)
     }
 }
 
