@@ -201,7 +201,8 @@ impl World {
         let operator = self.operator();
         let resume = async {
             for office in &self.offices {
-                operator.order(office.name, Order::Resume).await;
+                // A restored ledger takes what comes before it has begun for an order of before.
+                while operator.order(office.name, Order::Resume).await.1.is_some() {}
             }
         };
         tokio::pin!(resume);
