@@ -25,6 +25,10 @@ pub(crate) const BACKUP_FOREIGN: &str = "AB-2315";
 pub(crate) const RESTORE_DISTURBED: &str = "AB-2316";
 /// There is no ledger that could have been restored.
 pub(crate) const RESTORE_MISSING: &str = "AB-2317";
+/// Configuration and ledger have other numbers of partitions.
+pub(crate) const NUMBERING_DIFFERS: &str = "AB-2318";
+/// Somebody works on the ledger whose number of partitions is to be switched.
+pub(crate) const SWITCH_DISTURBED: &str = "AB-2319";
 
 /// The PostgreSQL server cannot be reached or used now.
 pub(crate) const POSTGRES_UNAVAILABLE: &str = "AB-2310";

@@ -10,6 +10,7 @@ mod bulks;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod edits;
+pub mod numbering;
 mod orders;
 mod postgres;
 mod restore;
@@ -29,6 +30,7 @@ use messaging::{
 
 pub use bulks::{BulkItemRow, BulkRow, OpenBulk};
 pub use edits::{EditOf, EditRow, KeptEdit};
+pub use numbering::{Numbering, Standing, Switch};
 pub use orders::{CommandRow, CommandState, Obeyed, PauseRow};
 pub use postgres::PgLedger;
 pub use restore::{Backup, Restored, epoch_at};
@@ -142,6 +144,15 @@ pub trait Ledger: StoredPositions {
     /// # Errors
     /// As [`Ledger::load`].
     async fn set_floors(&self, channel: &ChannelName, ends: Vec<Position>) -> Result<()>;
+
+    /// By how many partitions cases lie, as it was ordered last. A ledger that has no number yet takes
+    /// `configured` as the one of generation 0, durable on return. `at`: now.
+    ///
+    /// Cancel safe: what was said first counts.
+    ///
+    /// # Errors
+    /// As [`Ledger::load`].
+    async fn numbering(&self, configured: u32, at: Timestamp) -> Result<Numbering>;
 
     /// The delivery of `message` to `endpoint` that is not final, whether it holds its case or not.
     /// If it is said which it must be, only that one is looked at; else all open deliveries are

@@ -17,13 +17,21 @@ async fn a_ledger_on_postgresql_passes_the_suite() {
     let Some(postgres) = Postgres::start("the suite of ledgers on PostgreSQL") else { return };
     ledger::conformance::check(async || {
         let settings = settings(&postgres);
-        let restored = settings.clone();
+        let [restored, standing, switched] = [(); 3].map(|()| settings.clone());
         ledger::conformance::Site {
             restore: Box::new(move || {
                 let settings = restored.clone();
                 Box::pin(async move {
                     PgLedger::restore(&settings, Timestamp(0)).await.expect("it is restored")
                 })
+            }),
+            standing: Box::new(move || {
+                let settings = standing.clone();
+                Box::pin(async move { PgLedger::standing(&settings).await })
+            }),
+            switch: Box::new(move |wanted| {
+                let settings = switched.clone();
+                Box::pin(async move { PgLedger::switch(&settings, &wanted).await })
             }),
             open: Box::new(move || {
                 let settings = settings.clone();

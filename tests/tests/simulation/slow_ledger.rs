@@ -13,7 +13,8 @@ use stores::{
     ledger::{
         Committed, DeliveryId, DoubtfulPin, EditOf, EndpointRow, EndpointSpec, FinalDelivery,
         KeptEdit, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow,
-        OpenDelivery, OutboxEntry, Retention, SqliteLedger, Transaction, UnroutedMessage,
+        Numbering, OpenDelivery, OutboxEntry, Retention, SqliteLedger, Transaction,
+        UnroutedMessage,
     },
     pass::Trimmed,
 };
@@ -105,6 +106,10 @@ impl Ledger for SlowLedger {
 
     async fn set_floors(&self, channel: &ChannelName, ends: Vec<Position>) -> Result<()> {
         through!(self.set_floors(channel, ends))
+    }
+
+    async fn numbering(&self, configured: u32, at: Timestamp) -> Result<Numbering> {
+        through!(self.numbering(configured, at))
     }
 
     async fn open_delivery(

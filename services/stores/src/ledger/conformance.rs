@@ -3,6 +3,7 @@
 mod bulks;
 mod edits;
 pub(crate) mod fixtures;
+mod numbering;
 mod restore;
 mod retention;
 
@@ -10,7 +11,7 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use messaging::{CommandId, DeliveryState, Sha256, Timestamp};
+use messaging::{CommandId, DeliveryState, Result, Sha256, Timestamp};
 use uuid::Uuid;
 
 use self::fixtures::{
@@ -18,8 +19,8 @@ use self::fixtures::{
     spec, started, untold,
 };
 use super::{
-    Admission, DeliveryId, IntentRow, Ledger, MessageRow, NewDelivery, OutboxEntry, Part,
-    PartitionBatch, PauseRow, Restored, Transaction,
+    Admission, DeliveryId, IntentRow, Ledger, MessageRow, NewDelivery, Numbering, OutboxEntry,
+    Part, PartitionBatch, PauseRow, Restored, Standing, Switch, Transaction,
 };
 
 /// A place where a ledger is kept, empty at first.
@@ -28,6 +29,10 @@ pub struct Site {
     pub open: Box<dyn Fn() -> BoxFuture<'static, Arc<dyn Ledger>> + Send + Sync>,
     /// Restores the ledger as it is, after all handles of it are gone: a new epoch begins.
     pub restore: Box<dyn Fn() -> BoxFuture<'static, Restored> + Send + Sync>,
+    /// What the ledger says before a switch, after all handles of it are gone.
+    pub standing: Box<dyn Fn() -> BoxFuture<'static, Result<Standing>> + Send + Sync>,
+    /// Begins another generation, after all handles of it are gone.
+    pub switch: Box<dyn Fn(Switch) -> BoxFuture<'static, Result<Numbering>> + Send + Sync>,
 }
 
 impl Site {
@@ -53,6 +58,7 @@ pub async fn check(make: impl AsyncFn() -> Site) {
     a_command_its_position_and_its_effect_are_one(&make().await).await;
     an_open_delivery_is_found_by_its_message_or_by_its_number(&make().await).await;
     restore::check(&make).await;
+    numbering::check(&make).await;
     bulks::check(&make).await;
     edits::check(&make).await;
     retention::check(&make).await;

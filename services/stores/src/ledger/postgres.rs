@@ -5,6 +5,7 @@ mod command;
 mod commit;
 mod edit;
 mod load;
+mod numbering;
 mod parts;
 mod pins;
 mod read;
@@ -27,8 +28,9 @@ use tokio::sync::Mutex;
 use super::{
     Claim, Committed, DeliveryId, DoubtfulPin, EditOf, EndpointRow, EndpointSpec, FinalDelivery,
     FollowedMessage, KeptEdit, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, Look,
-    MessageIdentity, MessageRow, Numbers, OpenDelivery, OutboxEntry, Restored, Retention, Round,
-    Shared, Subscription, Taken, Tenure, Transaction, UnroutedMessage, WaitingOrder, Writer,
+    MessageIdentity, MessageRow, Numbering, Numbers, OpenDelivery, OutboxEntry, Restored,
+    Retention, Round, Shared, Standing, Subscription, Switch, Taken, Tenure, Transaction,
+    UnroutedMessage, WaitingOrder, Writer,
 };
 use crate::{
     age::Age,
@@ -83,6 +85,31 @@ impl PgLedger {
     /// (AB-2317).
     pub async fn restore(settings: &PostgresSettings, at: Timestamp) -> Result<Restored> {
         restore::restore(&Server::open(settings, &schema::SCHEMA).await?, at).await
+    }
+
+    /// What the ledger on the server says at this moment of numbers of partitions.
+    ///
+    /// # Errors
+    /// As [`PgLedger::open`].
+    pub async fn standing(settings: &PostgresSettings) -> Result<Standing> {
+        Server::open(settings, &schema::SCHEMA).await?.read(numbering::standing).await
+    }
+
+    /// Looks for three seconds whether a dispatcher works on the ledger.
+    ///
+    /// # Errors
+    /// As [`PgLedger::open`]; `Defect` if one does (AB-2319), or if no ledger was there (AB-2317).
+    pub async fn refuse_worked_on(settings: &PostgresSettings) -> Result<()> {
+        numbering::refuse_worked_on(&Server::open(settings, &schema::SCHEMA).await?).await
+    }
+
+    /// Begins another generation; whoever works on the ledger works on it no more. Durable on return.
+    ///
+    /// # Errors
+    /// As [`PgLedger::open`]; `Defect` (AB-2319) if the ledger stands elsewhere than `wanted` says:
+    /// then nothing was recorded.
+    pub async fn switch(settings: &PostgresSettings, wanted: &Switch) -> Result<Numbering> {
+        numbering::switch(&Server::open(settings, &schema::SCHEMA).await?, wanted).await
     }
 }
 
@@ -158,6 +185,10 @@ impl Ledger for PgLedger {
 
     async fn set_floors(&self, channel: &ChannelName, ends: Vec<Position>) -> Result<()> {
         self.server.read(async |sql| command::set_floors(sql, channel, &ends).await).await
+    }
+
+    async fn numbering(&self, configured: u32, at: Timestamp) -> Result<Numbering> {
+        self.server.read(async |sql| numbering::numbering(sql, configured, at).await).await
     }
 
     async fn open_delivery(

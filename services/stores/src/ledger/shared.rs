@@ -91,7 +91,7 @@ pub struct Claim {
 /// What the owner of endpoints begins with.
 #[derive(Clone, Debug, Default)]
 pub struct Taken {
-    /// Their deliveries that are not final, by (endpoint, partition, offset).
+    /// Their deliveries that are not final, by (endpoint, generation, partition, offset).
     pub open: Vec<OpenDelivery>,
     /// Those of them that are uncertain since an earlier owner's last attempt was interrupted.
     pub doubtful: HashSet<DeliveryId>,

@@ -6,6 +6,7 @@ mod command;
 mod commit;
 mod edit;
 mod load;
+mod numbering;
 mod pins;
 mod read;
 mod restore;
@@ -26,8 +27,8 @@ use rusqlite::Connection;
 use super::{
     Backup, Committed, DeliveryId, DoubtfulPin, EditOf, EndpointRow, EndpointSpec, FinalDelivery,
     KeptEdit, Kind, LastAdmitted, Ledger, LedgerIdentity, Loaded, MessageIdentity, MessageRow,
-    OpenDelivery, OutboxEntry, Restored, Retention, Transaction, UnroutedMessage, edits, orders,
-    retention, types,
+    Numbering, OpenDelivery, OutboxEntry, Restored, Retention, Standing, Switch, Transaction,
+    UnroutedMessage, edits, orders, retention, types,
 };
 use crate::{age::Age, pass::Trimmed, sqlite::Database};
 
@@ -83,6 +84,23 @@ impl SqliteLedger {
     /// (AB-2308) if a file cannot be written or moved.
     pub fn restore(from: &Path, path: &Path, at: Timestamp) -> Result<Restored> {
         restore::restore(from, path, at)
+    }
+
+    /// What the ledger in `path` says at this moment of numbers of partitions.
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::open`]; `Unavailable` (AB-2301) if none is there.
+    pub fn standing(path: &Path) -> Result<Standing> {
+        numbering::standing(path)
+    }
+
+    /// Begins another generation of the ledger in `path`, which nobody may have open; durable on return.
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::standing`]; `Defect` (AB-2319) if the ledger stands elsewhere than `wanted`
+    /// says: then nothing was recorded.
+    pub fn switch(path: &Path, wanted: &Switch) -> Result<Numbering> {
+        numbering::switch(path, wanted)
     }
 
     /// Runs `work` on the ledger's connection: for tests that look inside.
@@ -165,6 +183,10 @@ impl Ledger for SqliteLedger {
         let channel = channel.clone();
         let set = move |connection: &mut _| command::set_floors(connection, &channel, &ends);
         self.database.call(set).await
+    }
+
+    async fn numbering(&self, configured: u32, at: Timestamp) -> Result<Numbering> {
+        self.database.call(move |sql| numbering::numbering(sql, configured, at)).await
     }
 
     async fn open_delivery(

@@ -80,7 +80,8 @@ pub struct Loaded {
     pub subscriptions_changed: bool,
     /// First 8 bytes of each message id admitted so far, and its row.
     pub fingerprints: Vec<(u64, MessageRow)>,
-    /// Deliveries that are not final, by (endpoint, partition, offset).
+    /// Deliveries that are not final, by (endpoint, generation, partition, offset): see
+    /// [`super::numbering`].
     pub open: Vec<OpenDelivery>,
     /// Those of them that are uncertain since an earlier start found their last attempt interrupted.
     pub doubtful: HashSet<DeliveryId>,

@@ -180,7 +180,8 @@ pub(super) const OPEN: &str =
             WHERE a.delivery = d.id AND a.version = d.version) END
     FROM delivery d JOIN message m ON m.id = d.message
     WHERE d.final_at IS NULL AND d.endpoint = ANY ($1)
-    ORDER BY d.endpoint, m.partition, m.place, d.id";
+    ORDER BY d.endpoint, (SELECT coalesce(max(s.generation), 0) FROM numbering_start s
+            WHERE s.partition = m.partition AND s.first <= m.place), m.partition, m.place, d.id";
 
 /// What the owner of `endpoints` begins with, all of one moment.
 pub(super) async fn take(

@@ -64,6 +64,16 @@ pub(super) async fn positions(
     rows.iter().map(position).collect()
 }
 
+pub(super) async fn positions_in_order(
+    connection: &mut PgConnection,
+) -> sqlx::Result<Vec<Position>> {
+    let positions = positions(connection).await?.into_iter();
+    let mut positions: Vec<Position> =
+        positions.map(|(partition, offset)| Position { partition, offset }).collect();
+    positions.sort();
+    Ok(positions)
+}
+
 pub(super) async fn identities(
     connection: &mut PgConnection,
     messages: &[MessageRow],

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use messaging::{FailureKind, GroupId, Position, Result, Timestamp};
+use messaging::{FailureKind, GroupId, Result, Timestamp};
 use sqlx::{Connection as _, PgConnection, Row as _};
 
 use super::{commit::SUBSCRIPTIONS_LOCK, values::damaged};
@@ -18,17 +18,25 @@ const LOOKED_FOR: Duration = Duration::from_secs(3);
 const STARTS_SKIPPED: i64 = 1_000_000;
 
 pub(super) async fn restore(server: &Server, at: Timestamp) -> Result<Restored> {
+    if is_worked_on(server).await? {
+        let text = "a dispatcher works on the ledger";
+        return Err(FailureKind::Defect.because(codes::RESTORE_DISTURBED, text));
+    }
+    server.read(async |sql| begin_epoch(sql, at).await).await
+}
+
+/// Looks for three seconds whether a dispatcher's counter grows.
+///
+/// # Errors
+/// `Defect` (AB-2317) if no dispatcher ever worked on it: another ledger is meant.
+pub(super) async fn is_worked_on(server: &Server) -> Result<bool> {
     let before = server.read(beats).await?;
     if before.is_empty() {
         let text = "no dispatcher ever worked on the ledger that is there";
         return Err(FailureKind::Defect.because(codes::RESTORE_MISSING, text));
     }
     tokio::time::sleep(LOOKED_FOR).await;
-    if server.read(beats).await? != before {
-        let text = "a dispatcher works on the ledger";
-        return Err(FailureKind::Defect.because(codes::RESTORE_DISTURBED, text));
-    }
-    server.read(async |sql| begin_epoch(sql, at).await).await
+    Ok(server.read(beats).await? != before)
 }
 
 async fn beats(connection: &mut PgConnection) -> sqlx::Result<Vec<(i64, i64)>> {
@@ -54,7 +62,7 @@ async fn begin_epoch(connection: &mut PgConnection, at: Timestamp) -> sqlx::Resu
     .await?;
     let (ledger, epoch): (String, i32) = (row.try_get(0)?, row.try_get(1)?);
     let ledger = GroupId::new(ledger).map_err(|error| damaged(error.to_string()))?;
-    replace_writers(&mut sql, row.try_get(2)?).await?;
+    replace_writers(&mut sql, row.try_get(2)?, "restore").await?;
     // Where channels end is looked up before anything is admitted in the new epoch, and what was
     // handed out is among what is not final.
     sqlx::raw_sql("DELETE FROM floor; DELETE FROM intent").execute(&mut *sql).await?;
@@ -70,10 +78,7 @@ async fn begin_epoch(connection: &mut PgConnection, at: Timestamp) -> sqlx::Resu
     .fetch_all(&mut *sql)
     .await?;
     let paused = paused.iter().map(|row| row.try_get(0)).collect::<sqlx::Result<Vec<String>>>()?;
-    let positions = super::read::positions(&mut sql).await?.into_iter();
-    let mut positions: Vec<Position> =
-        positions.map(|(partition, offset)| Position { partition, offset }).collect();
-    positions.sort_by(|a, b| a.partition.cmp(&b.partition));
+    let positions = super::read::positions_in_order(&mut sql).await?;
     sql.commit().await?;
     let epoch = epoch.unsigned_abs();
     Ok(Restored { ledger, epoch, uncertain, paused, positions, kept: None })
@@ -81,13 +86,18 @@ async fn begin_epoch(connection: &mut PgConnection, at: Timestamp) -> sqlx::Resu
 
 /// All that dispatchers of before left to tell is told as that of one that stands still; none of them
 /// owns anything, and what one that still lives commits is refused.
-async fn replace_writers(sql: &mut PgConnection, one: i64) -> sqlx::Result<()> {
+pub(super) async fn replace_writers(
+    sql: &mut PgConnection,
+    one: i64,
+    holder: &str,
+) -> sqlx::Result<()> {
     sqlx::query("UPDATE endpoint_state SET owner = NULL, fence = fence + 1")
         .execute(&mut *sql)
         .await?;
     sqlx::query("DELETE FROM writer").execute(&mut *sql).await?;
-    sqlx::query("INSERT INTO writer (id, holder, seen) SELECT $1, 'restore', age FROM meta")
+    sqlx::query("INSERT INTO writer (id, holder, seen) SELECT $1, $2, age FROM meta")
         .bind(one)
+        .bind(holder)
         .execute(&mut *sql)
         .await?;
     sqlx::query(

@@ -5,8 +5,12 @@
 
 use crate::postgres::Schema;
 
-pub(super) const SCHEMA: Schema =
-    Schema { what: "ledger", version: 3, sql: &[SQL, EDITS], migrations: &[EPOCHS, EDITS] };
+pub(super) const SCHEMA: Schema = Schema {
+    what: "ledger",
+    version: 4,
+    sql: &[SQL, EDITS, NUMBERINGS],
+    migrations: &[EPOCHS, EDITS, NUMBERINGS],
+};
 
 /// Version 2 knows for each channel where it ended when the epoch began, not for `control` alone.
 const EPOCHS: &str = "
@@ -32,6 +36,25 @@ CREATE TABLE edit (
 ALTER TABLE edit ALTER COLUMN record SET STORAGE EXTERNAL;
 ";
 
+/// Version 4 brought numbers of partitions.
+const NUMBERINGS: &str = "
+-- By how many partitions cases lay, one generation after the other.
+CREATE TABLE numbering (
+    generation int PRIMARY KEY,
+    partitions int NOT NULL,
+    at bigint NOT NULL,
+    operator text NOT NULL,
+    reason text NOT NULL
+);
+-- Where each but the first begins.
+CREATE TABLE numbering_start (
+    partition int,
+    generation int,
+    first bigint NOT NULL,
+    PRIMARY KEY (partition, generation)
+);
+";
+
 const SQL: &str = "
 CREATE TABLE meta (
     one int PRIMARY KEY CHECK (one = 1),
@@ -44,7 +67,7 @@ CREATE TABLE meta (
     age bigint NOT NULL DEFAULT 0          -- the ledger's own clock; 0 before its first count
 );
 INSERT INTO meta (one, what, version, ledger_id, epoch, starts, subscriptions_version)
-    VALUES (1, 'amtsbote ledger', 3, 'ledger-' || replace(gen_random_uuid()::text, '-', ''), 1, 0, 0);
+    VALUES (1, 'amtsbote ledger', 4, 'ledger-' || replace(gen_random_uuid()::text, '-', ''), 1, 0, 0);
 
 -- The last numbers given out; each dispatcher takes blocks of them.
 CREATE TABLE number (

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use messaging::{CaseId, DeliveryState, EndpointName, GroupId};
+use messaging::{CaseId, DeliveryState, EndpointName, GroupId, fault};
 use rusqlite::{Connection, OptionalExtension as _, Row, Transaction as Sql, params};
 use uuid::Uuid;
 
+use super::numbering::GENERATION;
 use super::types::{
     DeliveryId, EndpointRow, EndpointSpec, IntentRow, LedgerIdentity, Loaded, MessageRow,
     OpenDelivery,
@@ -191,7 +192,9 @@ fn untried(transaction: &Sql<'_>) -> rusqlite::Result<HashSet<DeliveryId>> {
 }
 
 fn open_deliveries(transaction: &Sql<'_>) -> rusqlite::Result<Vec<OpenDelivery>> {
-    let sql = format!("{} ORDER BY d.endpoint, m.partition, m.offset, d.id", open(THROUGH_OPEN));
+    let generation = if fault::is_on("generation-ignored") { "NULL" } else { GENERATION };
+    let order = format!("d.endpoint, {generation}, m.partition, m.offset, d.id");
+    let sql = format!("{} ORDER BY {order}", open(THROUGH_OPEN));
     let mut statement = transaction.prepare(&sql)?;
     let rows = statement.query_map([], open_delivery)?;
     rows.collect()

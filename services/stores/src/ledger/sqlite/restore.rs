@@ -132,7 +132,7 @@ fn present(path: &Path) -> Option<(GroupId, u32)> {
     named(&connection).ok()
 }
 
-fn named(connection: &Connection) -> rusqlite::Result<(GroupId, u32)> {
+pub(super) fn named(connection: &Connection) -> rusqlite::Result<(GroupId, u32)> {
     connection.query_row("SELECT ledger_id, epoch FROM meta", [], |row| {
         let id: String = row.get(0)?;
         let id = GroupId::new(id).map_err(|error| damaged(0, error))?;
@@ -205,7 +205,7 @@ fn unsettle(
     Ok(Restored { ledger, epoch, uncertain, paused, positions, kept: None })
 }
 
-fn positions(connection: &Connection) -> rusqlite::Result<Vec<Position>> {
+pub(super) fn positions(connection: &Connection) -> rusqlite::Result<Vec<Position>> {
     let mut statement = connection
         .prepare("SELECT channel, number, next FROM partition ORDER BY channel, number")?;
     let rows = statement.query_map([], |row| {

@@ -12,11 +12,11 @@ const APPLICATION_ID: i32 = 0x414D_544C;
 pub(super) const SCHEMA: Schema = Schema {
     what: "ledger",
     application_id: APPLICATION_ID,
-    version: 6,
+    version: 7,
     // They halve the cost of a body of 2 KiB.
     page_bytes: 16_384,
-    sql: &[SQL, BULKS, EDITS],
-    migrations: &[COMMANDS, RETENTION, BULKS, EPOCHS, EDITS],
+    sql: &[SQL, BULKS, EDITS, NUMBERINGS],
+    migrations: &[COMMANDS, RETENTION, BULKS, EPOCHS, EDITS, NUMBERINGS],
     synchronous: "FULL",
     codes: codes::LEDGER,
 };
@@ -120,6 +120,25 @@ CREATE TABLE edit (
     record BLOB NOT NULL,
     PRIMARY KEY (message, endpoint, generation)
 ) STRICT;
+";
+
+/// Version 7 brought numbers of partitions.
+const NUMBERINGS: &str = "
+-- By how many partitions cases lay, one generation after the other.
+CREATE TABLE numbering (
+    generation INTEGER PRIMARY KEY,
+    partitions INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    operator TEXT NOT NULL,
+    reason TEXT NOT NULL
+) STRICT;
+-- Where each but the first begins.
+CREATE TABLE numbering_start (
+    partition INTEGER NOT NULL,
+    generation INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    PRIMARY KEY (partition, generation)
+) STRICT, WITHOUT ROWID;
 ";
 
 const SQL: &str = "

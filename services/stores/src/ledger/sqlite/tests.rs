@@ -41,7 +41,7 @@ pub(super) const TO_VERSION_2: &str = "
     DROP TABLE floor; ALTER TABLE meta DROP COLUMN delivery_last;
     ALTER TABLE meta ADD COLUMN control_epoch INTEGER NOT NULL DEFAULT 0;
     CREATE TABLE control_floor (number INTEGER PRIMARY KEY, floor INTEGER NOT NULL) STRICT;
-    DROP TABLE edit; DROP TABLE bulk; DROP TABLE bulk_item; DROP TABLE milestone; DROP TABLE claim; DROP TABLE lift; DROP INDEX delivery_by_message;
+    DROP TABLE numbering; DROP TABLE numbering_start; DROP TABLE edit; DROP TABLE bulk; DROP TABLE bulk_item; DROP TABLE milestone; DROP TABLE claim; DROP TABLE lift; DROP INDEX delivery_by_message;
     ALTER TABLE delivery DROP COLUMN final_at; ALTER TABLE command DROP COLUMN kept_from;
     ALTER TABLE meta DROP COLUMN age; ALTER TABLE meta DROP COLUMN claims_unknown;
     PRAGMA user_version = 2;";
@@ -55,7 +55,7 @@ const TO_VERSION_1: &str = "
 async fn a_file_passes_the_suite() {
     conformance::check(async || {
         let folder = Arc::new(Folder::new());
-        let path = folder.ledger();
+        let [restored, standing, switched] = [(); 3].map(|()| folder.ledger());
         Site {
             open: Box::new(move || {
                 let folder = Arc::clone(&folder);
@@ -65,8 +65,16 @@ async fn a_file_passes_the_suite() {
                 })
             }),
             restore: Box::new(move || {
-                let path = path.clone();
+                let path = restored.clone();
                 Box::pin(async move { SqliteLedger::restore(&path, &path, Timestamp(0)).unwrap() })
+            }),
+            standing: Box::new(move || {
+                let path = standing.clone();
+                Box::pin(async move { SqliteLedger::standing(&path) })
+            }),
+            switch: Box::new(move |wanted| {
+                let path = switched.clone();
+                Box::pin(async move { SqliteLedger::switch(&path, &wanted) })
             }),
         }
     })
