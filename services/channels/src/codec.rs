@@ -34,12 +34,15 @@ pub const REPLY: &str = "de.amtsbote.reply.v1";
 /// `ce_type` of a dead letter.
 pub const DEAD_LETTER: &str = "de.amtsbote.dead.v1";
 
+/// By how many partitions the writer chose the record's place.
+const PARTITIONS: &str = "ce_partitions";
+
 const SPEC_VERSION: &str = "1.0";
 const CONTENT_TYPE: &str = "application/protobuf";
 const CODEC_VERSION_TEXT: &str = "1";
 
 /// The names of the headers written here, the frequent ones first.
-const OUR_NAMES: [&str; 26] = [
+const OUR_NAMES: [&str; 27] = [
     "ce_specversion",
     "ce_id",
     "ce_source",
@@ -59,6 +62,7 @@ const OUR_NAMES: [&str; 26] = [
     "ce_messagetype",
     "ce_test",
     "ce_sha256",
+    PARTITIONS,
     "traceparent",
     "ce_kind",
     "ce_endpoint",
@@ -148,6 +152,18 @@ impl Headers {
         };
         self.names.into_iter().map(header).collect()
     }
+}
+
+/// Writes into `record` by how many partitions its place is chosen.
+pub fn write_partitions(record: &mut Record, partitions: u32) {
+    record.headers.push((PARTITIONS.into(), partitions.to_string().into()));
+}
+
+/// By how many partitions the record's place was chosen; `None` where its writer does not say: on
+/// channels that have one for good, and by versions that did not write it.
+#[must_use]
+pub fn partitions(record: &Record) -> Option<u32> {
+    record.header(PARTITIONS)?.parse().ok()
 }
 
 /// A header's name as records hold it: one of ours is no allocation.

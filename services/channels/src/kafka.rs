@@ -4,6 +4,7 @@
 
 mod agreement;
 mod client;
+mod growth;
 mod keeping;
 mod lanes;
 mod lookup;
@@ -35,7 +36,8 @@ pub struct Settings {
     pub brokers: String,
     /// In front of every channel's name; ends with a dot.
     pub topic_prefix: String,
-    /// Of every topic. Fixed for good: which partition a case is in follows from it.
+    /// Of every topic: which partition a case is in follows from it. Another one needs a switch in the
+    /// ledgers of its readers.
     pub partitions: u32,
     /// Copies of every record; `None`: as the brokers are configured.
     pub replication: Option<u16>,
@@ -122,6 +124,10 @@ impl Channel for KafkaChannel {
         "kafka"
     }
 
+    fn partitions(&self) -> Option<u32> {
+        Some(self.settings.partitions)
+    }
+
     async fn append(&self, records: Vec<Record>) -> Result<Vec<Position>> {
         check_size(&records)?;
         let mut channels: Vec<ChannelName> = records.iter().map(|r| r.channel.clone()).collect();
@@ -140,7 +146,7 @@ impl Channel for KafkaChannel {
         channels: &[ChannelName],
         positions: Box<dyn StoredPositions>,
     ) -> Result<Box<dyn Subscription>> {
-        self.explained(self.topics.make(channels)).await?;
+        self.explained(self.topics.make_to_read(channels)).await?;
         let topics = Arc::clone(&self.topics);
         let settings = self.settings.clone();
         let reader = Reader::open(settings, topics, group.clone(), channels.to_vec(), positions)?;
@@ -158,5 +164,9 @@ impl Channel for KafkaChannel {
 
     async fn expiring(&self, channel: &ChannelName) -> Result<Vec<Position>> {
         self.explained(self.topics.expiring(channel, self.clock.now())).await
+    }
+
+    async fn probe(&self) -> Result<()> {
+        self.explained(self.topics.probe()).await
     }
 }

@@ -38,7 +38,7 @@ struct State {
 }
 
 /// One partition's records.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Entry {
     start: u64,
     records: VecDeque<(Timestamp, Arc<Record>)>,
@@ -57,6 +57,18 @@ impl MemoryChannel {
     pub fn with_partitions(clock: Clock, partitions: u32) -> Self {
         let state = Mutex::default();
         Self(Arc::new(Inner { clock, partitions: partitions.max(1), state }))
+    }
+
+    /// The same records in a channel of more partitions, as a topic that was given some.
+    #[must_use]
+    pub fn grown(&self, partitions: u32) -> Self {
+        let grown = Self::with_partitions(self.0.clock.clone(), partitions.max(self.0.partitions));
+        for (channel, entries) in &self.0.lock().channels {
+            let mut entries = entries.clone();
+            entries.resize_with(grown.0.partitions as usize, Entry::default);
+            grown.0.lock().channels.insert(channel.clone(), entries);
+        }
+        grown
     }
 }
 
@@ -111,6 +123,10 @@ impl Entry {
 
 #[async_trait]
 impl Channel for MemoryChannel {
+    fn partitions(&self) -> Option<u32> {
+        Some(self.0.partitions).filter(|partitions| 1 < *partitions)
+    }
+
     async fn append(&self, records: Vec<Record>) -> Result<Vec<Position>> {
         check_size(&records)?;
         let now = self.0.clock.now();

@@ -72,6 +72,10 @@ pub(crate) const TENURE_LOST: &str = "AB-3240";
 pub(crate) const ADMITTED_ELSEWHERE: &str = "AB-3241";
 /// What an endpoint subscribes to was written by a newer version.
 pub(crate) const INTERESTS_UNKNOWN: &str = "AB-3242";
+/// A record was written by a smaller number of partitions than the ledger has.
+pub(crate) const NUMBERED_BEFORE: &str = "AB-3243";
+/// A partition goes on by a greater number of partitions than the ledger has.
+pub(crate) const NUMBERED_AHEAD: &str = "AB-3244";
 /// The adapter panicked.
 pub(crate) const ADAPTER_PANICKED: &str = "AB-9201";
 /// The reader or the relay is gone.

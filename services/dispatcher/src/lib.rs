@@ -17,6 +17,7 @@ mod engine;
 mod examiner;
 mod gate;
 mod known;
+mod numbers;
 mod orders;
 mod patient;
 mod reader;

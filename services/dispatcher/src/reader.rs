@@ -22,7 +22,7 @@ use telemetry::{Span, readiness::Check};
 use tokio::sync::mpsc;
 use tracing::{error, warn};
 
-use crate::{codes, control};
+use crate::{codes, control, numbers::Numbers};
 
 /// Records in one batch.
 const RECORDS_MAX: usize = 500;
@@ -144,8 +144,10 @@ impl Reader {
         mut admitted: mpsc::UnboundedReceiver<(Partition, u64)>,
     ) {
         let mut pause = PAUSE_MIN;
+        let mut numbers = Numbers::new(self.channel.partitions());
         while !batches.is_closed() {
-            match self.read(&batches, &mut admitted, &mut pause).await {
+            numbers.begin_anew();
+            match self.read(&batches, &mut admitted, &mut pause, &mut numbers).await {
                 // Ended, or something of it was dropped.
                 Ok(()) => self.handed.clear(),
                 Err(failure) if failure.kind() == FailureKind::Unavailable => {
@@ -179,6 +181,7 @@ impl Reader {
         batches: &mpsc::Sender<Prepared>,
         admitted: &mut mpsc::UnboundedReceiver<(Partition, u64)>,
         pause: &mut Duration,
+        numbers: &mut Numbers,
     ) -> Result<()> {
         let positions = Positions { ledger: self.ledger.clone(), handed: self.handed.clone() };
         let group = self.ledger.group();
@@ -199,10 +202,12 @@ impl Reader {
                     if fault::is_on("record-dropped-after-rebalance") && PAUSE_MIN < *pause {
                         batch.records.pop();
                     }
-                    let prepared = self.prepare(batch).await?;
-                    self.handed.set(&prepared.partition, prepared.next);
-                    if batches.send(prepared).await.is_err() {
-                        return Ok(());
+                    if let Some(batch) = numbers.admitted(batch, &self.ready) {
+                        let prepared = self.prepare(batch).await?;
+                        self.handed.set(&prepared.partition, prepared.next);
+                        if batches.send(prepared).await.is_err() {
+                            return Ok(());
+                        }
                     }
                 }
                 Err(failure) if failure.kind() == FailureKind::Unavailable => return Err(failure),

@@ -8,6 +8,7 @@ mod edits;
 mod failing;
 mod gates;
 mod interest;
+mod numbers;
 mod restore;
 mod retention;
 mod rules;

@@ -199,8 +199,13 @@ impl Publisher {
             warnings: standards::warnings(&draft.warnings),
         };
         let channels = std::iter::once(&draft.channel).chain(&draft.further_channels);
+        let partitions = self.channel.partitions();
         let encode = |channel: &ChannelName| {
-            codec::encode_application(channel.clone(), &envelope, &self.source)
+            let mut record = codec::encode_application(channel.clone(), &envelope, &self.source);
+            if let Some(partitions) = partitions {
+                codec::write_partitions(&mut record, partitions);
+            }
+            record
         };
         Ok(channels.map(encode).collect())
     }

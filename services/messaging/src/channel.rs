@@ -15,6 +15,12 @@ pub trait Channel: fmt::Debug + Send + Sync + 'static {
         "amtsbote"
     }
 
+    /// By how many partitions a key's place is chosen, where that number may be another one some day.
+    /// `None`: each channel is one partition for good.
+    fn partitions(&self) -> Option<u32> {
+        None
+    }
+
     /// Appends `records` and returns their positions in the same order, durable on return: fsync
     /// done, or acknowledged by all in-sync replicas. Records of one key keep the order of the
     /// batch, and of batches whose appends follow each other.

@@ -76,5 +76,5 @@ async fn a_case_stays_in_its_partition_whatever_is_added_and_what_is_added_is_no
     }
     // Who begins anew is told before anything is written.
     let failure = open(&settings).append(vec![keyed(1, 3)]).await.expect_err("it has grown");
-    assert_eq!((failure.kind(), failure.code()), (FailureKind::Defect, "AB-2102"));
+    assert_eq!((failure.kind(), failure.code()), (FailureKind::Unavailable, "AB-2102"));
 }

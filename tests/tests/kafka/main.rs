@@ -55,7 +55,7 @@ async fn another_number_of_partitions_is_refused() {
     first.append(vec![record(1)]).await.expect("append");
     let second = open(&Settings { partitions: 4, ..settings.clone() });
     let failure = second.append(vec![record(2)]).await.expect_err("other partitions");
-    assert_eq!((failure.kind(), failure.code()), (FailureKind::Defect, "AB-2102"));
+    assert_eq!((failure.kind(), failure.code()), (FailureKind::Unavailable, "AB-2102"));
     let report = failure.report();
     assert!(report.contains("has 3") && report.contains("are 4"), "{report}");
 

@@ -152,7 +152,7 @@ impl Reader {
         let pause = self.pauses.next_backoff().unwrap_or(RECONNECT_PAUSE_MAX);
         self.connect_at = Instant::now() + pause;
         let channels: Vec<ChannelName> = self.channels.values().cloned().collect();
-        self.topics.make(&channels).await?;
+        self.topics.make_to_read(&channels).await?;
         self.connection = Some(Connection::open(&self.settings, &self.group, &self.channels)?);
         info!(group = %self.group, "reading from Kafka begins anew");
         Ok(())

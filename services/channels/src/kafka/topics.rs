@@ -1,7 +1,7 @@
 //! Topics: made as configured, compared with what is there, and asked for their offsets.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -15,7 +15,7 @@ use rdkafka::{
     error::{KafkaError, RDKafkaErrorCode as Code},
     producer::{FutureProducer, Producer as _},
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     Settings,
@@ -33,6 +33,10 @@ pub(super) const LOOK_PAUSE: Duration = Duration::from_millis(50);
 /// How far a record's time may be from the broker's. Kafka removes records by their own time: one
 /// stamped by a clock that is a week behind would be gone before anybody has read it.
 pub(super) const CLOCK_ERROR_MAX: Duration = Duration::from_secs(3600);
+/// How often topics that are written are looked at again: partitions may have been added.
+const LOOKED_AT_EVERY: Duration = Duration::from_secs(5);
+/// How long that may hold up who writes.
+const LOOK_TIME_MAX: Duration = Duration::from_secs(1);
 /// With as many copies, two must have a record before it is acknowledged.
 pub(super) const COPIES_FOR_TWO_IN_SYNC: u16 = 3;
 
@@ -40,8 +44,10 @@ pub(super) const COPIES_FOR_TWO_IN_SYNC: u16 = 3;
 pub(super) struct Topics {
     settings: Settings,
     producer: Arc<Producer>,
-    /// Seen to have the configured number of partitions.
+    /// Seen to have the configured number of partitions; those that are only read may have more.
     known: Mutex<BTreeMap<ChannelName, Known>>,
+    /// Seen to have another one when they were to be written.
+    refused: Mutex<BTreeSet<ChannelName>>,
 }
 
 /// A topic that was looked at.
@@ -49,11 +55,21 @@ pub(super) struct Topics {
 struct Known {
     partitions: u32,
     kept: Kept,
+    looked: Instant,
+}
+
+/// What a topic is wanted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Use {
+    /// Cases lie where the configured number says, so there must be just so many partitions.
+    Write,
+    /// What was added is not read.
+    Read,
 }
 
 impl Topics {
     pub(super) fn new(settings: Settings, producer: Arc<Producer>) -> Self {
-        Self { settings, producer, known: Mutex::default() }
+        Self { settings, producer, known: Mutex::default(), refused: Mutex::default() }
     }
 
     /// The topic of `channel`.
@@ -96,28 +112,85 @@ impl Topics {
         self.known().get(channel).and_then(|known| known.kept)
     }
 
-    /// Makes what is missing; refuses what has another number of partitions.
+    /// Makes what is missing, to be written; refuses for now what has another number of partitions.
     pub(super) async fn make(&self, channels: &[ChannelName]) -> Result<()> {
         for channel in channels {
-            if self.known().contains_key(channel) {
-                continue;
+            let made = self.make_for(channel, Use::Write).await;
+            let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+            match &made {
+                Err(failure) if failure.code() == codes::KAFKA_PARTITIONS => {
+                    refused.insert(channel.clone());
+                }
+                _ => {
+                    refused.remove(channel);
+                }
             }
-            if CHANNELS_MAX <= self.known().len() {
-                let cause = format!("`{channel}` would be one channel more than {CHANNELS_MAX}");
-                return Err(FailureKind::Defect.because(codes::TOO_MANY_CHANNELS, cause));
-            }
-            let (partitions, is_ours) = match self.look(channel).await? {
-                Some(partitions) => (partitions, false),
-                None => self.make_one(channel).await?,
-            };
-            self.check_partitions(channel, partitions)?;
-            let kept = match is_ours || !self.settings.looks_at_topics {
-                true => Some(self.settings.retention),
-                false => self.kept(channel).await?,
-            };
-            self.known().insert(channel.clone(), Known { partitions, kept });
+            drop(refused);
+            made?;
         }
         Ok(())
+    }
+
+    /// Makes what is missing, to be read; refuses what has fewer partitions than configured.
+    pub(super) async fn make_to_read(&self, channels: &[ChannelName]) -> Result<()> {
+        for channel in channels {
+            self.make_for(channel, Use::Read).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a broker answers, and whether topics that could not be written can be now.
+    pub(super) async fn probe(&self) -> Result<()> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let refused: Vec<ChannelName> = refused.into_iter().collect();
+        self.make(&refused).await?;
+        self.ends(&ChannelName::status()).await.map(drop)
+    }
+
+    async fn make_for(&self, channel: &ChannelName, wanted_for: Use) -> Result<()> {
+        let known = self.known().get(channel).copied();
+        let found = match known {
+            Some(known) if self.suits(known.partitions, wanted_for) => {
+                let partitions = self.look_again(channel, known, wanted_for).await;
+                return self.check_partitions(channel, partitions, wanted_for);
+            }
+            _ => self.look(channel, ANSWER_TIME_MAX).await?,
+        };
+        if known.is_none() && CHANNELS_MAX <= self.known().len() {
+            let cause = format!("`{channel}` would be one channel more than {CHANNELS_MAX}");
+            return Err(FailureKind::Defect.because(codes::TOO_MANY_CHANNELS, cause));
+        }
+        let (partitions, is_ours) = match found {
+            Some(partitions) => (partitions, false),
+            None => self.make_one(channel).await?,
+        };
+        self.check_partitions(channel, partitions, wanted_for)?;
+        let kept = match is_ours || !self.settings.looks_at_topics {
+            true => Some(self.settings.retention),
+            false => self.kept(channel).await?,
+        };
+        self.known().insert(channel.clone(), Known { partitions, kept, looked: Instant::now() });
+        Ok(())
+    }
+
+    /// How many partitions a known topic has; as before, where nobody answers at once. Events and orders
+    /// go on as they went, as nothing follows from where they lie.
+    async fn look_again(&self, channel: &ChannelName, known: Known, wanted_for: Use) -> u32 {
+        let is_due = LOOKED_AT_EVERY <= known.looked.elapsed();
+        if wanted_for == Use::Read || !channel.is_application() || !is_due {
+            return known.partitions;
+        }
+        // One look for all who write at the same time.
+        if let Some(known) = self.known().get_mut(channel) {
+            known.looked = Instant::now();
+        }
+        let Ok(Some(found)) = self.look(channel, LOOK_TIME_MAX).await else {
+            return known.partitions;
+        };
+        if let Some(known) = self.known().get_mut(channel) {
+            known.partitions = found;
+        }
+        found
     }
 
     /// Looks again before the next use.
@@ -130,7 +203,7 @@ impl Topics {
         let known = self.known().get(channel).copied();
         let partitions = match known {
             Some(known) => known.partitions,
-            None => self.look(channel).await?.unwrap_or(0),
+            None => self.look(channel, ANSWER_TIME_MAX).await?.unwrap_or(0),
         };
         let partition = |number| Partition { channel: channel.clone(), number };
         let partitions: Vec<Partition> = (0..partitions).map(partition).collect();
@@ -185,15 +258,29 @@ impl Topics {
         .await
     }
 
-    /// Refuses what the configuration does not say: cases would change their partitions.
-    fn check_partitions(&self, channel: &ChannelName, partitions: u32) -> Result<()> {
+    fn suits(&self, partitions: u32, wanted_for: Use) -> bool {
         let wanted = self.settings.partitions;
-        if partitions == wanted {
+        partitions == wanted || wanted_for == Use::Read && wanted < partitions
+    }
+
+    /// Refuses what the configuration does not say: cases would change their partitions. Who writes may
+    /// try again, as nothing is wrong with what is written.
+    fn check_partitions(
+        &self,
+        channel: &ChannelName,
+        partitions: u32,
+        wanted_for: Use,
+    ) -> Result<()> {
+        if self.suits(partitions, wanted_for) {
             return Ok(());
         }
-        let topic = self.name(channel);
+        let (topic, wanted) = (self.name(channel), self.settings.partitions);
         let cause = format!("topic `{topic}` has {partitions} partitions, configured are {wanted}");
-        Err(FailureKind::Defect.because(codes::KAFKA_PARTITIONS, cause))
+        let kind = match wanted_for {
+            Use::Write => FailureKind::Unavailable,
+            Use::Read => FailureKind::Defect,
+        };
+        Err(kind.because(codes::KAFKA_PARTITIONS, cause))
     }
 
     /// Of a partition that was added to a topic.
@@ -210,13 +297,17 @@ impl Topics {
 
     /// How many partitions the topic has. Asks for all topics: a question for one by its name would
     /// make it on brokers that make topics by themselves.
-    async fn look(&self, channel: &ChannelName) -> Result<Option<u32>> {
+    pub(super) async fn look(
+        &self,
+        channel: &ChannelName,
+        time_max: Duration,
+    ) -> Result<Option<u32>> {
         let client = self.producer.client();
         let topic = self.name(channel);
         blocking(move || {
             let metadata = client
                 .client()
-                .fetch_metadata(None, ANSWER_TIME_MAX)
+                .fetch_metadata(None, time_max)
                 .map_err(|error| failure("look for topics", &error))?;
             let found = metadata.topics().iter().find(|found| found.name() == topic);
             let partitions = found.map(|found| found.partitions().len()).filter(|n| 0 < *n);
@@ -234,7 +325,7 @@ impl Topics {
         }
         let was_there = self.create(&topic).await?;
         for _ in 0..LOOKS_MAX {
-            if let Some(partitions) = self.look(channel).await? {
+            if let Some(partitions) = self.look(channel, ANSWER_TIME_MAX).await? {
                 return Ok((partitions, !was_there));
             }
             sleep(LOOK_PAUSE).await;

@@ -16,12 +16,13 @@ use channels::{codec, memory::MemoryChannel};
 use messaging::{
     Accepted, Adapter, ApplicationHead, Attempt, Authority, Channel as _, ChannelName, Claims,
     Clock, Command, CommandId, DeliveryKey, Domain, EffectContract, EndpointName, Envelope, Event,
-    EventKind, FailureKind, Found, GroupId, OperatorName, Order, Payload, ProcedureName, Record,
-    Result, RetryPolicy, SenderName, Target, Timestamp, conformance::channel::Positions, identity,
+    EventKind, FailureKind, Found, GroupId, OperatorName, Order, Partition, Payload, Position,
+    ProcedureName, Record, Result, RetryPolicy, SenderName, Target, Timestamp,
+    conformance::channel::Positions, identity,
 };
 use stores::{
     claims::MemoryClaims,
-    ledger::{Restored, Retention, SqliteLedger},
+    ledger::{Restored, Retention, SqliteLedger, Switch},
 };
 use telemetry::{Metrics, Readiness};
 use tokio::time::Instant;
@@ -255,6 +256,40 @@ impl World {
         SqliteLedger::restore(&backup, &ledger, self.clock.now()).unwrap()
     }
 
+    /// As a topic that has so many partitions from the start.
+    pub(super) fn part_channel(&mut self, partitions: u32) {
+        self.channel = MemoryChannel::with_partitions(clock(), partitions);
+    }
+
+    /// How many records the ledger has admitted of the applications.
+    pub(super) fn admitted(&self) -> u64 {
+        let stands = SqliteLedger::standing(&self.folder.join("ledger.sqlite")).unwrap();
+        let of_applications =
+            stands.positions.iter().filter(|at| at.partition.channel == channel());
+        of_applications.map(|at| at.offset).sum()
+    }
+
+    /// Gives the channel more partitions, and lets the ledger begin a generation where it stands.
+    pub(super) fn switch(&mut self, former: u32, partitions: u32) {
+        self.channel = self.channel.grown(partitions);
+        let path = self.folder.join("ledger.sqlite");
+        let stands = SqliteLedger::standing(&path).unwrap().positions;
+        let first = |number| {
+            let partition = Partition { channel: channel(), number };
+            let known = stands.iter().find(|at| at.partition == partition);
+            Position { offset: known.map_or(0, |at| at.offset), partition }
+        };
+        let wanted = Switch {
+            former,
+            partitions,
+            firsts: (0..partitions).map(first).collect(),
+            at: self.clock.now(),
+            operator: "erika".to_owned(),
+            reason: String::new(),
+        };
+        SqliteLedger::switch(&path, &wanted).unwrap();
+    }
+
     /// As somebody who deletes the log and makes it again.
     pub(super) fn replace_channel(&mut self) {
         self.channel = MemoryChannel::new(clock());
@@ -337,7 +372,16 @@ impl World {
     }
 
     pub(super) async fn submit(&self, own_id: &str, case: &str) {
-        self.append(vec![record(own_id, case, "<a/>")]).await;
+        self.submit_by(self.channel.partitions(), own_id, case).await;
+    }
+
+    /// The same by a gateway that goes by so many partitions.
+    pub(super) async fn submit_by(&self, partitions: Option<u32>, own_id: &str, case: &str) {
+        let mut record = record(own_id, case, "<a/>");
+        if let Some(partitions) = partitions {
+            codec::write_partitions(&mut record, partitions);
+        }
+        self.append(vec![record]).await;
     }
 
     pub(super) async fn append(&self, records: Vec<Record>) {
