@@ -145,6 +145,13 @@ impl Configuration {
         Self { apart: Some(apart), ..new.with_head(&channel).with_head(&claims) }
     }
 
+    /// The same roles on topics with so many partitions, instead of three.
+    #[must_use]
+    pub fn with_partitions(mut self, partitions: u32) -> Self {
+        self.head = self.head.replace("partitions=3&", &format!("partitions={partitions}&"));
+        self
+    }
+
     /// Whether each role is a process.
     #[must_use]
     pub fn is_apart(&self) -> bool {

@@ -3,6 +3,7 @@
 mod answers;
 mod bench;
 mod bulk;
+mod channel;
 mod ledger;
 mod operator;
 mod standards;
@@ -15,6 +16,7 @@ pub(crate) use self::{
     answers::{AsAnswer, Form, WithAnswer},
     bench::Bench,
     bulk::{Bulk, Each, Filter, Replay},
+    channel::{Channel, Switch},
     ledger::Ledger,
     operator::{Console, Dead, Endpoint, Orderer, ToDecide},
     standards::{
@@ -98,6 +100,9 @@ pub(crate) enum Command {
     /// Back up the truth about deliveries, and go on with a backup of it.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Go on with more partitions on Kafka.
+    #[command(subcommand)]
+    Channel(Channel),
     /// Install standards, look at them and at documents; needs no server.
     #[command(subcommand)]
     Standard(Standard),

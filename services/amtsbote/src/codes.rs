@@ -90,6 +90,12 @@ pub(crate) const STATUS_UNPROVEN: &str = "AB-5062";
 pub(crate) const NOT_READY: &str = "AB-5063";
 /// A backup or a restore of another kind of store than the configuration names.
 pub(crate) const LEDGER_ELSEWHERE: &str = "AB-5080";
+/// A channel that has one partition for good.
+pub(crate) const PARTITIONS_FIXED: &str = "AB-5081";
+/// Fewer partitions than there are.
+pub(crate) const PARTITIONS_FEWER: &str = "AB-5082";
+/// Something that lies by the former number of partitions is not admitted yet.
+pub(crate) const SWITCH_UNREAD: &str = "AB-5083";
 /// There is no folder to install a standard or code list into.
 pub(crate) const NO_FOLDER: &str = "AB-5070";
 /// A standard or code list that is there already.

@@ -24,6 +24,7 @@ use channels::kafka;
 use messaging::{ChannelName, Domain, SenderName, Sha256};
 
 pub(crate) use self::{
+    broker::PARTITIONS_MAX,
     claims::ClaimsBackend,
     fault::{Fault, Faults},
     read::{read_file, read_text},

@@ -72,13 +72,13 @@ fn begin_epoch(settings: &PostgresSettings, clock: &Clock) -> Result<Restored, S
     stop(runtime()?.block_on(PgLedger::restore(settings, clock.now())))
 }
 
-fn ledger_of(config: &Config) -> PathBuf {
+pub(crate) fn ledger_of(config: &Config) -> PathBuf {
     let folder = config.store.own_folder().unwrap_or(Path::new(""));
     folder.join(LEDGER_FILE)
 }
 
 /// Those that a dispatcher holds while it runs, whatever channel it has.
-fn locks(config: &Config) -> Result<Vec<DirectoryLock>, Stop> {
+pub(crate) fn locks(config: &Config) -> Result<Vec<DirectoryLock>, Stop> {
     let mut folders: Vec<&Path> = config.store.own_folder().into_iter().collect();
     if let ChannelBackend::Embedded(backend) = &config.channel {
         folders.push(backend.folder());
@@ -92,14 +92,14 @@ fn stop<T>(done: Result<T, Failure>) -> Result<T, Stop> {
     done.map_err(|failure| Stop::at_start(&failure))
 }
 
-fn positions(positions: &[Position]) -> Vec<Value> {
+pub(crate) fn positions(positions: &[Position]) -> Vec<Value> {
     let told = positions.iter().map(|Position { partition, offset }| {
         json!({ "channel": partition.channel.as_str(), "partition": partition.number, "next": offset })
     });
     told.collect()
 }
 
-fn show_positions(positions: &[Position], output: &Output) {
+pub(crate) fn show_positions(positions: &[Position], output: &Output) {
     for Position { partition, offset } in positions {
         output.line(format_args!("  {partition} {offset}"));
     }

@@ -3,6 +3,7 @@
 mod answer;
 mod bench;
 mod bulk;
+mod channel;
 mod check;
 mod cli;
 mod client;
@@ -80,6 +81,7 @@ fn obey(cli: &Cli, output: &Output) -> Result<Exit, Stop> {
         Command::Replay(args) => runtime()?.block_on(bulk::replay(args, cli.lang, output)),
         Command::Bulk(args) => runtime()?.block_on(bulk::run(args, cli.lang, output)),
         Command::Ledger(args) => ledger::run(args, &clock::wall(), cli.lang, output),
+        Command::Channel(args) => channel::run(args, &clock::wall(), cli.lang, output),
         Command::Codes(args) => codelists::run(args, cli.lang, output),
         Command::Standard(args) => standard::run(args, &clock::wall(), cli.lang, output),
         Command::Check(args) => check::run(args, output),

@@ -173,7 +173,7 @@ pub(crate) fn json(command: &Command) -> Value {
 }
 
 /// The user this process runs as, by the system's list of users.
-fn user() -> String {
+pub(crate) fn user() -> String {
     let Ok(own) = fs::metadata("/proc/self") else {
         return std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned());
     };

@@ -3,7 +3,7 @@
 use channels::kafka::Settings;
 
 /// More partitions than any installation needs; a wrong number must not fill a cluster.
-const PARTITIONS_MAX: u32 = 1_000;
+pub(crate) const PARTITIONS_MAX: u32 = 1_000;
 const REPLICATION_MAX: u16 = 10;
 /// Leaves room for the channel's name in a topic's 249 characters.
 const PREFIX_BYTES_MAX: usize = 40;

@@ -12,12 +12,12 @@ use channels::{
     embedded::{DirectoryLock, Durability, EmbeddedChannel},
     kafka::KafkaChannel,
 };
-use messaging::{Channel, ChannelName, Clock, Domain, Failure};
+use messaging::{Channel, ChannelName, Clock, Domain, Failure, Timestamp};
 use standards::Standards;
 use stores::{
     claims::ObjectClaims,
     journal::{Journal, PgJournal, SqliteJournal},
-    ledger::{Ledger, PgLedger, SqliteLedger},
+    ledger::{Ledger, PgLedger, SqliteLedger, numbering},
 };
 use telemetry::{Metrics, Readiness};
 use tokio::{net::TcpListener, runtime::Handle};
@@ -179,6 +179,7 @@ impl Backends {
 
     /// The channel first: its lock, or one in its place, keeps a second process away from everything.
     fn open_all(self, clock: Clock) -> Result<Stores, Failure> {
+        let now = clock.now();
         let (channel, found, lock): (Arc<dyn Channel>, _, _) = match &self.channel {
             ChannelBackend::Embedded(backend) => {
                 let channel = EmbeddedChannel::open_with(backend.folder(), clock, durability())?;
@@ -193,28 +194,34 @@ impl Backends {
             }
         };
         let claims = || claims::open(&self.claims);
+        let ledger = || self.ledger(&*channel, now);
+        let ledger = self.roles.dispatcher.then(ledger).transpose()?;
         Ok(Stores {
             channel,
             found,
             lock,
             claims: self.has_claims().then(claims).transpose()?,
-            ledger: self.roles.dispatcher.then(|| self.ledger()).transpose()?,
+            ledger,
             journal: self.roles.console.then(|| self.journal()).transpose()?,
         })
     }
 }
 
 impl Backends {
-    /// On a thread that may wait.
-    fn ledger(&self) -> Result<Arc<dyn Ledger>, Failure> {
-        Ok(match &self.store {
+    /// On a thread that may wait. A ledger that goes by another number of partitions is refused.
+    fn ledger(&self, channel: &dyn Channel, now: Timestamp) -> Result<Arc<dyn Ledger>, Failure> {
+        let ledger: Arc<dyn Ledger> = match &self.store {
             StoreBackend::Embedded(backend) => {
                 Arc::new(SqliteLedger::open(&backend.folder().join(LEDGER_FILE))?)
             }
             StoreBackend::Postgres(database) => Arc::new(
                 Handle::current().block_on(PgLedger::open(&database.settings, &self.name))?,
             ),
-        })
+        };
+        if let Some(partitions) = channel.partitions() {
+            Handle::current().block_on(numbering::agree(&*ledger, partitions, now))?;
+        }
+        Ok(ledger)
     }
 
     /// As [`Backends::ledger`].

@@ -327,8 +327,10 @@ impl Connection {
         let mut topics: Vec<&str> = channels.keys().map(String::as_str).collect();
         topics.sort_unstable();
         if let Some(member) = &settings.member {
-            // One name for each set of channels: a group may read its channels apart.
-            let set = crc32fast::hash(topics.join(",").as_bytes());
+            // One name for each set of channels: a group may read its channels apart. And for each number
+            // of partitions: who comes back under its name gets those it had, and never the added ones.
+            let set = format!("{},{}", topics.join(","), settings.partitions);
+            let set = crc32fast::hash(set.as_bytes());
             config.set("group.instance.id", format!("{group}-{member}-{set:08x}"));
         }
         let what = format!("group `{group}`");
