@@ -132,7 +132,8 @@ impl Schedule {
     /// [`Schedule::settle`].
     pub(crate) fn take_due(&mut self, limit: usize) -> Option<Entry> {
         // In turns, as each has waited for its time.
-        self.was_again = self.may_try_again(limit) && !(self.was_again && !self.due.is_empty());
+        let is_others_turn = self.was_again && !self.due.is_empty();
+        self.was_again = !is_others_turn && self.may_try_again(limit);
         let case = match self.was_again {
             true => self.again.pop_front(),
             false => self.due.pop_front(),
