@@ -1,5 +1,6 @@
 //! The dispatcher on paused time, with a real ledger and a departmental system that keeps count.
 
+mod backlog;
 mod bulks;
 mod claims;
 mod clerk;
