@@ -45,6 +45,13 @@ const PLANS: [(&str, &str); 5] = [
     ("jit", "off"),
 ];
 
+/// And on the one that removes what is old. A plan that reads the table whole for each step is dearer
+/// with every row that is kept, and is chosen with good statistics, too.
+const TRIM_PLANS: [(&str, &str); 6] = {
+    let [seqscan, hashjoin, mergejoin, plans, jit] = PLANS;
+    [seqscan, hashjoin, mergejoin, plans, jit, ("enable_bitmapscan", "off")]
+};
+
 /// Where the server is, and who we are there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct PostgresSettings {
@@ -126,6 +133,8 @@ pub(crate) struct Server {
     readers: PgPool,
     /// Writes, one transaction after the other.
     writer: PgPool,
+    /// Removes what is old, one step after the other.
+    trimmer: PgPool,
     what: &'static str,
 }
 
@@ -146,7 +155,12 @@ impl Server {
                 .max_lifetime(LIFETIME_MAX)
                 .connect_lazy_with(settings.options(&name, more))
         };
-        Ok(Self { readers: pool(READERS, &[]), writer: pool(1, &PLANS), what: schema.what })
+        Ok(Self {
+            readers: pool(READERS, &[]),
+            writer: pool(1, &PLANS),
+            trimmer: pool(1, &TRIM_PLANS),
+            what: schema.what,
+        })
     }
 
     /// Runs `work` on a connection that reads.
@@ -163,6 +177,14 @@ impl Server {
         work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
     ) -> Result<T> {
         on(&self.writer, work).await
+    }
+
+    /// Runs `work` on the connection that removes what is old.
+    pub(crate) async fn trim<T>(
+        &self,
+        work: impl AsyncFnOnce(&mut PgConnection) -> sqlx::Result<T>,
+    ) -> Result<T> {
+        on(&self.trimmer, work).await
     }
 }
 

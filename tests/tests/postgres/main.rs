@@ -17,6 +17,7 @@ mod proxy;
 mod restore;
 mod shared;
 mod suites;
+mod trimming;
 mod world;
 
 use std::sync::atomic::{AtomicU32, Ordering};

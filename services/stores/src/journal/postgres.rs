@@ -286,7 +286,7 @@ impl Journal for PgJournal {
 
     async fn trim(&self, kind: Kind, keep: Duration, after: i64) -> Result<Trimmed> {
         let step = async |sql: &mut _| retain::trim(sql, kind, keep, after).await;
-        let (trimmed, through) = self.read(step).await?;
+        let (trimmed, through) = self.0.server.trim(step).await?;
         self.0.trimmed_through.fetch_max(through, Ordering::SeqCst);
         Ok(trimmed)
     }

@@ -224,7 +224,7 @@ impl Ledger for PgLedger {
     }
 
     async fn trim(&self, kind: Kind, retention: Arc<Retention>, after: i64) -> Result<Trimmed> {
-        self.server.read(async |sql| retain::trim(sql, kind, &retention, after).await).await
+        self.server.trim(async |sql| retain::trim(sql, kind, &retention, after).await).await
     }
 
     async fn doubtful_pins(&self, is_lifted: bool, limit: u32) -> Result<Vec<DoubtfulPin>> {

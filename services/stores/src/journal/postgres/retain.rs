@@ -113,11 +113,11 @@ impl Step<'_> {
             "SELECT a.id, a.has_head AND NOT a.is_copy,
                     greatest(a.id, coalesce((SELECT max(e.id) FROM event e
                                              WHERE e.application = a.id), 0)),
-                    CASE WHEN EXISTS (SELECT 1 FROM delivery d WHERE d.application = a.id)
+                    CASE WHEN EXISTS (SELECT 1 FROM delivery d WHERE d.application = a.id OFFSET 0)
                     THEN NOT EXISTS (SELECT 1 FROM delivery d WHERE d.application = a.id
-                        AND d.state NOT IN ('delivered', 'rejected', 'discarded'))
+                        AND d.state NOT IN ('delivered', 'rejected', 'discarded') OFFSET 0)
                     ELSE a.state IN ('refused', 'conflict') OR a.state <> 'unrouted' AND EXISTS (
-                        SELECT 1 FROM event e WHERE e.application = a.id AND e.kind = 'duplicate')
+                        SELECT 1 FROM event e WHERE e.application = a.id AND e.kind = 'duplicate' OFFSET 0)
                     END
              FROM application a WHERE a.id > $1 AND a.id <= $2 ORDER BY a.id LIMIT $3",
         )

@@ -1,5 +1,7 @@
 //! What of the ledger goes by retention, in small transactions, each a few statements for all its
 //! rows. What is kept how long is as in SQLite; of several dispatchers one trims at a time.
+//!
+//! `OFFSET 0` keeps the planner from hashing all that stays to look up the few that may go.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -111,13 +113,15 @@ impl Step<'_> {
         let rows = sqlx::query(
             "SELECT b.message,
                     b.message <= o.through
-                    AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = b.message)
+                    AND EXISTS (SELECT 1 FROM delivery d WHERE d.message = b.message OFFSET 0)
                     AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message = b.message
-                                    AND (d.final_at IS NULL OR d.final_at > o.final_at))
-             FROM body b JOIN message m ON m.id = b.message
+                                    AND (d.final_at IS NULL OR d.final_at > o.final_at) OFFSET 0)
+             FROM (SELECT message FROM body WHERE message > $1 AND message <= $6
+                   ORDER BY message LIMIT $2) b
+             JOIN message m ON m.id = b.message
              JOIN unnest($3::int[], $4::bigint[], $5::bigint[]) o (partition, final_at, through)
                   ON o.partition = m.partition
-             WHERE b.message > $1 AND b.message <= $6 ORDER BY b.message LIMIT $2",
+             ORDER BY b.message",
         )
         .bind(self.after)
         .bind(ROWS_MAX)
@@ -174,7 +178,7 @@ impl Step<'_> {
         let old = self.old(self.retention.history).await?;
         let rows = sqlx::query(
             "SELECT d.id, d.final_at <= $2 AND d.message <= $3
-                        AND NOT EXISTS (SELECT 1 FROM body b WHERE b.message = d.message),
+                        AND NOT EXISTS (SELECT 1 FROM body b WHERE b.message = d.message OFFSET 0),
                     d.message > $3
              FROM delivery d
              WHERE d.id > $1 AND d.id < (SELECT max(id) FROM delivery) ORDER BY d.id LIMIT $4",
@@ -203,9 +207,9 @@ impl Step<'_> {
     async fn identities(&mut self) -> sqlx::Result<Trimmed> {
         let old = self.old(self.retention.dedupe_horizon).await?;
         let rows = sqlx::query(
-            "SELECT m.id, NOT EXISTS (SELECT 1 FROM body b WHERE b.message = m.id)
-                     AND NOT EXISTS (SELECT 1 FROM unrouted u WHERE u.message = m.id)
-                     AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.id)
+            "SELECT m.id, NOT EXISTS (SELECT 1 FROM body b WHERE b.message = m.id OFFSET 0)
+                     AND NOT EXISTS (SELECT 1 FROM unrouted u WHERE u.message = m.id OFFSET 0)
+                     AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.message = m.id OFFSET 0)
              FROM message m
              WHERE m.id > $1 AND m.id <= $2 AND m.id < (SELECT max(id) FROM message)
              ORDER BY m.id LIMIT $3",
