@@ -1,13 +1,10 @@
 //! What retention costs does not grow with what is kept.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use stores::ledger::{Kind, Ledger, PgLedger, Retention};
 use tests::postgres::Postgres;
+use tokio::time::Instant;
 
 use super::settings;
 
