@@ -5,7 +5,6 @@
 //! crash leaves at most `concurrency` attempts with an unknown end, each of them in an intent.
 
 mod admit;
-mod ahead;
 mod bulk;
 mod command;
 mod dice;
@@ -42,7 +41,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
-    ahead::Ahead,
     bulk::Bulk,
     dice::Dice,
     draft::Draft,
@@ -107,7 +105,6 @@ pub(crate) struct Engine {
     /// Deliveries not settled yet, by intent.
     intents: HashMap<IntentRow, usize>,
     envelopes: Envelopes,
-    ahead: Ahead,
     /// Deliveries to be told of unless something happens to them first.
     announcements: VecDeque<Announcement>,
     gate_events: u64,
@@ -436,7 +433,6 @@ impl Engine {
             }
         }
         self.act(draft.jobs);
-        self.read_ahead();
         Ok(())
     }
 

@@ -35,15 +35,13 @@ impl Engine {
         if chosen.is_empty() {
             return Ok(());
         }
-        self.ahead.arrive().await?;
         let fetched = self.fetch(&chosen).await?;
         let mut edits = self.edits_of(chosen.iter().map(|(_, entry)| entry), draft).await?;
         let intent = IntentRow(self.numbers.intent + 1);
         let mut handed_out: Vec<Started> = Vec::new();
         for (served, mut entry) in chosen {
             let kept = self.envelopes.get(entry.message);
-            let read = kept.or_else(|| self.ahead.get(entry.message));
-            let came = read.or_else(|| fetched.get(&entry.message).cloned());
+            let came = kept.or_else(|| fetched.get(&entry.message).cloned());
             let edit = edit_of(&entry).and_then(|of| edits.remove(&of));
             let envelope = match edit {
                 Some(edit) => decoded(entry.message, edit.record),
@@ -78,24 +76,19 @@ impl Engine {
     /// Reads what is not in memory.
     async fn fetch(&self, chosen: &[(usize, Entry)]) -> Result<HashMap<MessageRow, Arc<Envelope>>> {
         let messages = chosen.iter().map(|(_, entry)| entry.message);
-        let mut missing: Vec<MessageRow> = messages
-            .filter(|message| !self.envelopes.has(*message) && !self.ahead.has(*message))
-            .collect();
+        let mut missing: Vec<MessageRow> =
+            messages.filter(|message| !self.envelopes.has(*message)).collect();
         missing.sort_unstable();
         missing.dedup();
         if missing.is_empty() {
             return Ok(HashMap::new());
         }
-        Ok(decoded_all(self.ledger.records(missing).await?))
+        let mut fetched = HashMap::with_capacity(missing.len());
+        for (message, record) in self.ledger.records(missing).await? {
+            fetched.extend(decoded(message, record).map(|envelope| (message, envelope)));
+        }
+        Ok(fetched)
     }
-}
-
-/// Without those that are damaged.
-pub(super) fn decoded_all(records: Vec<(MessageRow, Bytes)>) -> HashMap<MessageRow, Arc<Envelope>> {
-    let decoded = records
-        .into_iter()
-        .filter_map(|(message, record)| Some((message, decoded(message, record)?)));
-    decoded.collect()
 }
 
 /// `None` if it is damaged.
@@ -172,7 +165,7 @@ impl Envelopes {
         self.kept.get(&message).map(|kept| Arc::clone(&kept.envelope))
     }
 
-    pub(super) fn has(&self, message: MessageRow) -> bool {
+    fn has(&self, message: MessageRow) -> bool {
         self.kept.contains_key(&message)
     }
 }
