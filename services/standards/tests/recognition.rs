@@ -72,6 +72,19 @@ fn versions_in_one_namespace_are_told_apart_by_what_the_document_says() {
 }
 
 #[test]
+fn a_document_is_what_it_is_however_many_other_roots_came_before() {
+    let standards = load(&[&install("1", &toml("1", "g2g-1.1", RECOGNISE))]);
+    // More than are remembered, and each again when it is long forgotten.
+    for prefix in (0..60).map(|number| format!("m{}", number % 40)) {
+        for (namespace, code) in [("urn:mine", None), ("urn:yours", Some("AB-4020"))] {
+            let text = format!("<{prefix}:antrag.0101 xmlns:{prefix}='{namespace}'/>");
+            let found = codes(&check(&standards, text.as_bytes()));
+            assert_eq!(found.first().copied(), code, "{text}");
+        }
+    }
+}
+
+#[test]
 fn two_versions_that_one_document_could_be_of_are_an_error_at_start() {
     let recognise = format!("{RECOGNISE}\naccepts = [\"1\", \"2\"]");
     let first = install("1", &toml("1", "g2g-1.1", &recognise));

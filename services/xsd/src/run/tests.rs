@@ -187,3 +187,32 @@ fn what_a_document_holds_is_given_away_of_proven_ones_only() {
     let wrong = text.replace("</r>", "<nobody/></r>");
     assert_eq!(acceptor.judge_and_record(&wrong).map(|_| ()), Err(Reason::Element));
 }
+
+#[test]
+fn names_are_kept_for_the_next_document_and_no_record_changes_by_it() {
+    let (mut acceptor, kept) =
+        (Acceptor::new(tables(), Limits::default()), |acceptor: &Acceptor| {
+            format!("{:?}", acceptor.memory.names)
+        });
+    let invented = |from: usize, to: usize| {
+        let names: String =
+            (from..to).map(|number| format!("<n{number} xmlns='urn:x'/>")).collect();
+        document(&format!("<lax>{names}</lax>"))
+    };
+    let (few, others, many) = (invented(0, 10), invented(10, 20), invented(20, 6_000));
+    let before = acceptor.judge_and_record(&few).unwrap();
+    assert!(kept(&acceptor).contains("count: 12,"), "{}", kept(&acceptor));
+    let after = acceptor.judge_and_record(&others).unwrap();
+    assert!(kept(&acceptor).contains("count: 22,"), "{}", kept(&acceptor));
+    for (record, first) in [(&before, 0), (&after, 10)] {
+        let names: Vec<_> = (2..12).map(|node| record.local_name(Node::of(node))).collect();
+        let expected: Vec<_> = (first..first + 10).map(|number| format!("n{number}")).collect();
+        assert_eq!(names, expected);
+    }
+    // Senders can invent names without end: too many of them are not kept.
+    let most = acceptor.judge_and_record(&many).unwrap();
+    assert!(kept(&acceptor).contains("count: 0,"), "{}", kept(&acceptor));
+    assert_eq!(most.local_name(Node::of(5_981)), "n5999");
+    assert!(acceptor.judge_and_record(&few).is_ok());
+    assert!(kept(&acceptor).contains("count: 12,"), "{}", kept(&acceptor));
+}
