@@ -213,6 +213,8 @@ fn spawn_in(folder: Option<&Path>, options: &[String], more: &[&str]) -> (Child,
 
 /// Starts a script and waits for the lines it says once its brokers answer.
 fn said<const N: usize>(mut command: Command, names: [&str; N]) -> (Child, [String; N]) {
+    // Most of them live for seconds: the JVM's first compiler is enough.
+    command.env("AMTSBOTE_KAFKA_TIER", "1");
     let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
     let mut child = spawned.expect("bash is there");
     let mut output = BufReader::new(child.stdout.take().expect("it was asked for"));

@@ -170,11 +170,15 @@ fn configuration(address: &str, copies: u16, receiver: &Receiver) -> Configurati
 async fn flows(load: &Load, receiver: &Receiver) {
     let begun = Instant::now();
     let (receipts, arrivals) = (load.sent().len(), receiver.count(NAME));
-    wait::until("receipts and deliveries", GOES_ON_WITHIN, || async {
-        let is_flowing =
-            receipts + PROGRESS <= load.sent().len() && arrivals + PROGRESS <= receiver.count(NAME);
-        is_flowing.then_some(())
+    wait::until("receipts", GOES_ON_WITHIN, || async {
+        (receipts + PROGRESS <= load.sent().len()).then_some(())
     })
     .await;
-    eprintln!("{PROGRESS} receipts and {PROGRESS} arrivals more within {:?}", begun.elapsed());
+    let receipted = begun.elapsed();
+    wait::until("deliveries", GOES_ON_WITHIN, || async {
+        (arrivals + PROGRESS <= receiver.count(NAME)).then_some(())
+    })
+    .await;
+    let arrived = begun.elapsed();
+    eprintln!("{PROGRESS} receipts more within {receipted:?}, as many arrivals within {arrived:?}");
 }

@@ -138,7 +138,9 @@ fn configuration(receiver: &Receiver) -> Configuration {
     let mut configuration = Configuration::new().with_standard_route("kfz");
     for Subject { name, authority, concurrency, contract, .. } in SUBJECTS {
         let system = System::http(name, &receiver.url(name), contract);
-        let system = system.of(authority).at_once(concurrency);
+        let mut system = system.of(authority).at_once(concurrency);
+        // What was in flight holds its case until then: with the default of 30 s, all cases soon.
+        "timeout = \"8s\"\n".clone_into(&mut system.more);
         configuration = configuration.with_system(&system);
     }
     let folder = configuration.folder().join(FILES);
