@@ -42,7 +42,7 @@ pub(crate) struct Config {
     pub(crate) channel: ChannelBackend,
     /// `[kafka]`: how the brokers of `channel` are reached.
     pub(crate) kafka: Kafka,
-    /// `store`: where ledger and journal lie. `embedded:DIR` or `postgres://USER@HOST/DATABASE`.
+    /// `store`: where ledger, journal and register lie. `embedded:DIR` or `postgres://USER@HOST/DATABASE`.
     /// Default: embedded in `data`.
     pub(crate) store: StoreBackend,
     /// `claims`: where large bodies and attachments lie. `embedded:DIR`, `file:///DIR` or
@@ -288,7 +288,7 @@ pub(crate) struct Retention {
     /// than `history`. Default `400d`.
     pub(crate) ledger: stores::ledger::Retention,
     /// `journal`: applications of which nothing is open, since the last thing that happened to
-    /// them, from `1h`. Default `400d`.
+    /// them, and orders that were answered, from `1h`. Default `400d`.
     pub(crate) journal: Duration,
 }
 

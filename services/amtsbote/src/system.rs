@@ -14,7 +14,7 @@ use std::{net::SocketAddr, pin::Pin, sync::Arc, time::Duration};
 
 use channels::embedded::DirectoryLock;
 use messaging::{Channel, ChannelName, Clock, Result as RoleResult};
-use stores::{claims::ObjectClaims, journal::Journal, ledger::Ledger};
+use stores::{claims::ObjectClaims, journal::Journal, ledger::Ledger, register::Register};
 use telemetry::{Metrics, Readiness, names::field};
 use tokio::{
     net::TcpListener,
@@ -70,6 +70,7 @@ struct Gateway {
 struct Console {
     listener: TcpListener,
     journal: Arc<dyn Journal>,
+    register: Arc<dyn Register>,
 }
 
 /// Where it listens, with the ports it really got.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use messaging::{Channel, Clock};
-use stores::journal::Journal;
+use stores::{journal::Journal, register::Register};
 use tonic::{Request, Response, Status};
 use wire::control::{
     EndpointOverview, GetApplicationRequest, GetApplicationResponse, GetBulkRequest,
@@ -29,6 +29,8 @@ const FOUND_MAX: u32 = 50;
 #[derive(Debug)]
 pub(crate) struct ControlServer {
     pub(crate) journal: Arc<dyn Journal>,
+    /// What was ordered, and what became of it.
+    pub(crate) register: Arc<dyn Register>,
     /// Where commands go.
     pub(crate) channel: Arc<dyn Channel>,
     pub(crate) clock: Clock,

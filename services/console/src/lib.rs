@@ -1,10 +1,10 @@
-//! The role that shows: projects the channels into the journal, and serves status, pages and
-//! operations from it.
+//! The role that shows: projects the channels into the journal, records orders in the register, and serves
+//! status, pages and operations from both.
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use messaging::{Channel, ChannelName, Clock, Failure, FailureKind, Result, Sha256};
-use stores::journal::Journal;
+use stores::{journal::Journal, register::Register};
 use tokio::{
     net::TcpListener,
     task::{JoinError, JoinSet},
@@ -42,6 +42,8 @@ pub struct Parts {
     pub listener: TcpListener,
     /// What is projected into and read from; the same one as [`StatusServer`]'s.
     pub journal: Arc<dyn Journal>,
+    /// Where what operators ordered is recorded.
+    pub register: Arc<dyn Register>,
     /// What is projected.
     pub channel: Arc<dyn Channel>,
     /// Every channel that carries applications.
@@ -53,7 +55,8 @@ pub struct Parts {
     /// Of the token operators show. `None`: whoever reaches the address is believed, and only heard
     /// where that is the loopback address: elsewhere such a console shows, and takes no orders.
     pub operator_token_sha256: Option<Sha256>,
-    /// How long the journal keeps applications of which nothing is open.
+    /// How long the journal keeps applications of which nothing is open, and the register commands
+    /// that were answered.
     pub retention: Duration,
     /// The wall clock.
     pub clock: Clock,
@@ -74,6 +77,7 @@ pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<()> {
     let is_loopback = address?.ip().is_loopback();
     let control = ControlServer {
         journal: parts.journal.clone(),
+        register: parts.register.clone(),
         channel: parts.channel.clone(),
         clock: parts.clock.clone(),
         source: parts.source,
@@ -81,12 +85,14 @@ pub async fn run(parts: Parts, shutdown: CancellationToken) -> Result<()> {
     };
     let keeper = Keeper {
         journal: parts.journal.clone(),
+        register: parts.register.clone(),
         clock: parts.clock.clone(),
         metrics: parts.metrics.clone(),
         keep: parts.retention,
     };
     let projector = Projector {
         journal: parts.journal,
+        register: parts.register,
         channel: parts.channel,
         application_channels: parts.application_channels,
         clock: parts.clock,

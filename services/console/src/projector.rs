@@ -1,4 +1,5 @@
-//! Reads the channels into the journal: the one writer of it.
+//! Reads the channels into the journal, and what they tell of orders into the register: the one writer of
+//! both.
 
 use std::{slice, sync::Arc, time::Duration};
 
@@ -11,7 +12,10 @@ use messaging::{
     Batch, Channel, ChannelName, Clock, Failure, FailureKind, Record, Result, Subscription,
     Timestamp,
 };
-use stores::journal::{Journal, Projected, Projection};
+use stores::{
+    journal::{Journal, Progress, Projected, Projection},
+    register::{Register, Told},
+};
 use telemetry::{Check, Metrics, Readiness};
 use tokio_util::sync::CancellationToken;
 
@@ -40,6 +44,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Projector {
     pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) register: Arc<dyn Register>,
     pub(crate) channel: Arc<dyn Channel>,
     pub(crate) application_channels: Vec<ChannelName>,
     pub(crate) clock: Clock,
@@ -141,10 +146,9 @@ impl Projector {
         let (now, group, system) = (self.clock.now(), self.journal.group(), self.channel.system());
         let span = |batch| spans::projecting(system, batch, &group);
         let mut projecting: Vec<_> = batches.iter().map(span).collect();
-        let projections = batches.iter().map(projection).collect();
-        // Rows and positions are one transaction: whatever is interrupted here is read again or is
-        // there already.
-        let applied = self.journal.apply(projections, now).await;
+        let mut told = Vec::new();
+        let projections = batches.iter().map(|batch| projection(batch, &mut told)).collect();
+        let applied = self.apply(told, projections, now).await;
         spans::conclude(&mut projecting, &applied);
         drop(projecting);
         applied?;
@@ -158,38 +162,65 @@ impl Projector {
         }
         Ok(())
     }
-}
 
-fn projection(batch: &Batch) -> Projection {
-    let entry = |(offset, at, record): &(u64, Timestamp, Arc<Record>)| {
-        decode(record).unwrap_or_else(|undecodable| {
-            let (place, code) = (&batch.partition, codes::UNDECODABLE);
-            tracing::error!(%place, offset, code, cause = %undecodable, "record was skipped");
-            Projected::Undecodable {
-                offset: *offset,
-                at: *at,
-                code,
-                cause: undecodable.to_string(),
-            }
-        })
-    };
-    Projection {
-        partition: batch.partition.clone(),
-        from: batch.from,
-        next: batch.next,
-        entries: batch.records.iter().map(entry).collect(),
+    /// The register first: it has no position, and the journal's says how far both have come. What is
+    /// interrupted in between is read again, and is in the register once all the same. Rows and
+    /// positions of the journal are one transaction.
+    async fn apply(
+        &self,
+        told: Vec<Told>,
+        projections: Vec<Projection>,
+        now: Timestamp,
+    ) -> Result<Progress> {
+        // People order seldom: most batches have nothing for it.
+        if !told.is_empty() {
+            self.register.record(told).await?;
+        }
+        self.journal.apply(projections, now).await
     }
 }
 
-fn decode(record: &Record) -> std::result::Result<Projected, Undecodable> {
+/// Whose a record is.
+enum Decoded {
+    Journal(Projected),
+    Register(Told),
+}
+
+/// What of `batch` is the journal's; the rest goes to `told`.
+fn projection(batch: &Batch, told: &mut Vec<Told>) -> Projection {
+    let mut entries = Vec::with_capacity(batch.records.len());
+    for (offset, at, record) in &batch.records {
+        match decode(record) {
+            Ok(Decoded::Journal(entry)) => entries.push(entry),
+            Ok(Decoded::Register(order)) => told.push(order),
+            Err(undecodable) => {
+                let (place, code) = (&batch.partition, codes::UNDECODABLE);
+                tracing::error!(%place, offset, code, cause = %undecodable, "record was skipped");
+                let (offset, at, cause) = (*offset, *at, undecodable.to_string());
+                entries.push(Projected::Undecodable { offset, at, code, cause });
+            }
+        }
+    }
+    let (partition, from, next) = (batch.partition.clone(), batch.from, batch.next);
+    Projection { partition, from, next, entries }
+}
+
+fn decode(record: &Record) -> std::result::Result<Decoded, Undecodable> {
     if record.channel.is_application() {
-        return codec::decode_head(record).map(|head| Projected::Application(Box::new(head)));
+        let head = codec::decode_head(record)?;
+        return Ok(Decoded::Journal(Projected::Application(Box::new(head))));
     }
     if record.channel == ChannelName::reply() {
-        return codec::decode_reply(record).map(|reply| Projected::Reply(Box::new(reply)));
+        let reply = codec::decode_reply(record)?;
+        return Ok(Decoded::Journal(Projected::Reply(Box::new(reply))));
     }
     if record.channel == ChannelName::control() {
-        return codec::decode_command(record).map(|command| Projected::Command(Box::new(command)));
+        let command = codec::decode_command(record)?;
+        return Ok(Decoded::Register(Told::Issued(Box::new(command))));
     }
-    codec::decode_event(record).map(|event| Projected::Event(Box::new(event)))
+    let event = codec::decode_event(record)?;
+    Ok(match Told::of(&event) {
+        Some(told) => Decoded::Register(told),
+        None => Decoded::Journal(Projected::Event(Box::new(event))),
+    })
 }

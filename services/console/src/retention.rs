@@ -1,5 +1,5 @@
-//! Lets the journal grow older and removes what it keeps no longer, in small steps between which the
-//! projector has the writing connection to itself.
+//! Lets journal and register grow older and removes what they keep no longer, in small steps between which
+//! the projector has the writing connection to itself.
 
 use std::{sync::Arc, time::Duration};
 
@@ -7,6 +7,7 @@ use messaging::{Clock, Result};
 use stores::{
     journal::{Journal, Kind},
     pass::{AGE_STEP_MAX, ROUND_EVERY, pass},
+    register::Register,
 };
 use telemetry::{Metrics, names::field};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
@@ -16,10 +17,14 @@ use tracing::{info, warn};
 /// Steps of one kind in one round; the next goes on there.
 const STEPS_MAX: usize = 1_000;
 
-/// Keeps the journal from growing for ever.
+/// What goes of the register, in metrics and logs.
+const COMMAND: &str = "command";
+
+/// Keeps journal and register from growing for ever.
 #[derive(Debug)]
 pub(crate) struct Keeper {
     pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) register: Arc<dyn Register>,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,
     pub(crate) keep: Duration,
@@ -37,13 +42,14 @@ impl Keeper {
     }
 
     async fn keep_trimming(&self) {
-        let mut after = [0; Kind::ALL.len()];
-        self.tell(self.journal.grow_older(self.clock.now(), Duration::ZERO).await.map(drop));
+        let (mut after, mut command) = ([0; Kind::ALL.len()], 0);
+        // With no step it only looks.
+        self.tell(self.grow_older(Duration::ZERO).await);
         let mut rounds = interval_at(Instant::now() + ROUND_EVERY, ROUND_EVERY);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             rounds.tick().await;
-            self.tell(self.round(&mut after).await);
+            self.tell(self.round(&mut after, &mut command).await);
         }
     }
 
@@ -52,30 +58,35 @@ impl Keeper {
             warn!(
                 { field::CODE } = failure.code(),
                 { field::CAUSE } = failure.report(),
-                "trimming the journal failed; the next round makes up for it"
+                "trimming failed; the next round makes up for it"
             );
         }
     }
 
-    async fn round(&self, after: &mut [i64]) -> Result<()> {
-        self.journal.grow_older(self.clock.now(), AGE_STEP_MAX).await?;
-        for (kind, after) in Kind::ALL.into_iter().zip(after) {
-            self.trim(kind, after).await?;
-        }
-        Ok(())
+    async fn grow_older(&self, step_max: Duration) -> Result<()> {
+        let now = self.clock.now();
+        self.journal.grow_older(now, step_max).await?;
+        self.register.grow_older(now, step_max).await.map(drop)
     }
 
-    async fn trim(&self, kind: Kind, after: &mut i64) -> Result<()> {
-        let step = |after| self.journal.trim(kind, self.keep, after);
-        let (rows, outcome) = pass(STEPS_MAX, after, step).await;
-        self.count(kind, rows);
+    async fn round(&self, after: &mut [i64], command: &mut i64) -> Result<()> {
+        self.grow_older(AGE_STEP_MAX).await?;
+        for (kind, after) in Kind::ALL.into_iter().zip(after) {
+            let step = |after| self.journal.trim(kind, self.keep, after);
+            let (rows, outcome) = pass(STEPS_MAX, after, step).await;
+            self.count(kind.name(), rows);
+            outcome?;
+        }
+        let step = |after| self.register.trim(self.keep, after);
+        let (rows, outcome) = pass(STEPS_MAX, command, step).await;
+        self.count(COMMAND, rows);
         outcome
     }
 
-    fn count(&self, kind: Kind, rows: u64) {
+    fn count(&self, kind: &'static str, rows: u64) {
         if rows != 0 {
-            self.metrics.console().trimmed(kind.name(), rows);
-            info!(kind = kind.name(), rows, "trimmed");
+            self.metrics.console().trimmed(kind, rows);
+            info!(kind, rows, "trimmed");
         }
     }
 }

@@ -60,7 +60,7 @@ pub(crate) fn router(
     ready: Readiness,
     doors: Doors,
 ) -> Router {
-    let journal = control.journal.clone();
+    let (journal, register) = (control.journal.clone(), control.register.clone());
     let (reporter, health) = tonic_health::server::health_reporter();
     // The health service knows the process ("") as serving from its start.
     drop(reporter);
@@ -85,7 +85,7 @@ pub(crate) fn router(
     grpc.routes()
         .into_axum_router()
         .route_layer(middleware::from_fn(guard::no_page))
-        .merge(web::router(journal, metrics, ready))
+        .merge(web::router(journal, register, metrics, ready))
         .fallback(unknown)
         .layer(middleware::from_fn_with_state(doors.is_loopback, guard::known_host))
         .layer(middleware::from_fn(with_headers))

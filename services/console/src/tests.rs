@@ -8,7 +8,10 @@ use messaging::{
     Domain, EndpointName, Envelope, Event, EventKind, OwnId, Payload, Position, ProcedureName,
     Record, Reply, ReplyEvent, SenderName, Timestamp,
 };
-use stores::journal::{Journal, SqliteJournal};
+use stores::{
+    journal::{Journal, SqliteJournal},
+    register::{Register, SqliteRegister},
+};
 use telemetry::{Metrics, Readiness};
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +32,7 @@ const NOW: Timestamp = Timestamp(1_700_000_000_000_000);
 struct Console {
     directory: PathBuf,
     journal: Arc<dyn Journal>,
+    register: Arc<dyn Register>,
     channel: Arc<dyn Channel>,
     status: StatusServer,
     ready: Readiness,
@@ -44,14 +48,16 @@ impl Console {
     fn new() -> Self {
         let directory = std::env::temp_dir().join(format!("amtsbote-{}", uuid::Uuid::new_v4()));
         std::fs::create_dir(&directory).unwrap();
-        let journal: Arc<dyn Journal> =
-            Arc::new(SqliteJournal::open(&directory.join("journal.sqlite")).unwrap());
+        let file = directory.join("journal.sqlite");
+        let register = SqliteRegister::open(&directory.join("register.sqlite"), &file).unwrap();
+        let journal: Arc<dyn Journal> = Arc::new(SqliteJournal::open(&file).unwrap());
         let clock = Clock::fixed(NOW);
         let channel: Arc<dyn Channel> = Arc::new(MemoryChannel::new(clock.clone()));
         let status = StatusServer::new(journal.clone(), channel.clone(), vec![kfz()], clock);
         Self {
             directory,
             journal,
+            register: Arc::new(register),
             channel,
             status,
             ready: Readiness::new(),
@@ -70,6 +76,7 @@ impl Console {
         let parts = Parts {
             listener,
             journal: self.journal.clone(),
+            register: self.register.clone(),
             channel: self.channel.clone(),
             application_channels: vec![kfz()],
             source: "amtsbote/console".to_owned(),

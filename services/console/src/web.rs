@@ -8,7 +8,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
-use stores::journal::Journal;
+use stores::{journal::Journal, register::Register};
 use telemetry::{Metrics, Readiness};
 
 mod application;
@@ -25,6 +25,7 @@ const STYLE: &str = include_str!("../templates/style.css");
 #[derive(Clone, Debug)]
 struct Site {
     journal: Arc<dyn Journal>,
+    register: Arc<dyn Register>,
 }
 
 /// What machines are told.
@@ -34,13 +35,18 @@ struct Machine {
     ready: Readiness,
 }
 
-pub(crate) fn router(journal: Arc<dyn Journal>, metrics: Metrics, ready: Readiness) -> Router {
+pub(crate) fn router(
+    journal: Arc<dyn Journal>,
+    register: Arc<dyn Register>,
+    metrics: Metrics,
+    ready: Readiness,
+) -> Router {
     Router::new()
         .route("/", get(applications::page))
         .route("/applications/{message_id}", get(application::page))
         .route("/endpoints", get(endpoints::page))
         .route("/style.css", get(style))
-        .with_state(Site { journal })
+        .with_state(Site { journal, register })
         .merge(machines(metrics, ready))
 }
 
@@ -68,7 +74,7 @@ fn show(status: StatusCode, page: &impl askama::Template) -> Response {
     }
 }
 
-/// The journal cannot be read.
+/// Journal or register cannot be read.
 fn trouble(failure: &messaging::Failure) -> Response {
     tracing::error!(code = failure.code(), cause = failure.report(), "page cannot be shown");
     let code = failure.code();

@@ -70,3 +70,13 @@ pub(crate) const JOURNAL: Codes = Codes {
 
 /// Somebody else writes this journal.
 pub(crate) const JOURNAL_MOVED: &str = "AB-2407";
+
+/// The register's file.
+pub(crate) const REGISTER: Codes = Codes {
+    unavailable: "AB-2411",
+    foreign: "AB-2412",
+    newer: "AB-2413",
+    corrupt: "AB-2414",
+    write: "AB-2415",
+    gone: "AB-2416",
+};

@@ -1,11 +1,10 @@
 //! What the console reads: a projection of the channels, rebuilt from them as far as they reach.
 //!
 //! Where it is kept is behind the trait: [`SqliteJournal`] in a file of this process, [`PgJournal`] on a
-//! PostgreSQL server. Losing it is harmless: it is projected anew.
+//! PostgreSQL server. Losing it is harmless: it is projected anew. What operators ordered is not in it, but
+//! in the register.
 
 mod asked;
-mod bulks;
-mod commands;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 mod keys;
@@ -17,26 +16,25 @@ mod rows;
 mod sqlite;
 mod stand;
 mod state;
+mod undecided;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use messaging::{
-    CaseId, CommandId, EndpointName, GroupId, MessageId, Result, SenderName, StoredPositions,
-    Timestamp,
-};
+use messaging::{CaseId, GroupId, MessageId, Result, SenderName, StoredPositions, Timestamp};
 use tokio::sync::watch::Receiver;
 use uuid::Uuid;
 
-pub use bulks::{BulkItem, BulkOverview};
-pub use commands::{Answer, CommandRow, Issued, Undecided, UndecidedCursor, UndecidedOf};
 pub use postgres::PgJournal;
+pub(crate) use postgres::SCHEMA as PG_SCHEMA;
 pub use retention::Kind;
 pub use rows::{
     Application, Delivery, EndpointOverview, Entry, Overview, Progress, Projected, Projection,
     ReplyBody, ReplyInfo, Step, Whole,
 };
 pub use sqlite::SqliteJournal;
+pub(crate) use sqlite::with_orders;
+pub use undecided::{Undecided, UndecidedCursor, UndecidedOf};
 
 use crate::{age::Age, pass::Trimmed};
 
@@ -141,40 +139,6 @@ pub trait Journal: StoredPositions {
         after: i64,
         as_of: i64,
     ) -> Result<(Vec<Step>, i64)>;
-
-    /// The command of this id.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Defect`.
-    async fn command(&self, id: CommandId) -> Result<Option<CommandRow>>;
-
-    /// Commands below number `before`, newest first, about `endpoint` if given.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Defect`.
-    async fn commands(
-        &self,
-        before: Option<i64>,
-        endpoint: Option<EndpointName>,
-        rows_max: u32,
-    ) -> Result<Vec<CommandRow>>;
-
-    /// How the bulk called so is getting on; `None` before its dispatcher has told.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Defect`.
-    async fn bulk(&self, command: CommandId) -> Result<Option<BulkOverview>>;
-
-    /// What became of a bulk's deliveries, by place, behind place `after`.
-    ///
-    /// # Errors
-    /// `Unavailable` or `Defect`.
-    async fn bulk_items(
-        &self,
-        command: CommandId,
-        after: Option<u32>,
-        rows_max: u32,
-    ) -> Result<Vec<BulkItem>>;
 
     /// Dead and uncertain deliveries, of the newest application first, behind `after`; of those
     /// that are asked for.

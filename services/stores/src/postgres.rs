@@ -263,13 +263,25 @@ async fn prepare(connection: &mut PgConnection, name: &str, schema: &Schema) -> 
     within(CALL_TIME_MAX, done).await.map_err(failure)?
 }
 
-enum Found {
-    Nothing { is_schema_there: bool },
+/// What a schema holds.
+pub(crate) enum Found {
+    /// Nothing yet.
+    Nothing {
+        /// Whether an administrator has made it.
+        is_schema_there: bool,
+    },
+    /// The store that is asked for, of this version.
     Ours(i32),
+    /// Something else.
     Foreign,
 }
 
-async fn found(sql: &mut PgConnection, name: &str, schema: &Schema) -> sqlx::Result<Found> {
+/// What the schema `name` holds, which should be `schema`.
+pub(crate) async fn found(
+    sql: &mut PgConnection,
+    name: &str,
+    schema: &Schema,
+) -> sqlx::Result<Found> {
     let there = sqlx::query(
         "SELECT EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = $1),
                 EXISTS (SELECT 1 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -291,7 +303,9 @@ async fn found(sql: &mut PgConnection, name: &str, schema: &Schema) -> sqlx::Res
     if !has_meta {
         return Ok(Found::Foreign);
     }
-    let meta = sqlx::query("SELECT what::text, version::int FROM meta").fetch_optional(sql).await?;
+    // The prefix has nothing in it that would end a name.
+    let meta = format!("SELECT what::text, version::int FROM \"{name}\".meta");
+    let meta = sqlx::query(AssertSqlSafe(meta)).fetch_optional(sql).await?;
     let Some(meta) = meta else { return Ok(Found::Foreign) };
     let (what, version): (String, i32) = (meta.try_get(0)?, meta.try_get(1)?);
     let ours = format!("amtsbote {}", schema.what);

@@ -185,7 +185,7 @@ pub mod metric {
     /// Age of the newest projected record when it was projected.
     pub const PROJECTION_LAG: &str = "amtsbote_console_projection_lag_seconds";
 
-    /// Rows of the journal that went by retention, by kind.
+    /// Rows of journal and register that went by retention, by kind.
     pub const JOURNAL_TRIMMED: &str = "amtsbote_console_trimmed_rows_total";
 
     /// Spans the receiver of traces has taken.

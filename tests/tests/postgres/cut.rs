@@ -27,7 +27,7 @@ const TURN: i64 = 5;
 /// A whole transaction is some thousand bytes.
 const BYTES_MAX: u64 = 9_000;
 
-fn partition() -> Partition {
+pub(super) fn partition() -> Partition {
     Partition { channel: ChannelName::new("application.kfz").expect("a name"), number: 0 }
 }
 

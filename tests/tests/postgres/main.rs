@@ -1,4 +1,4 @@
-//! Ledger and journal on a real PostgreSQL server: the suites that every store passes, what is refused
+//! Ledger, journal and register on a real PostgreSQL server: the suites that every store passes, what is refused
 //! and how, and connections that are cut.
 
 #![allow(
@@ -17,6 +17,7 @@ mod proxy;
 mod restore;
 mod shared;
 mod suites;
+mod takeover;
 mod trimming;
 mod world;
 

@@ -7,6 +7,7 @@ use stores::{
     PostgresSettings,
     journal::{self, Journal, PgJournal},
     ledger::{self, Ledger, PgLedger},
+    register::{self, PgRegister, Register},
 };
 use tests::postgres::Postgres;
 
@@ -56,6 +57,24 @@ async fn a_journal_on_postgresql_passes_the_suite() {
                 Box::pin(async move {
                     let journal = PgJournal::open(&settings).await.expect("it opens");
                     Arc::new(journal) as Arc<dyn Journal>
+                })
+            }),
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_register_on_postgresql_passes_the_suite() {
+    let Some(postgres) = Postgres::start("the suite of registers on PostgreSQL") else { return };
+    register::conformance::check(async || {
+        let settings = settings(&postgres);
+        register::conformance::Site {
+            open: Box::new(move || {
+                let settings = settings.clone();
+                Box::pin(async move {
+                    let register = PgRegister::open(&settings).await.expect("it opens");
+                    Arc::new(register) as Arc<dyn Register>
                 })
             }),
         }

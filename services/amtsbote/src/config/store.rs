@@ -24,7 +24,7 @@ const PASSWORD_BYTES_MAX: u64 = 4096;
 /// As everybody's tools call it.
 const PASSWORD_VARIABLE: &str = "PGPASSWORD";
 
-/// Where ledger and journal lie.
+/// Where ledger, journal and register lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StoreBackend {
     /// `embedded:DIR`: as the other backends.

@@ -18,6 +18,7 @@ use stores::{
     claims::ObjectClaims,
     journal::{Journal, PgJournal, SqliteJournal},
     ledger::{Ledger, PgLedger, SqliteLedger, numbering},
+    register::{PgRegister, Register, SqliteRegister},
 };
 use telemetry::{Metrics, Readiness};
 use tokio::{net::TcpListener, runtime::Handle};
@@ -35,6 +36,7 @@ use crate::{
 /// Below `embedded:DIR` of `store`; the channel's file lies in its folder itself.
 pub(crate) const LEDGER_FILE: &str = "ledger.sqlite";
 const JOURNAL_FILE: &str = "journal.sqlite";
+const REGISTER_FILE: &str = "register.sqlite";
 
 /// Where health is told on this machine, unless said otherwise.
 const GATEWAY_OPERATIONS_PORT: u16 = 7081;
@@ -48,7 +50,7 @@ struct Stores {
     lock: Option<DirectoryLock>,
     claims: Option<Arc<ObjectClaims>>,
     ledger: Option<Arc<dyn Ledger>>,
-    journal: Option<Arc<dyn Journal>>,
+    console: Option<(Arc<dyn Journal>, Arc<dyn Register>)>,
 }
 
 impl System {
@@ -63,7 +65,7 @@ impl System {
         let opening = tokio::task::spawn_blocking(move || backends.open(stores_clock));
         let (standards, stores) = tokio::join!(loading, opening);
         // Of two faults the stores' is told, as it is the more urgent one.
-        let Stores { channel, found, lock, claims, ledger, journal } = joined(stores)?;
+        let Stores { channel, found, lock, claims, ledger, console } = joined(stores)?;
         if let Some(claims) = claims.as_ref().filter(|_| config.claims.is_shared()) {
             claims::meet(claims).await?;
         }
@@ -73,7 +75,9 @@ impl System {
             let routes = routes(&config, &standards);
             Gateway { listener, standards, routes, forwarder }
         });
-        let console = listeners.console.zip(journal);
+        let console = listeners.console.zip(console);
+        let console =
+            console.map(|(listener, (journal, register))| Console { listener, journal, register });
         Ok(Self {
             config,
             clock,
@@ -84,7 +88,7 @@ impl System {
             claims,
             gateway,
             ledger,
-            console: console.map(|(listener, journal)| Console { listener, journal }),
+            console,
             operations: listeners.operations,
             metrics: Metrics::new(),
             ready: Readiness::new(),
@@ -158,7 +162,7 @@ impl Backends {
         self.open_all(clock).map_err(|failure| Stop::at_start(&failure))
     }
 
-    /// Ledger or journal.
+    /// Ledger, or journal and register.
     fn has_store(&self) -> bool {
         self.roles.dispatcher || self.roles.console
     }
@@ -202,7 +206,7 @@ impl Backends {
             lock,
             claims: self.has_claims().then(claims).transpose()?,
             ledger,
-            journal: self.roles.console.then(|| self.journal()).transpose()?,
+            console: self.roles.console.then(|| self.console()).transpose()?,
         })
     }
 }
@@ -224,16 +228,21 @@ impl Backends {
         Ok(ledger)
     }
 
-    /// As [`Backends::ledger`].
-    fn journal(&self) -> Result<Arc<dyn Journal>, Failure> {
-        Ok(match &self.store {
+    /// As [`Backends::ledger`]. The register first: a journal of a former version hands orders over to
+    /// it.
+    fn console(&self) -> Result<(Arc<dyn Journal>, Arc<dyn Register>), Failure> {
+        match &self.store {
             StoreBackend::Embedded(backend) => {
-                Arc::new(SqliteJournal::open(&backend.folder().join(JOURNAL_FILE))?)
+                let file = |name| backend.folder().join(name);
+                let register = SqliteRegister::open(&file(REGISTER_FILE), &file(JOURNAL_FILE))?;
+                Ok((Arc::new(SqliteJournal::open(&file(JOURNAL_FILE))?), Arc::new(register)))
             }
-            StoreBackend::Postgres(database) => {
-                Arc::new(Handle::current().block_on(PgJournal::open(&database.settings))?)
-            }
-        })
+            StoreBackend::Postgres(database) => Handle::current().block_on(async {
+                let register = PgRegister::open(&database.settings).await?;
+                let journal = PgJournal::open(&database.settings).await?;
+                Ok((Arc::new(journal) as Arc<dyn Journal>, Arc::new(register) as Arc<dyn Register>))
+            }),
+        }
     }
 }
 

@@ -52,13 +52,14 @@ impl System {
         let channels = self.application_channels();
         let status = self.status(&console, &working.producers);
         let answers = status.clone();
-        let Console { listener, journal } = console;
+        let Console { listener, journal, register } = console;
         // Only where the gateway is elsewhere: beside it, whoever is on this machine could ask.
         let token_sha256 = self.config.console.status_token.as_ref().map(StatusToken::sha256);
         let forwarded = (!has_gateway).then(|| Forwarded { status, token_sha256 });
         let parts = console::Parts {
             listener,
             journal,
+            register,
             channel: self.channel.clone(),
             application_channels: channels,
             forwarded,

@@ -125,10 +125,10 @@ impl ControlServer {
             ),
         };
         let rows_max = page_rows(request.page_size);
-        let command = self.journal.command(id).await.map_err(|f| answer::failed(&f))?;
+        let command = self.register.command(id).await.map_err(|f| answer::failed(&f))?;
         let command = command.ok_or_else(answer::command_unknown)?;
-        let of = self.journal.bulk(id).await.map_err(|f| answer::failed(&f))?;
-        let items = self.journal.bulk_items(id, after, rows_max).await;
+        let of = self.register.bulk(id).await.map_err(|f| answer::failed(&f))?;
+        let items = self.register.bulk_items(id, after, rows_max).await;
         let items = items.map_err(|failure| answer::failed(&failure))?;
         let next_page_token = match items.last() {
             Some(last) if items.len() == rows_max as usize => last.item.to_string(),
@@ -150,7 +150,7 @@ impl ControlServer {
     }
 }
 
-fn item(of: stores::journal::BulkItem) -> BulkItem {
+fn item(of: stores::register::BulkItem) -> BulkItem {
     BulkItem {
         item: of.item,
         message_id: of.message_id.to_string(),

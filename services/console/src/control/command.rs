@@ -1,5 +1,5 @@
 //! Ordering: commands go to `control`, durable before they are answered; what became of them is
-//! read from the journal.
+//! read from the register.
 
 use std::time::Duration;
 
@@ -8,7 +8,10 @@ use messaging::{
     Command, CommandId, EndpointName, MessageId, OperatorName, Order, Seen, Target,
     command::REASON_BYTES_MAX,
 };
-use stores::journal::{CommandRow, Delivery, Undecided, UndecidedCursor, UndecidedOf};
+use stores::{
+    journal::{Delivery, Undecided, UndecidedCursor, UndecidedOf},
+    register::CommandRow,
+};
 use tonic::Status;
 use uuid::Uuid;
 use wire::control::{
@@ -54,7 +57,7 @@ impl ControlServer {
     /// What is asked again is the same again; what has an id of another would be taken for it. What
     /// is not projected yet is for the dispatcher to compare.
     async fn refuse_reused(&self, command: &Command) -> Answered<()> {
-        let known = self.journal.command(command.id).await;
+        let known = self.register.command(command.id).await;
         let known = known.map_err(|failure| answer::failed(&failure))?;
         let Some(known) = known else { return Ok(()) };
         let message_id = command.order.target().map(|target| target.message_id.0);
@@ -138,9 +141,10 @@ impl ControlServer {
         let until = tokio::time::Instant::now() + wait.min(WAIT_MAX);
         let mut progress = self.journal.progress();
         loop {
-            // Seen before it is looked for, or what comes in between would go unheard.
+            // Seen before it is looked for, or what comes in between would go unheard: the register has
+            // it before the journal moves on.
             progress.mark_unchanged();
-            let row = self.journal.command(id).await.map_err(|f| answer::failed(&f))?;
+            let row = self.register.command(id).await.map_err(|f| answer::failed(&f))?;
             let is_answered = row.as_ref().is_some_and(|row| row.answer.is_some());
             if !is_answered
                 && let Ok(Ok(())) = tokio::time::timeout_at(until, progress.changed()).await
@@ -162,7 +166,7 @@ impl ControlServer {
         };
         let endpoint = some_endpoint(&request.endpoint)?;
         let rows_max = page_rows(request.page_size);
-        let rows = self.journal.commands(before, endpoint, rows_max).await;
+        let rows = self.register.commands(before, endpoint, rows_max).await;
         let rows = rows.map_err(|failure| answer::failed(&failure))?;
         let next_page_token = match rows.last() {
             Some(last) if rows.len() == rows_max as usize => last.number.to_string(),

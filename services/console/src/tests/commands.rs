@@ -283,3 +283,53 @@ async fn another_document_is_ordered_with_a_reason_and_within_its_bounds() {
     let [Command { order: Order::Edit(edit), .. }] = there.as_slice() else { panic!("one edit") };
     assert_eq!((edit.document.len(), edit.target.message_id.0.as_u128()), (262_144, 1));
 }
+
+/// Everything that is listed, newest first.
+async fn listed(console: &Console) -> Vec<wire::control::Command> {
+    let listed = client(console).await.list_commands(ListCommandsRequest::default()).await;
+    listed.unwrap().into_inner().commands
+}
+
+/// The rest of its directory lives until it is dropped.
+async fn end(console: &mut Console) {
+    console.shutdown.cancel();
+    while let Some(ended) = console.tasks.join_next().await {
+        ended.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_operators_ordered_outlives_the_journal_and_what_the_channels_hold() {
+    let mut console = Console::new();
+    console.run().await;
+    client(&console).await.issue_command(pause()).await.unwrap();
+    let accepted = answer(commands(&console).await[0].id, None);
+    let answered = console.append(accepted).await;
+    let resume = IssueCommandRequest { order: Some(Asked::Resume(Resume {})), ..pause() };
+    let issued = client(&console).await.issue_command(resume).await.unwrap().into_inner();
+    let issued = Position {
+        partition: messaging::Partition { channel: ChannelName::control(), number: 0 },
+        offset: issued.position.unwrap().offset,
+    };
+    console.projected(&answered).await;
+    console.projected(&issued).await;
+    let told = listed(&console).await;
+    let states = [CommandState::Issued, CommandState::Accepted];
+    assert_eq!(told.iter().map(|it| it.state()).collect::<Vec<_>>(), states);
+    end(&mut console).await;
+
+    // The channels reach back to none of it.
+    let mut bare = Console::new();
+    bare.register = console.register.clone();
+    bare.run().await;
+    assert_eq!(listed(&bare).await, told);
+    end(&mut bare).await;
+
+    // They hold all of it, and a journal made anew reads it once more.
+    let mut anew = Console::new();
+    (anew.register, anew.channel) = (console.register.clone(), console.channel.clone());
+    anew.run().await;
+    anew.projected(&answered).await;
+    anew.projected(&issued).await;
+    assert_eq!(listed(&anew).await, told);
+}

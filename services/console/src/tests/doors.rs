@@ -130,6 +130,7 @@ async fn where_others_can_reach_it_and_nobody_proves_anything_nothing_is_ordered
     let console = Console::new();
     let server = ControlServer {
         journal: console.journal.clone(),
+        register: console.register.clone(),
         channel: console.channel.clone(),
         clock: Clock::fixed(NOW),
         source: "amtsbote/console".to_owned(),

@@ -1,11 +1,25 @@
 //! What goes on when something is broken.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use async_trait::async_trait;
-use messaging::{Batch, FailureKind, GroupId, Partition, Result, StoredPositions, Subscription};
+use messaging::{
+    Batch, CommandId, FailureKind, GroupId, Partition, Result, StoredPositions, Subscription,
+};
+use stores::{
+    Age,
+    pass::Trimmed,
+    register::{BulkItem, BulkOverview, CommandRow, Told},
+};
+use tokio::sync::Notify;
 
-use super::*;
+use super::{
+    commands::{client, pause},
+    *,
+};
 
 /// A channel that is at fault whenever `at` is read.
 #[derive(Debug)]
@@ -94,4 +108,90 @@ async fn a_panic_of_the_projecting_ends_the_console_with_a_defect() {
     assert_eq!((failure.kind(), failure.code()), (FailureKind::Defect, "AB-1407"));
     let reason = reason(&console, "journal").expect("it is told");
     assert!(reason.contains("AB-1407"), "{reason}");
+}
+
+/// A register that cannot be written for a while.
+#[derive(Debug)]
+struct Away {
+    inner: Arc<dyn Register>,
+    is_away: AtomicBool,
+    asked: Notify,
+}
+
+#[async_trait]
+impl Register for Away {
+    async fn record(&self, told: Vec<Told>) -> Result<()> {
+        if self.is_away.load(Ordering::SeqCst) {
+            self.asked.notify_one();
+            return Err(FailureKind::Unavailable.because("AB-2415", "the disk is full"));
+        }
+        self.inner.record(told).await
+    }
+
+    async fn command(&self, id: CommandId) -> Result<Option<CommandRow>> {
+        self.inner.command(id).await
+    }
+
+    async fn commands(
+        &self,
+        before: Option<i64>,
+        endpoint: Option<EndpointName>,
+        rows_max: u32,
+    ) -> Result<Vec<CommandRow>> {
+        self.inner.commands(before, endpoint, rows_max).await
+    }
+
+    async fn bulk(&self, command: CommandId) -> Result<Option<BulkOverview>> {
+        self.inner.bulk(command).await
+    }
+
+    async fn bulk_items(
+        &self,
+        command: CommandId,
+        after: Option<u32>,
+        rows_max: u32,
+    ) -> Result<Vec<BulkItem>> {
+        self.inner.bulk_items(command, after, rows_max).await
+    }
+
+    async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {
+        self.inner.grow_older(now, step_max).await
+    }
+
+    async fn trim(&self, keep: Duration, after: i64) -> Result<Trimmed> {
+        self.inner.trim(keep, after).await
+    }
+}
+
+#[tokio::test]
+async fn a_register_that_is_away_costs_no_order_and_is_not_asked_for_anything_else() {
+    let mut console = Console::new();
+    let (inner, is_away) = (console.register.clone(), AtomicBool::new(true));
+    let away = Arc::new(Away { inner, is_away, asked: Notify::new() });
+    console.register = away.clone();
+    console.run().await;
+    let soon = Duration::from_secs(10);
+    let head = head("a");
+    for record in [application(&head), delivered(&head)] {
+        let position = console.append(record).await;
+        let projected = console.projected(&position);
+        tokio::time::timeout(soon, projected).await.expect("it is projected");
+    }
+    let issued = client(&console).await.issue_command(pause()).await.unwrap().into_inner();
+    let ordered = Position {
+        partition: Partition { channel: ChannelName::control(), number: 0 },
+        offset: issued.position.unwrap().offset,
+    };
+    tokio::time::timeout(soon, away.asked.notified()).await.expect("it is to record the order");
+    // And once more, which is after the first refusal was told.
+    tokio::time::timeout(soon, away.asked.notified()).await.expect("it is asked again");
+    let progress = console.journal.progress().borrow().clone();
+    assert!(!progress.covers(&ordered.partition, ordered.offset), "the journal waits for it");
+    let reason = reason(&console, "journal").expect("it is told");
+    assert!(reason.contains("the disk is full"), "{reason}");
+
+    away.is_away.store(false, Ordering::SeqCst);
+    tokio::time::timeout(soon, console.projected(&ordered)).await.expect("it goes on");
+    let rows = console.register.commands(None, None, 10).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.id.to_string()).collect::<Vec<_>>(), [issued.command_id]);
 }

@@ -8,7 +8,10 @@ use axum::{
 };
 use messaging::{BulkState, Drained, EndpointReport, ItemResult};
 use serde::Deserialize;
-use stores::journal::{BulkOverview, CommandRow, EndpointOverview};
+use stores::{
+    journal::EndpointOverview,
+    register::{BulkOverview, CommandRow},
+};
 use uuid::Uuid;
 
 use super::{Site, show, trouble, words};
@@ -68,13 +71,13 @@ pub(super) async fn page(State(site): State<Site>, Query(wanted): Query<Wanted>)
 
 async fn build(site: &Site, wanted: &Wanted) -> messaging::Result<Page> {
     let overview = site.journal.overview().await?;
-    let rows = site.journal.commands(wanted.before, None, ROWS_MAX).await?;
+    let rows = site.register.commands(wanted.before, None, ROWS_MAX).await?;
     let last = rows.last().map(|row| row.number);
     let is_full = rows.len() == ROWS_MAX as usize;
     let mut commands = Vec::with_capacity(rows.len());
     for row in rows {
         let bulk = match &row.issued {
-            Some(issued) if issued.name.starts_with("bulk_") => site.journal.bulk(row.id).await?,
+            Some(issued) if issued.name.starts_with("bulk_") => site.register.bulk(row.id).await?,
             _ => None,
         };
         let progress = bulk.as_ref().map(progress).unwrap_or_default();

@@ -1,7 +1,6 @@
 //! What every [`Journal`] must do; the suite panics at the first rule broken.
 
-mod bulks;
-pub(crate) mod commands;
+mod endpoints;
 pub(crate) mod fixtures;
 mod retention;
 
@@ -51,8 +50,7 @@ pub async fn check(make: impl AsyncFn() -> Site) {
     a_reply_of_a_standard_is_kept_with_what_it_says_and_another_as_it_is(&make().await).await;
     people_find_by_whatever_they_have(&make().await).await;
     a_closed_gate_is_shown_until_it_opens(&make().await).await;
-    bulks::check(&make).await;
-    commands::check(&make).await;
+    endpoints::check(&make).await;
     retention::check(&make).await;
 }
 

@@ -1,12 +1,12 @@
 //! A journal on a PostgreSQL server. One console projects into it: whoever opened it last.
 
-mod bulk;
-mod command;
 mod flush;
 mod read;
+mod report;
 mod retain;
 mod schema;
 mod sheet;
+mod undecided;
 mod watch;
 mod write;
 
@@ -21,16 +21,16 @@ use std::{
 
 use async_trait::async_trait;
 use messaging::{
-    CaseId, CommandId, EndpointName, FailureKind, MessageId, Partition, Result, SenderName,
-    StoredPositions, Timestamp,
+    CaseId, FailureKind, MessageId, Partition, Result, SenderName, StoredPositions, Timestamp,
 };
 use tokio::sync::watch::{Receiver, Sender};
 use uuid::Uuid;
 
+pub(crate) use self::schema::SCHEMA;
 use super::{
-    Application, BulkItem, BulkOverview, CASE_MESSAGES_MAX, CommandRow, Delivery, Journal, Kind,
-    Overview, Progress, Projection, ReplyBody, ReplyInfo, Step, Undecided, UndecidedCursor,
-    UndecidedOf, Whole, advance, asked, is_of, stand::WINDOW, state,
+    Application, CASE_MESSAGES_MAX, Delivery, Journal, Kind, Overview, Progress, Projection,
+    ReplyBody, ReplyInfo, Step, Undecided, UndecidedCursor, UndecidedOf, Whole, advance, asked,
+    is_of, stand::WINDOW, state,
 };
 use crate::{
     age::Age,
@@ -58,9 +58,10 @@ impl PgJournal {
     ///
     /// # Errors
     /// `Unavailable` if the server cannot be reached (AB-2310) or refuses us (AB-2311); `Defect` if
-    /// the schema holds something else (AB-2312) or a newer journal (AB-2313).
+    /// the schema holds something else (AB-2312), a newer journal (AB-2313), or orders that no register
+    /// has taken over.
     pub async fn open(settings: &PostgresSettings) -> Result<Self> {
-        let server = Server::open(settings, &schema::SCHEMA).await?;
+        let server = Server::open(settings, &SCHEMA).await?;
         let writer = Uuid::new_v4();
         let begin = async |sql: &mut sqlx::PgConnection| {
             sqlx::query("UPDATE meta SET writer = $1").bind(writer).execute(&mut *sql).await?;
@@ -242,42 +243,13 @@ impl Journal for PgJournal {
         Ok((steps, end))
     }
 
-    async fn command(&self, id: CommandId) -> Result<Option<CommandRow>> {
-        self.read(async |sql| command::by_id(sql, id).await).await
-    }
-
-    async fn commands(
-        &self,
-        before: Option<i64>,
-        endpoint: Option<EndpointName>,
-        rows_max: u32,
-    ) -> Result<Vec<CommandRow>> {
-        let before = before.unwrap_or(i64::MAX);
-        let list =
-            async |sql: &mut _| command::list(sql, before, endpoint.as_ref(), rows_max).await;
-        self.read(list).await
-    }
-
-    async fn bulk(&self, command: CommandId) -> Result<Option<BulkOverview>> {
-        self.read(async |sql| bulk::overview(sql, command).await).await
-    }
-
-    async fn bulk_items(
-        &self,
-        command: CommandId,
-        after: Option<u32>,
-        rows_max: u32,
-    ) -> Result<Vec<BulkItem>> {
-        self.read(async |sql| bulk::items(sql, command, after, rows_max).await).await
-    }
-
     async fn undecided(
         &self,
         after: Option<UndecidedCursor>,
         of: UndecidedOf,
         rows_max: u32,
     ) -> Result<Vec<Undecided>> {
-        self.read(async |sql| command::undecided(sql, after, &of, rows_max).await).await
+        self.read(async |sql| undecided::undecided(sql, after, &of, rows_max).await).await
     }
 
     async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {

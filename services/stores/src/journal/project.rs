@@ -1,8 +1,8 @@
 //! What follows from each thing that is told, whatever database it is written to.
 
 use messaging::{
-    ApplicationHead, BulkState, Command, CommandId, DeliveryState, EndpointName, EndpointReport,
-    Event, EventKind, ItemResult, MessageId, Partition, Position, Reason, ReplyEvent, Timestamp,
+    ApplicationHead, DeliveryState, EndpointReport, Event, EventKind, Partition, Position, Reason,
+    ReplyEvent, Timestamp,
 };
 use uuid::Uuid;
 
@@ -57,30 +57,6 @@ impl<'a> Row<'a> {
     }
 }
 
-/// What was answered to a command.
-pub(super) struct Answered<'a> {
-    pub(super) command: CommandId,
-    pub(super) endpoint: &'a EndpointName,
-    pub(super) is_accepted: bool,
-}
-
-/// What was told of a bulk.
-#[derive(Clone, Copy)]
-pub(super) struct BulkTold {
-    pub(super) command: CommandId,
-    pub(super) total: u32,
-    pub(super) state: BulkState,
-}
-
-/// What was told of one delivery of a bulk.
-#[derive(Clone, Copy)]
-pub(super) struct ItemTold {
-    pub(super) command: CommandId,
-    pub(super) item: u32,
-    pub(super) message: MessageId,
-    pub(super) result: ItemResult,
-}
-
 /// A journal that is being written.
 pub(super) trait Sheet {
     /// Of the database.
@@ -119,14 +95,6 @@ pub(super) trait Sheet {
         event: &Event,
         is_closed: bool,
     ) -> Result<(), Self::Error>;
-    /// The answer may have come before.
-    fn issued(&mut self, command: &Command) -> Result<(), Self::Error>;
-    /// Of two answers the one that says it was done counts: only the owner can have done it.
-    fn answered(&mut self, answered: &Answered<'_>, event: &Event) -> Result<(), Self::Error>;
-    /// What is over is not under way again, whatever comes first.
-    fn bulk(&mut self, told: BulkTold, at: Timestamp) -> Result<(), Self::Error>;
-    /// What was only ordered gives way to what became of it.
-    fn bulk_item(&mut self, told: ItemTold, event: &Event) -> Result<(), Self::Error>;
     /// The newest says it all; what was before is no history of anything.
     fn report(&mut self, report: &EndpointReport, at: Timestamp) -> Result<(), Self::Error>;
     /// So many more stand there.
@@ -143,7 +111,6 @@ pub(super) fn project<S: Sheet>(
         Projected::Application(head) => application(sheet, head),
         Projected::Event(told) => event(sheet, told),
         Projected::Reply(told) => reply(sheet, told),
-        Projected::Command(command) => sheet.issued(command),
         Projected::Undecodable { offset, at, code, cause } => {
             let place = place(&Position { partition: partition.clone(), offset: *offset });
             let row = Row {
@@ -167,7 +134,6 @@ pub(super) fn keys_of(entry: &Projected, partition: &Partition) -> (Option<Uuid>
             (event.message_id.map(|id| id.0), Some(fingerprint))
         }
         Projected::Reply(reply) => (Some(reply.message_id.0), Some(reply_fingerprint(reply))),
-        Projected::Command(_) => (None, None),
         Projected::Undecodable { offset, .. } => {
             let place = place(&Position { partition: partition.clone(), offset: *offset });
             (None, Some(of_texts(&[&place])))
@@ -219,17 +185,13 @@ fn application<S: Sheet>(sheet: &mut S, head: &ApplicationHead) -> Result<(), S:
 }
 
 fn event<S: Sheet>(sheet: &mut S, event: &Event) -> Result<(), S::Error> {
-    if let Some(answered) = answered(event) {
-        return sheet.answered(&answered, event);
-    }
     match event.kind {
-        EventKind::BulkState { command, total, state, .. } => {
-            return sheet.bulk(BulkTold { command, total, state }, event.at);
-        }
-        EventKind::BulkItem { command, item, message, result, .. } => {
-            return sheet.bulk_item(ItemTold { command, item, message, result }, event);
-        }
         EventKind::EndpointReported(ref report) => return sheet.report(report, event.at),
+        // What becomes of orders is the register's.
+        EventKind::CommandAccepted { .. }
+        | EventKind::CommandRefused { .. }
+        | EventKind::BulkState { .. }
+        | EventKind::BulkItem { .. } => return Ok(()),
         _ => {}
     }
     let known = match event.message_id {
@@ -273,15 +235,6 @@ fn event<S: Sheet>(sheet: &mut S, event: &Event) -> Result<(), S::Error> {
         (_, Some(known)) => touch(sheet, known, event, delivery),
         (_, None) => Ok(()),
     }
-}
-
-fn answered(event: &Event) -> Option<Answered<'_>> {
-    let (command, endpoint, is_accepted) = match &event.kind {
-        EventKind::CommandAccepted { command, endpoint } => (command, endpoint, true),
-        EventKind::CommandRefused { command, endpoint } => (command, endpoint, false),
-        _ => return None,
-    };
-    Some(Answered { command: *command, endpoint, is_accepted })
 }
 
 /// Draws what follows from an event for its application.

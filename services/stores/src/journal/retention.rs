@@ -7,13 +7,11 @@ pub enum Kind {
     Application,
     /// What happened to none: gates, refusals without an id. Records nobody can read stay.
     Event,
-    /// Commands that were answered.
-    Command,
 }
 
 impl Kind {
     /// In the order in which they are looked through.
-    pub const ALL: [Self; 3] = [Self::Application, Self::Event, Self::Command];
+    pub const ALL: [Self; 2] = [Self::Application, Self::Event];
 
     /// The word in metrics and logs.
     #[must_use]
@@ -21,7 +19,6 @@ impl Kind {
         match self {
             Self::Application => "application",
             Self::Event => "event",
-            Self::Command => "command",
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use messaging::{
-    ApplicationHead, Command, DeliveryState, EndpointReport, Event, Partition, ProcedureName,
-    Reason, ReplyEvent, Timestamp,
+    ApplicationHead, DeliveryState, EndpointReport, Event, Partition, ProcedureName, Reason,
+    ReplyEvent, Timestamp,
 };
 use uuid::Uuid;
 
@@ -26,12 +26,10 @@ pub struct Projection {
 pub enum Projected {
     /// An application was accepted.
     Application(Box<ApplicationHead>),
-    /// Something happened.
+    /// Something happened. What it says of orders is passed over: that is the register's.
     Event(Box<Event>),
     /// A departmental system answered.
     Reply(Box<ReplyEvent>),
-    /// An operator ordered something.
-    Command(Box<Command>),
     /// Nobody can read it.
     Undecodable {
         /// Where it lies.

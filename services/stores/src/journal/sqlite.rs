@@ -1,14 +1,14 @@
 //! A journal in a file of this process. One connection writes, on a thread of its own; a few read,
 //! on theirs. Calls beyond the bounded queues wait for a place.
 
-mod bulk;
-mod command;
+mod former;
 mod read;
 mod retain;
 mod schema;
 mod search;
 #[cfg(test)]
 mod tests;
+mod undecided;
 mod watch;
 mod write;
 
@@ -24,19 +24,18 @@ use std::{
 
 use async_trait::async_trait;
 use messaging::{
-    CaseId, CommandId, EndpointName, FailureKind, MessageId, Partition, Result, SenderName,
-    StoredPositions, Timestamp,
+    CaseId, FailureKind, MessageId, Partition, Result, SenderName, StoredPositions, Timestamp,
 };
 use rusqlite::Connection;
 use tokio::sync::watch::{Receiver, Sender};
 use uuid::Uuid;
 
+pub(crate) use self::former::with_orders;
 use self::schema::SCHEMA;
 use super::{
-    Application, BulkItem, BulkOverview, CASE_MESSAGES_MAX, CommandRow, Delivery, Journal, Kind,
-    Overview, Progress, Projection, ReplyBody, ReplyInfo, Step, TIMELINE_MAX, Undecided,
-    UndecidedCursor, UndecidedOf, Whole, advance, asked, commands, is_of, keys, project, report,
-    rows, stand, state,
+    Application, CASE_MESSAGES_MAX, Delivery, Journal, Kind, Overview, Progress, Projection,
+    ReplyBody, ReplyInfo, Step, TIMELINE_MAX, Undecided, UndecidedCursor, UndecidedOf, Whole,
+    advance, asked, is_of, keys, project, report, rows, stand, state,
 };
 use crate::{
     age::Age,
@@ -65,7 +64,8 @@ impl SqliteJournal {
     /// Opens the journal at `path`, or makes it.
     ///
     /// # Errors
-    /// `Defect` if the file is no journal, a newer one or damaged; `Unavailable` if it cannot be
+    /// `Defect` if the file is no journal, a newer one or damaged, or holds orders that no register has
+    /// taken over; `Unavailable` if it cannot be
     /// opened now.
     pub fn open(path: &Path) -> Result<Self> {
         let writer = sqlite::open(path, &SCHEMA)?;
@@ -228,41 +228,13 @@ impl Journal for SqliteJournal {
         .await
     }
 
-    async fn command(&self, id: CommandId) -> Result<Option<CommandRow>> {
-        self.read(move |connection| command::by_id(connection, id)).await
-    }
-
-    async fn commands(
-        &self,
-        before: Option<i64>,
-        endpoint: Option<EndpointName>,
-        rows_max: u32,
-    ) -> Result<Vec<CommandRow>> {
-        let before = before.unwrap_or(i64::MAX);
-        self.read(move |connection| command::list(connection, before, endpoint.as_ref(), rows_max))
-            .await
-    }
-
-    async fn bulk(&self, command: CommandId) -> Result<Option<BulkOverview>> {
-        self.read(move |connection| bulk::overview(connection, command)).await
-    }
-
-    async fn bulk_items(
-        &self,
-        command: CommandId,
-        after: Option<u32>,
-        rows_max: u32,
-    ) -> Result<Vec<BulkItem>> {
-        self.read(move |connection| bulk::items(connection, command, after, rows_max)).await
-    }
-
     async fn undecided(
         &self,
         after: Option<UndecidedCursor>,
         of: UndecidedOf,
         rows_max: u32,
     ) -> Result<Vec<Undecided>> {
-        self.read(move |connection| command::undecided(connection, after, &of, rows_max)).await
+        self.read(move |connection| undecided::undecided(connection, after, &of, rows_max)).await
     }
 
     async fn grow_older(&self, now: Timestamp, step_max: Duration) -> Result<Age> {

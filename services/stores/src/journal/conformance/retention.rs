@@ -3,10 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use messaging::{
-    ApplicationHead, ChannelName, Command, CommandId, DeliveryState, EndpointName, Event,
-    EventKind, OperatorName, Order, Partition, Position, Sha256, Timestamp,
+    ApplicationHead, ChannelName, DeliveryState, EndpointName, Event, EventKind, Partition,
+    Position, Sha256, Timestamp,
 };
-use uuid::Uuid;
 
 use super::{
     Site,
@@ -23,7 +22,6 @@ pub(super) async fn check(make: &impl AsyncFn() -> Site) {
     whatever_happens_to_an_application_keeps_all_of_it_for_as_long_again(&make().await).await;
     what_went_is_known_as_gone_to_cursors_also_after_a_restart(&make().await).await;
     what_happened_to_no_application_goes_but_a_record_nobody_can_read_stays(&make().await).await;
-    commands_go_once_they_are_answered(&make().await).await;
     a_step_is_bounded_and_the_next_goes_on_where_it_ended(&make().await).await;
 }
 
@@ -48,9 +46,9 @@ impl World {
         self.journal.grow_older(self.now, Duration::MAX).await.expect("it ages");
     }
 
-    /// Applications, events and commands that went.
-    async fn trim(&self) -> [u64; 3] {
-        let mut rows = [0; 3];
+    /// Applications and events that went.
+    async fn trim(&self) -> [u64; 2] {
+        let mut rows = [0; 2];
         for (kind, rows) in Kind::ALL.into_iter().zip(&mut rows) {
             let mut after = Some(0);
             while let Some(from) = after {
@@ -144,7 +142,7 @@ async fn whatever_happens_to_an_application_keeps_all_of_it_for_as_long_again(si
     world.wait(KEEP - MICRO).await;
     world.project(vec![told_reply(&a)]).await;
     world.wait(KEEP - MICRO).await;
-    assert_eq!(world.trim().await, [1, 0, 0]);
+    assert_eq!(world.trim().await, [1, 0]);
     assert!(world.is_there(&a).await && !world.is_there(&b).await);
     let whole = world
         .journal
@@ -166,7 +164,7 @@ async fn whatever_happens_to_an_application_keeps_all_of_it_for_as_long_again(si
         Some(1)
     );
     world.wait(MICRO).await;
-    assert_eq!(world.trim().await, [1, 0, 0]);
+    assert_eq!(world.trim().await, [1, 0]);
     assert!(!world.is_there(&a).await);
 }
 
@@ -200,36 +198,13 @@ async fn what_happened_to_no_application_goes_but_a_record_nobody_can_read_stays
         .await;
     assert_eq!(world.journal.overview().await.expect("it answers").refused, 1);
     world.wait(KEEP).await;
-    assert_eq!(world.trim().await, [0, 2, 0]);
+    assert_eq!(world.trim().await, [0, 2]);
     let overview = world.journal.overview().await.expect("it answers");
     assert_eq!(overview.refused, 0);
     assert!(
         overview.endpoints.get("harz-kfz").expect("it is shown").gate_closed.is_some(),
         "it is closed still"
     );
-}
-
-async fn commands_go_once_they_are_answered(site: &Site) {
-    let mut world = World::new(site).await;
-    let endpoint = EndpointName::new("harz-kfz").expect("it is there");
-    let issue = |id: u128| {
-        Projected::Command(Box::new(Command {
-            id: CommandId(Uuid::from_u128(id)),
-            at: START,
-            operator: OperatorName::new("erika").expect("it is there"),
-            endpoint: endpoint.clone(),
-            order: Order::Pause,
-            reason: None,
-        }))
-    };
-    let command = CommandId(Uuid::from_u128(1));
-    let done = EventKind::CommandAccepted { command, endpoint: endpoint.clone() };
-    world.project(vec![issue(1), issue(2), issue(3), about_none("1", done)]).await;
-    world.wait(KEEP - MICRO).await;
-    assert_eq!(world.trim().await, [0; 3]);
-    world.wait(MICRO).await;
-    assert_eq!(world.trim().await, [0, 0, 1]);
-    assert_eq!(world.journal.commands(None, None, 10).await.expect("it answers").len(), 2);
 }
 
 async fn a_step_is_bounded_and_the_next_goes_on_where_it_ended(site: &Site) {

@@ -5,8 +5,8 @@ use sqlx::{PgConnection, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
 use super::{
-    bulk,
-    sheet::{ApplicationRow, Draft, EventRow, Order, reasons},
+    report,
+    sheet::{ApplicationRow, Draft, EventRow, reasons},
 };
 use crate::journal::{keys::segment, rows::Delivery};
 
@@ -25,8 +25,7 @@ pub(super) async fn flush(
     upsert_deliveries(sql, &draft).await?;
     insert_replies(sql, &draft).await?;
     set_gates(sql, &draft).await?;
-    record_orders(sql, &draft).await?;
-    bulk::flush(sql, &draft).await?;
+    report::flush(sql, &draft).await?;
     tally(sql, &draft).await?;
     sqlx::query("UPDATE meta SET sequence = $1, projected_at = $2")
         .bind(draft.sequence)
@@ -265,49 +264,6 @@ async fn set_gates(sql: &mut PgConnection, draft: &Draft) -> sqlx::Result<()> {
         .bind(&event.code)
         .execute(&mut *sql)
         .await?;
-    }
-    Ok(())
-}
-
-/// People order seldom, too.
-async fn record_orders(sql: &mut PgConnection, draft: &Draft) -> sqlx::Result<()> {
-    for order in &draft.orders {
-        match order {
-            Order::Issued(command) => {
-                sqlx::query(
-                    "INSERT INTO command AS c
-                         (id, endpoint, issued_at, operator, name, message_id, reason)
-                     VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE
-                     SET issued_at = $3, operator = $4, name = $5, message_id = $6, reason = $7
-                     WHERE c.issued_at IS NULL",
-                )
-                .bind(command.id.0)
-                .bind(command.endpoint.as_str())
-                .bind(command.at.0)
-                .bind(command.operator.as_str())
-                .bind(command.order.name())
-                .bind(command.order.target().map(|target| target.message_id.0))
-                .bind(&command.reason)
-                .execute(&mut *sql)
-                .await?;
-            }
-            Order::Answered(command, endpoint, is_accepted, event) => {
-                sqlx::query(
-                    "INSERT INTO command AS c (id, endpoint, answered_at, is_accepted, code, cause)
-                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (id) DO UPDATE
-                     SET answered_at = $3, is_accepted = $4, code = $5, cause = $6
-                     WHERE c.answered_at IS NULL OR NOT c.is_accepted AND $4",
-                )
-                .bind(command.0)
-                .bind(endpoint.as_str())
-                .bind(event.at.0)
-                .bind(is_accepted)
-                .bind(&event.code)
-                .bind(&event.cause)
-                .execute(&mut *sql)
-                .await?;
-            }
-        }
     }
     Ok(())
 }

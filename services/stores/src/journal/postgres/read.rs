@@ -300,7 +300,7 @@ pub(super) async fn overview(sql: &mut PgConnection) -> sqlx::Result<Overview> {
         let of: &mut EndpointOverview = overview.endpoints.entry(row.try_get(0)?).or_default();
         of.gate_closed = row.try_get::<bool, _>(3)?.then_some(gate);
     }
-    super::bulk::add_reports(sql, &mut overview).await?;
+    super::report::add_reports(sql, &mut overview).await?;
     let row = sqlx::query(
         "SELECT count(*) FROM application WHERE state = 'unrouted' AND state <> 'delivered'",
     )

@@ -30,8 +30,8 @@ pub(super) async fn grow_older(
     sqlx::query("UPDATE meta SET age = $1 WHERE age <> $1").bind(at.0).execute(&mut *sql).await?;
     sqlx::query(
         "INSERT INTO milestone
-         SELECT $1, sequence, coalesce((SELECT max(number) FROM command), 0) FROM meta
-         ON CONFLICT (at) DO UPDATE SET sequence = excluded.sequence, command = excluded.command",
+         SELECT $1, sequence FROM meta
+         ON CONFLICT (at) DO UPDATE SET sequence = excluded.sequence",
     )
     .bind(until.0)
     .execute(&mut *sql)
@@ -55,43 +55,36 @@ pub(super) async fn trim(
     let trimmed = match kind {
         Kind::Application => step.applications().await?,
         Kind::Event => step.events().await?,
-        Kind::Command => step.commands().await?,
     };
     let gone = step.finish().await?;
     sql.commit().await?;
     Ok((trimmed, gone))
 }
 
-/// The last numbers that are old.
-#[derive(Clone, Copy, Default)]
-struct Old {
-    sequence: i64,
-    command: i64,
-}
-
-async fn old(sql: &mut PgConnection, age: Timestamp, keep: Duration) -> sqlx::Result<Old> {
+/// The last number that is old.
+async fn old(sql: &mut PgConnection, age: Timestamp, keep: Duration) -> sqlx::Result<i64> {
     if age == Timestamp(0) {
-        return Ok(Old::default());
+        return Ok(0);
     }
-    let row = sqlx::query(
-        "SELECT at, sequence, command FROM milestone WHERE at <= $1 ORDER BY at DESC LIMIT 1",
-    )
-    .bind(age::before(age, keep).0)
-    .fetch_optional(&mut *sql)
-    .await?;
-    let Some(row) = row else { return Ok(Old::default()) };
+    let row =
+        sqlx::query("SELECT at, sequence FROM milestone WHERE at <= $1 ORDER BY at DESC LIMIT 1")
+            .bind(age::before(age, keep).0)
+            .fetch_optional(&mut *sql)
+            .await?;
+    let Some(row) = row else { return Ok(0) };
     // Nobody asks for one before it any more.
     sqlx::query("DELETE FROM milestone WHERE at < $1")
         .bind(row.try_get::<i64, _>(0)?)
         .execute(sql)
         .await?;
-    Ok(Old { sequence: row.try_get(1)?, command: row.try_get(2)? })
+    row.try_get(1)
 }
 
 /// One transaction of a pass.
 struct Step<'a> {
     sql: &'a mut PgConnection,
-    old: Old,
+    /// The last number that is old.
+    old: i64,
     after: i64,
     gone: i64,
     tally: HashMap<(String, String), i64>,
@@ -122,7 +115,7 @@ impl Step<'_> {
              FROM application a WHERE a.id > $1 AND a.id <= $2 ORDER BY a.id LIMIT $3",
         )
         .bind(self.after)
-        .bind(self.old.sequence)
+        .bind(self.old)
         .bind(APPLICATIONS_MAX)
         .fetch_all(&mut *self.sql)
         .await?;
@@ -137,7 +130,7 @@ impl Step<'_> {
         let rows = rows.iter().map(candidate).collect::<sqlx::Result<Vec<Candidate>>>()?;
         let next = next(&rows, APPLICATIONS_MAX, |row| row.id);
         let going: Vec<Candidate> =
-            rows.into_iter().filter(|row| row.last <= self.old.sequence && row.goes).collect();
+            rows.into_iter().filter(|row| row.last <= self.old && row.goes).collect();
         self.remove(&going).await?;
         Ok(Trimmed { rows: u64::try_from(going.len()).unwrap_or(u64::MAX), next })
     }
@@ -190,7 +183,7 @@ impl Step<'_> {
              FROM event WHERE id > $1 AND id <= $2 ORDER BY id LIMIT $3",
         )
         .bind(self.after)
-        .bind(self.old.sequence)
+        .bind(self.old)
         .bind(ROWS_MAX)
         .fetch_all(&mut *self.sql)
         .await?;
@@ -206,34 +199,6 @@ impl Step<'_> {
             .await?;
         let of_all = (String::new(), "refused".to_owned());
         *self.tally.entry(of_all).or_default() -= i64::try_from(refused).unwrap_or(i64::MAX);
-        Ok(Trimmed { rows: u64::try_from(going.len()).unwrap_or(u64::MAX), next })
-    }
-
-    /// The newest stays always, as in SQLite.
-    async fn commands(&mut self) -> sqlx::Result<Trimmed> {
-        let rows = sqlx::query(
-            "SELECT number, answered_at IS NOT NULL FROM command
-             WHERE number > $1 AND number <= $2 AND number < (SELECT max(number) FROM command)
-             ORDER BY number LIMIT $3",
-        )
-        .bind(self.after)
-        .bind(self.old.command)
-        .bind(ROWS_MAX)
-        .fetch_all(&mut *self.sql)
-        .await?;
-        let row = |row: &PgRow| Ok((row.try_get(0)?, row.try_get(1)?));
-        let rows = rows.iter().map(row).collect::<sqlx::Result<Vec<(i64, bool)>>>()?;
-        let next = next(&rows, ROWS_MAX, |row| row.0);
-        let going: Vec<i64> = rows.iter().filter(|row| row.1).map(|row| row.0).collect();
-        sqlx::query(
-            "WITH gone AS (SELECT id FROM command WHERE number = ANY ($1)),
-                  i AS (DELETE FROM bulk_item WHERE command IN (SELECT id FROM gone)),
-                  b AS (DELETE FROM bulk WHERE command IN (SELECT id FROM gone))
-             DELETE FROM command WHERE number = ANY ($1)",
-        )
-        .bind(&going)
-        .execute(&mut *self.sql)
-        .await?;
         Ok(Trimmed { rows: u64::try_from(going.len()).unwrap_or(u64::MAX), next })
     }
 

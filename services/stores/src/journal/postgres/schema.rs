@@ -2,8 +2,8 @@
 
 use crate::postgres::Schema;
 
-pub(super) const SCHEMA: Schema =
-    Schema { what: "journal", version: 1, sql: &[SQL], migrations: &[] };
+pub(crate) const SCHEMA: Schema =
+    Schema { what: "journal", version: 2, sql: &[SQL], migrations: &[ORDERS_MOVED] };
 
 const SQL: &str = "
 CREATE TABLE meta (
@@ -18,7 +18,7 @@ CREATE TABLE meta (
     trimmed_through bigint NOT NULL DEFAULT 0  -- the highest number that went by retention
 ) WITH (fillfactor = 10);
 INSERT INTO meta (id, what, version, epoch, sequence)
-    VALUES (1, 'amtsbote journal', 1, gen_random_uuid(), 0);
+    VALUES (1, 'amtsbote journal', 2, gen_random_uuid(), 0);
 
 CREATE TABLE position (
     channel text NOT NULL,
@@ -130,40 +130,21 @@ CREATE TABLE gate (
     code text
 );
 
-CREATE TABLE command (
-    number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    id uuid NOT NULL UNIQUE,
-    endpoint text NOT NULL,
-    issued_at bigint,
-    operator text,
-    name text,
-    message_id uuid,
-    reason text,
-    answered_at bigint,
-    is_accepted boolean,
-    code text,
-    cause text
-);
-
 -- The newest report of each endpoint, as JSON.
 CREATE TABLE report (endpoint text PRIMARY KEY, at bigint NOT NULL, told text NOT NULL);
 
-CREATE TABLE bulk (
-    command uuid PRIMARY KEY,
-    total bigint NOT NULL,
-    state text NOT NULL,
-    at bigint NOT NULL
-);
-CREATE TABLE bulk_item (
-    command uuid NOT NULL,
-    item bigint NOT NULL,
-    message_id uuid NOT NULL,
-    result text NOT NULL,
-    code text,
-    at bigint NOT NULL,
-    PRIMARY KEY (command, item)
-);
+-- At which age of the journal which number was the last: what is not above it is older.
+CREATE TABLE milestone (at bigint PRIMARY KEY, sequence bigint NOT NULL);
+";
 
--- At which age of the journal which numbers were the last: what is not above them is older.
-CREATE TABLE milestone (at bigint PRIMARY KEY, sequence bigint NOT NULL, command bigint NOT NULL);
+/// With version 2 orders are the register's. Whoever has not taken them over before keeps this journal as
+/// it is.
+const ORDERS_MOVED: &str = "
+DO $$ BEGIN
+    IF EXISTS (SELECT 1 FROM command) OR EXISTS (SELECT 1 FROM bulk)
+        OR EXISTS (SELECT 1 FROM bulk_item)
+    THEN RAISE EXCEPTION 'no register has taken over the orders'; END IF;
+END $$;
+DROP TABLE bulk_item, bulk, command;
+ALTER TABLE milestone DROP COLUMN command;
 ";

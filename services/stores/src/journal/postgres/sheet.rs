@@ -3,14 +3,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use messaging::{
-    ApplicationHead, Command, CommandId, EndpointName, EndpointReport, Event, ReplyEvent, Timestamp,
-};
+use messaging::{ApplicationHead, EndpointReport, Event, ReplyEvent, Timestamp};
 use uuid::Uuid;
 
 use crate::journal::{
     keys::reasons_to_column,
-    project::{About, Answered, BulkTold, ItemTold, Known, Row, Sheet},
+    project::{About, Known, Row, Sheet},
     report,
     rows::Delivery,
     state::{ACCEPTED, CONFLICT},
@@ -56,19 +54,9 @@ pub(super) struct Draft {
     pub(super) delivered: HashSet<(i64, (String, String, i64))>,
     pub(super) replies: Vec<(i64, i64, i64, Box<ReplyEvent>)>,
     pub(super) gates: Vec<(String, Box<Event>, bool)>,
-    pub(super) orders: Vec<Order>,
-    pub(super) bulks: Vec<(BulkTold, Timestamp)>,
-    /// What became of an item, why, and when.
-    pub(super) bulk_items: Vec<(ItemTold, Option<String>, Timestamp)>,
     /// The newest of each endpoint.
     pub(super) reports: HashMap<String, (Timestamp, String)>,
     pub(super) tally: HashMap<(String, &'static str), i64>,
-}
-
-/// A command or its answer, in the order they came.
-pub(super) enum Order {
-    Issued(Box<Command>),
-    Answered(CommandId, EndpointName, bool, Box<Event>),
 }
 
 /// Nothing can fail in memory.
@@ -232,28 +220,6 @@ impl Sheet for Draft {
 
     fn set_gate(&mut self, endpoint: &str, event: &Event, is_closed: bool) -> Result<(), Never> {
         self.gates.push((endpoint.to_owned(), Box::new(event.clone()), is_closed));
-        Ok(())
-    }
-
-    fn issued(&mut self, command: &Command) -> Result<(), Never> {
-        self.orders.push(Order::Issued(Box::new(command.clone())));
-        Ok(())
-    }
-
-    fn answered(&mut self, answered: &Answered<'_>, event: &Event) -> Result<(), Never> {
-        let Answered { command, endpoint, is_accepted } = answered;
-        let event = Box::new(event.clone());
-        self.orders.push(Order::Answered(*command, (*endpoint).clone(), *is_accepted, event));
-        Ok(())
-    }
-
-    fn bulk(&mut self, told: BulkTold, at: Timestamp) -> Result<(), Never> {
-        self.bulks.push((told, at));
-        Ok(())
-    }
-
-    fn bulk_item(&mut self, told: ItemTold, event: &Event) -> Result<(), Never> {
-        self.bulk_items.push((told, event.code.clone(), event.at));
         Ok(())
     }
 

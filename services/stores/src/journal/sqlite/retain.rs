@@ -32,11 +32,8 @@ pub(super) fn grow_older(
 ) -> rusqlite::Result<Age> {
     let sql = connection.transaction()?;
     let (until, age) = age::grow(&sql, now, step_max)?;
-    sql.prepare_cached(
-        "INSERT OR REPLACE INTO milestone
-         SELECT ?1, sequence, coalesce((SELECT max(number) FROM command), 0) FROM meta",
-    )?
-    .execute([until.0])?;
+    sql.prepare_cached("INSERT OR REPLACE INTO milestone SELECT ?1, sequence FROM meta")?
+        .execute([until.0])?;
     sql.commit()?;
     Ok(age)
 }
@@ -53,32 +50,23 @@ pub(super) fn trim(
     let trimmed = match kind {
         Kind::Application => step.applications()?,
         Kind::Event => step.events()?,
-        Kind::Command => step.commands()?,
     };
     let gone = step.finish()?;
     sql.commit()?;
     Ok((trimmed, gone))
 }
 
-/// The last numbers that are old.
-#[derive(Clone, Copy, Default)]
-struct Old {
-    sequence: i64,
-    command: i64,
-}
-
-fn old(sql: &Transaction<'_>, keep: Duration) -> rusqlite::Result<Old> {
+/// The last number that is old.
+fn old(sql: &Transaction<'_>, keep: Duration) -> rusqlite::Result<i64> {
     let age = age::read(sql)?;
     if age == Timestamp(0) {
-        return Ok(Old::default());
+        return Ok(0);
     }
-    let until = age::before(age, keep);
-    let newest = "SELECT at, sequence, command FROM milestone WHERE at <= ?1
-                  ORDER BY at DESC LIMIT 1";
-    let found = sql.prepare_cached(newest)?.query_row([until.0], |row| {
-        Ok((row.get::<_, i64>(0)?, Old { sequence: row.get(1)?, command: row.get(2)? }))
-    });
-    let Some((at, old)) = found.optional()? else { return Ok(Old::default()) };
+    let newest = "SELECT at, sequence FROM milestone WHERE at <= ?1 ORDER BY at DESC LIMIT 1";
+    let found = sql
+        .prepare_cached(newest)?
+        .query_row([age::before(age, keep).0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
+    let Some((at, old)) = found.optional()? else { return Ok(0) };
     // Nobody asks for one before it any more.
     sql.prepare_cached("DELETE FROM milestone WHERE at < ?1")?.execute([at])?;
     Ok(old)
@@ -87,7 +75,8 @@ fn old(sql: &Transaction<'_>, keep: Duration) -> rusqlite::Result<Old> {
 /// One transaction of a pass.
 struct Step<'a> {
     sql: &'a Transaction<'a>,
-    old: Old,
+    /// The last number that is old.
+    old: i64,
     after: i64,
     gone: i64,
     tally: HashMap<(String, String), i64>,
@@ -108,7 +97,7 @@ impl Step<'_> {
                                       WHERE e.application = application.id), 0))
              FROM application WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
         )?;
-        let values = params![self.after, self.old.sequence, APPLICATIONS_MAX];
+        let values = params![self.after, self.old, APPLICATIONS_MAX];
         let rows = statement.query_map(values, |row| {
             Ok(Candidate { id: row.get(0)?, is_counted: row.get(1)?, last: row.get(2)? })
         })?;
@@ -116,7 +105,7 @@ impl Step<'_> {
         let next = next(&rows, APPLICATIONS_MAX, |row| row.id);
         let mut trimmed = Trimmed { rows: 0, next };
         for candidate in rows {
-            if candidate.last <= self.old.sequence && self.is_final(candidate.id)? {
+            if candidate.last <= self.old && self.is_final(candidate.id)? {
                 self.remove(&candidate)?;
                 trimmed.rows += 1;
             }
@@ -183,7 +172,7 @@ impl Step<'_> {
             "SELECT id, application = 0 AND kind <> 'undecodable', kind = 'refused'
              FROM event NOT INDEXED WHERE id > ?1 AND id <= ?2 ORDER BY id LIMIT ?3",
         )?;
-        let values = params![self.after, self.old.sequence, ROWS_MAX];
+        let values = params![self.after, self.old, ROWS_MAX];
         let rows =
             statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         let rows: Vec<(i64, bool, bool)> = rows.collect::<rusqlite::Result<_>>()?;
@@ -192,30 +181,6 @@ impl Step<'_> {
             self.sql.prepare_cached("DELETE FROM event WHERE id = ?1")?.execute([event])?;
             let refused = (String::new(), "refused".to_owned());
             *self.tally.entry(refused).or_default() -= i64::from(is_refused);
-            trimmed.rows += 1;
-        }
-        Ok(trimmed)
-    }
-
-    /// The newest stays always: the next number follows it.
-    fn commands(&self) -> rusqlite::Result<Trimmed> {
-        let mut statement = self.sql.prepare_cached(
-            "SELECT number, answered_at IS NOT NULL FROM command
-             WHERE number > ?1 AND number <= ?2 AND number < (SELECT max(number) FROM command)
-             ORDER BY number LIMIT ?3",
-        )?;
-        let values = params![self.after, self.old.command, ROWS_MAX];
-        let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let rows: Vec<(i64, bool)> = rows.collect::<rusqlite::Result<_>>()?;
-        let mut trimmed = Trimmed { rows: 0, next: next(&rows, ROWS_MAX, |row| row.0) };
-        for (number, _) in rows.into_iter().filter(|row| row.1) {
-            for sql in [
-                "DELETE FROM bulk_item WHERE command = (SELECT id FROM command WHERE number = ?1)",
-                "DELETE FROM bulk WHERE command = (SELECT id FROM command WHERE number = ?1)",
-                "DELETE FROM command WHERE number = ?1",
-            ] {
-                self.sql.prepare_cached(sql)?.execute([number])?;
-            }
             trimmed.rows += 1;
         }
         Ok(trimmed)

@@ -7,13 +7,17 @@ pub(super) const SCHEMA: Schema = Schema {
     what: "journal",
     // "AMBJ".
     application_id: 0x414d_424a,
-    version: 5,
+    version: 6,
     page_bytes: 4_096,
-    sql: &[SQL, READINGS, REPORTS],
-    migrations: &[COMMANDS, RETENTION, READINGS, REPORTS],
+    sql: &[SQL, READINGS],
+    migrations: &[COMMANDS, RETENTION, READINGS, REPORTS, ORDERS_MOVED],
     synchronous: "FULL",
     codes: codes::JOURNAL,
 };
+
+/// The last version that held orders, which are the register's now.
+pub(super) const WITH_ORDERS: Schema =
+    Schema { version: 5, migrations: &[COMMANDS, RETENTION, READINGS, REPORTS], ..SCHEMA };
 
 /// Rows of `application` and `event` are numbered from one counter, the sequence that cursors name.
 /// A row of `application` that is its own "accepted" entry (`is_fresh`) needs none in `event`.
@@ -137,33 +141,25 @@ CREATE TABLE gate (
     code TEXT
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE command (
-    number INTEGER PRIMARY KEY,
-    id BLOB NOT NULL UNIQUE,
-    endpoint TEXT NOT NULL,
-    issued_at INTEGER,
-    operator TEXT,
-    name TEXT,
-    message_id BLOB,
-    reason TEXT,
-    answered_at INTEGER,
-    is_accepted INTEGER,
-    code TEXT,
-    cause TEXT
-) STRICT;
 CREATE INDEX delivery_undecided ON delivery (application DESC, endpoint, number)
     WHERE state IN ('dead', 'uncertain');
 
--- At which age of the journal which numbers were the last: what is not above them is older.
+-- At which age of the journal which number was the last: what is not above it is older.
 CREATE TABLE milestone (
     at INTEGER PRIMARY KEY,
-    sequence INTEGER NOT NULL,
-    command INTEGER NOT NULL
+    sequence INTEGER NOT NULL
 ) STRICT;
+
+-- The newest report of each endpoint, as JSON.
+CREATE TABLE report (
+    endpoint TEXT PRIMARY KEY,
+    at INTEGER NOT NULL,
+    told TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Version 2 brought commands.
-const COMMANDS: &str = "
+pub(super) const COMMANDS: &str = "
 CREATE TABLE command (
     number INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
@@ -209,7 +205,6 @@ CREATE TABLE reading (
 
 /// Version 5 brought reports of how endpoints are served, and bulks.
 const REPORTS: &str = "
--- The newest report of each endpoint, as JSON.
 CREATE TABLE report (
     endpoint TEXT PRIMARY KEY,
     at INTEGER NOT NULL,
@@ -231,4 +226,20 @@ CREATE TABLE bulk_item (
     at INTEGER NOT NULL,
     PRIMARY KEY (command, item)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// With version 6 orders are the register's. Whoever has not taken them over before keeps this file as it
+/// is.
+const ORDERS_MOVED: &str = "
+CREATE TABLE left_behind (
+    rows INTEGER NOT NULL CONSTRAINT orders_are_taken_over CHECK (rows = 0)
+) STRICT;
+INSERT INTO left_behind SELECT count(*) FROM command;
+INSERT INTO left_behind SELECT count(*) FROM bulk;
+INSERT INTO left_behind SELECT count(*) FROM bulk_item;
+DROP TABLE left_behind;
+DROP TABLE bulk_item;
+DROP TABLE bulk;
+DROP TABLE command;
+ALTER TABLE milestone DROP COLUMN command;
 ";

@@ -2,16 +2,15 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use messaging::{DeliveryState, EventKind, FailureKind, Timestamp};
+use messaging::{DeliveryState, EventKind, FailureKind};
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::SqliteJournal;
 use crate::journal::{
-    Journal, Projection,
+    Journal,
     conformance::{
         self, Site,
-        commands::{command, control},
         fixtures::{accepted, delivered, event, head, project, told},
     },
 };
@@ -105,9 +104,9 @@ async fn a_journal_of_the_former_version_is_taken_over() {
     let file = Connection::open(place.file()).unwrap();
     let made = tables(&file);
     file.execute_batch(
-        "DROP TABLE bulk; DROP TABLE bulk_item; DROP TABLE report; DROP TABLE reading; DROP TABLE milestone; ALTER TABLE meta DROP COLUMN age;
-         ALTER TABLE meta DROP COLUMN trimmed_through;
-         DROP TABLE command; DROP INDEX delivery_undecided; PRAGMA user_version = 1;",
+        "DROP TABLE report; DROP TABLE reading; DROP TABLE milestone;
+         ALTER TABLE meta DROP COLUMN age; ALTER TABLE meta DROP COLUMN trimmed_through;
+         DROP INDEX delivery_undecided; PRAGMA user_version = 1;",
     )
     .unwrap();
     drop(file);
@@ -115,7 +114,7 @@ async fn a_journal_of_the_former_version_is_taken_over() {
     assert_eq!(journal.epoch(), epoch);
     let file = Connection::open(place.file()).unwrap();
     assert_eq!(tables(&file), made, "as a new one has them");
-    let batch = Projection { partition: control(), from: 0, next: 1, entries: vec![command(1)] };
-    journal.apply(vec![batch], Timestamp(10)).await.unwrap();
-    assert_eq!(journal.commands(None, None, 10).await.unwrap().len(), 1);
+    let head = head("portal", "a", None);
+    project(&journal, "status", vec![accepted(&head), delivered(&head, 1)]).await;
+    assert_eq!(journal.steps(&head.sender, 0).await.unwrap().0.len(), 2);
 }

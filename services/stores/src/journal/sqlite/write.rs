@@ -3,15 +3,14 @@
 use std::collections::HashMap;
 
 use messaging::{
-    ApplicationHead, Command, EndpointReport, Event, Partition, ReadReply, ReplyEvent, Timestamp,
+    ApplicationHead, EndpointReport, Event, Partition, ReadReply, ReplyEvent, Timestamp,
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
 use uuid::Uuid;
 
 use super::{
-    bulk, command,
     keys::{int, of_uuid},
-    project::{About, Answered, BulkTold, ItemTold, Known, Row, Sheet, project},
+    project::{About, Known, Row, Sheet, project},
     read, report,
     rows::{Delivery, Projection},
 };
@@ -181,22 +180,6 @@ impl Sheet for Writing<'_> {
                    SET at = ?2, event = ?3, is_closed = ?4, code = ?5 WHERE at <= ?2";
         let values = params![endpoint, event.at.0, event.id, is_closed, event.code];
         self.transaction.prepare_cached(sql)?.execute(values).map(drop)
-    }
-
-    fn issued(&mut self, command: &Command) -> rusqlite::Result<()> {
-        command::issued(self.transaction, command)
-    }
-
-    fn answered(&mut self, answered: &Answered<'_>, event: &Event) -> rusqlite::Result<()> {
-        command::answered(self.transaction, answered, event)
-    }
-
-    fn bulk(&mut self, told: BulkTold, at: Timestamp) -> rusqlite::Result<()> {
-        bulk::told(self.transaction, told, at)
-    }
-
-    fn bulk_item(&mut self, told: ItemTold, event: &Event) -> rusqlite::Result<()> {
-        bulk::item_told(self.transaction, told, event)
     }
 
     fn report(&mut self, told: &EndpointReport, at: Timestamp) -> rusqlite::Result<()> {

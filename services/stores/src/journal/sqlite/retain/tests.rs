@@ -5,7 +5,7 @@ use std::time::Duration;
 use messaging::Timestamp;
 use rusqlite::Connection;
 
-use super::super::{SqliteJournal, tests::Place};
+use super::super::{SqliteJournal, schema::COMMANDS, tests::Place};
 use crate::journal::{
     Journal as _, Kind,
     conformance::fixtures::{accepted, delivered, head, project},
@@ -16,9 +16,9 @@ const KEEP: Duration = Duration::from_secs(10);
 const MICRO: Duration = Duration::from_micros(1);
 
 /// Makes a journal what the former version would have left.
-const TO_VERSION_2: &str =
-    "DROP TABLE bulk; DROP TABLE bulk_item; DROP TABLE report; DROP TABLE reading; DROP TABLE milestone; ALTER TABLE meta DROP COLUMN age;
-    ALTER TABLE meta DROP COLUMN trimmed_through; PRAGMA user_version = 2;";
+const TO_VERSION_2: &str = "DROP TABLE report; DROP TABLE reading; DROP TABLE milestone;
+    ALTER TABLE meta DROP COLUMN age; ALTER TABLE meta DROP COLUMN trimmed_through;
+    DROP INDEX delivery_undecided; PRAGMA user_version = 2;";
 
 /// How many applications go.
 async fn trim(journal: &SqliteJournal) -> u64 {
@@ -44,7 +44,7 @@ async fn a_journal_of_the_former_version_ages_from_its_last_sign_of_life() {
     };
     let made = journal.read(tables).await.unwrap();
     let last = START.0;
-    let former = format!("UPDATE meta SET projected_at = {last}; {TO_VERSION_2}");
+    let former = format!("UPDATE meta SET projected_at = {last}; {TO_VERSION_2} {COMMANDS}");
     journal.0.writer.call(move |sql| sql.execute_batch(&former)).await.unwrap();
     drop(journal);
 

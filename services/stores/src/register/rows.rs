@@ -1,9 +1,9 @@
-//! What operators ordered and what was answered, and what waits for them.
+//! What the register gives out: orders and what was answered, bulks and what became of each delivery.
 
-use messaging::{CommandId, EndpointName, MessageId, Timestamp};
+use std::collections::BTreeMap;
+
+use messaging::{BulkState, CommandId, ItemResult, Timestamp};
 use uuid::Uuid;
-
-use super::rows::{Application, Delivery};
 
 /// One command. Who ordered it and why are people's business: no formatter of a log shows a row.
 #[derive(Clone, PartialEq, Eq)]
@@ -70,23 +70,30 @@ impl std::fmt::Debug for CommandRow {
     }
 }
 
-/// A delivery that waits for an operator, or may: dead or uncertain.
+/// How a bulk is getting on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Undecided {
-    /// Of which application.
-    pub application: Application,
-    /// The delivery.
-    pub delivery: Delivery,
+pub struct BulkOverview {
+    /// How many deliveries it is about.
+    pub total: u32,
+    /// How it is getting on.
+    pub state: BulkState,
+    /// Since when.
+    pub at: Timestamp,
+    /// What became of so many, by [`ItemResult::name`]; of the others nothing was told yet.
+    pub results: BTreeMap<String, u64>,
 }
 
-/// Which undecided deliveries are asked for; `None` is all.
-#[derive(Clone, Debug, Default)]
-pub struct UndecidedOf {
-    /// For this endpoint.
-    pub endpoint: Option<EndpointName>,
-    /// Of this message.
-    pub message: Option<MessageId>,
+/// What became of one delivery of a bulk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BulkItem {
+    /// Its place, from 0.
+    pub item: u32,
+    /// Of which message.
+    pub message_id: Uuid,
+    /// What.
+    pub result: ItemResult,
+    /// Why it was refused.
+    pub code: Option<String>,
+    /// When it was told.
+    pub at: Timestamp,
 }
-
-/// Where a list of undecided deliveries goes on: application, endpoint and number of the last row.
-pub type UndecidedCursor = (i64, String, i64);
