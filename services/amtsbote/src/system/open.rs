@@ -50,7 +50,13 @@ struct Stores {
     lock: Option<DirectoryLock>,
     claims: Option<Arc<ObjectClaims>>,
     ledger: Option<Arc<dyn Ledger>>,
-    console: Option<(Arc<dyn Journal>, Arc<dyn Register>)>,
+    console: Option<ConsoleStores>,
+}
+
+/// What the console works on.
+struct ConsoleStores {
+    journal: Arc<dyn Journal>,
+    register: Arc<dyn Register>,
 }
 
 impl System {
@@ -75,9 +81,10 @@ impl System {
             let routes = routes(&config, &standards);
             Gateway { listener, standards, routes, forwarder }
         });
-        let console = listeners.console.zip(console);
-        let console =
-            console.map(|(listener, (journal, register))| Console { listener, journal, register });
+        let console = listeners.console.zip(console).map(|(listener, stores)| {
+            let ConsoleStores { journal, register } = stores;
+            Console { listener, journal, register }
+        });
         Ok(Self {
             config,
             clock,
@@ -230,17 +237,18 @@ impl Backends {
 
     /// As [`Backends::ledger`]. The register first: a journal of a former version hands orders over to
     /// it.
-    fn console(&self) -> Result<(Arc<dyn Journal>, Arc<dyn Register>), Failure> {
+    fn console(&self) -> Result<ConsoleStores, Failure> {
         match &self.store {
             StoreBackend::Embedded(backend) => {
                 let file = |name| backend.folder().join(name);
                 let register = SqliteRegister::open(&file(REGISTER_FILE), &file(JOURNAL_FILE))?;
-                Ok((Arc::new(SqliteJournal::open(&file(JOURNAL_FILE))?), Arc::new(register)))
+                let journal = SqliteJournal::open(&file(JOURNAL_FILE))?;
+                Ok(ConsoleStores { journal: Arc::new(journal), register: Arc::new(register) })
             }
             StoreBackend::Postgres(database) => Handle::current().block_on(async {
                 let register = PgRegister::open(&database.settings).await?;
                 let journal = PgJournal::open(&database.settings).await?;
-                Ok((Arc::new(journal) as Arc<dyn Journal>, Arc::new(register) as Arc<dyn Register>))
+                Ok(ConsoleStores { journal: Arc::new(journal), register: Arc::new(register) })
             }),
         }
     }
