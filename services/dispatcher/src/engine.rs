@@ -442,7 +442,7 @@ impl Engine {
             let Some(served) = self.served.get(job.served) else { continue };
             let endpoint = Arc::clone(&served.endpoint);
             // A commit may wait long for its ledger, and the calendar for nobody.
-            if served.hours.is_past(now) {
+            if served.hours.has_closed(now) {
                 self.attempts.spawn(attempt::withdraw(job, endpoint, self.system));
                 continue;
             }

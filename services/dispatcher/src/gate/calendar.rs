@@ -141,20 +141,27 @@ impl Hours {
     /// believed: nothing but the clock says what time it is.
     pub(crate) fn look(&mut self, at: Timestamp) -> bool {
         let Some(calendar) = &self.calendar else { return false };
-        let before = self.closed();
-        if let Some((since, standing)) = self.known {
-            let until = standing.until.unwrap_or_else(|| since.after(LOOK_AGAIN));
-            if since <= at && at < until {
-                return false;
-            }
+        if self.holds(at) {
+            return false;
         }
+        let before = self.closed();
         self.known = Some((at, calendar.standing(at)));
         before.is_some() != self.closed().is_some()
     }
 
-    /// Whether what was looked at does not hold at `at` any more: it opened or closed meanwhile.
-    pub(crate) fn is_past(&self, at: Timestamp) -> bool {
-        self.known.is_some_and(|(_, standing)| standing.until.is_some_and(|until| until <= at))
+    /// Whether it is closed at `at`, which was not so when it was looked at: it closed meanwhile, or
+    /// the clock jumped.
+    pub(crate) fn has_closed(&self, at: Timestamp) -> bool {
+        let is_closed = |calendar: &Calendar| calendar.closed(at).is_some();
+        !self.holds(at) && self.calendar.as_ref().is_some_and(is_closed)
+    }
+
+    /// Whether what was seen is so at `at`, too.
+    fn holds(&self, at: Timestamp) -> bool {
+        self.known.is_some_and(|(since, standing)| {
+            let until = standing.until.unwrap_or_else(|| since.after(LOOK_AGAIN));
+            since <= at && at < until
+        })
     }
 
     /// Why it is closed; open before the first look.

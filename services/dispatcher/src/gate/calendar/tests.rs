@@ -112,11 +112,30 @@ fn it_is_looked_up_again_when_it_changes_and_when_the_clock_jumps() {
     assert!(hours.look(at("2026-11-23T07:00+01")), "it is closed, which was not known");
     assert!(!hours.look(at("2026-11-23T07:59+01")));
     assert_eq!(hours.changes_at(), Some(at("2026-11-23T08:00+01")));
-    assert!(!hours.is_past(at("2026-11-23T07:59+01")) && hours.is_past(at("2026-11-23T08:00+01")));
     assert!(hours.look(at("2026-11-23T08:00+01")) && hours.closed().is_none());
     assert!(hours.look(at("2026-11-22T12:00+01")), "back to a Sunday");
     assert!(hours.look(at("2031-11-24T12:00+01")), "and on to a Monday years later");
     assert!(!Hours::new(None).look(at("2026-11-22T12:00+01")));
+}
+
+#[test]
+fn what_closed_since_it_was_looked_at_is_known_however_the_clock_jumped() {
+    let mut hours = Hours::new(Some(office()));
+    hours.look(at("2026-11-24T12:00+01"));
+    for (now, has_closed) in [
+        ("2026-11-24T12:00+01", false),
+        ("2026-11-24T15:59+01", false),
+        ("2026-11-24T16:00+01", true),
+        // Days back, into the night, into the hours of another day, or onto a Sunday; and on.
+        ("2026-11-24T03:00+01", true),
+        ("2026-11-23T12:00+01", false),
+        ("2026-11-22T12:00+01", true),
+        ("2026-11-29T12:00+01", true),
+        ("2026-11-30T12:00+01", false),
+    ] {
+        assert_eq!(hours.has_closed(at(now)), has_closed, "{now}");
+    }
+    assert!(!Hours::new(None).has_closed(at("2026-11-22T12:00+01")));
 }
 
 fn windows() -> impl Strategy<Value = Vec<String>> {
