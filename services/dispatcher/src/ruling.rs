@@ -177,9 +177,10 @@ fn failed(entry: &Entry, failure: &Failure, terms: &Terms, seen: &Circumstances)
 }
 
 /// Whether "unavailable" says something of the message alone: others are answered, or it was said of
-/// it too often. A system that names a time is overloaded and means everybody.
+/// it too often. A system that answers others and names a time says when to come again with this one.
+/// One that is asked too often means everybody.
 fn is_about_the_message(entry: &Entry, failure: &Failure, seen: &Circumstances) -> bool {
-    let is_for_all = failure.wait_requested().is_some();
+    let is_for_all = failure.is_for_all();
     GATE_CLOSINGS_MAX <= entry.gate_closings || (seen.are_others_answered && !is_for_all)
 }
 

@@ -39,9 +39,9 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// Whether it was tried before and did not succeed.
+    /// Whether it was tried before and did not succeed, also where that cost no attempt.
     fn is_again(&self) -> bool {
-        0 < self.attempts
+        0 < self.attempts || 0 < self.gate_closings
     }
 }
 
@@ -78,7 +78,7 @@ pub(crate) struct Schedule {
     again: VecDeque<CaseId>,
     /// Of them, how many are busy.
     again_busy: usize,
-    /// The last one that was taken.
+    /// The last one that was taken, or that closed the gate.
     was_again: bool,
     waiting: BTreeSet<(Instant, CaseId)>,
     len: usize,
@@ -195,6 +195,8 @@ impl Schedule {
         if let Some(head) = case.front_mut() {
             *head = (entry, turn);
         }
+        // Who closed the gate lets another go first when it opens: that one shows whose fault it was.
+        self.was_again |= 0 < entry.gate_closings;
         if let (Turn::At(_), true) = (turn, fault::is_on("order-lost-on-retry")) {
             // The one behind it is next.
             case.rotate_left(1);

@@ -13,6 +13,7 @@ mod numbers;
 mod restore;
 mod retention;
 mod rules;
+mod system;
 mod world;
 
 use proptest::test_runner::{Config, RngSeed};

@@ -24,8 +24,8 @@ pub enum FailureKind {
     Transient,
     /// It may or may not have taken effect: the endpoint's effect contract decides.
     Uncertain,
-    /// The receiver certainly did nothing and is down for every message: close the gate, spend no
-    /// attempt.
+    /// The receiver certainly did nothing. Unless it answers others meanwhile, it is down for every
+    /// message: close the gate, spend no attempt.
     Unavailable,
     /// The receiver's final answer to this message: tell the portal, let the case go on.
     Rejected,
@@ -37,6 +37,7 @@ struct Repr {
     kind: FailureKind,
     code: &'static str,
     wait: Option<Duration>,
+    is_for_all: bool,
     reasons: Vec<crate::Reason>,
     source: Source,
 }
@@ -48,6 +49,7 @@ impl FailureKind {
             kind: self,
             code,
             wait: None,
+            is_for_all: false,
             reasons: Vec::new(),
             source: source.into(),
         }))
@@ -58,15 +60,26 @@ impl Failure {
     /// This failure with the wait the remote side asked for. Keeps the chain.
     #[must_use]
     pub fn with_wait(self, wait: Duration) -> Self {
-        let source = Box::new(self.clone());
-        let reasons = self.0.reasons.clone();
-        Self(Arc::new(Repr {
+        Self(Arc::new(Repr { wait: Some(wait), ..self.below() }))
+    }
+
+    /// This failure, said of whatever is sent and not of this message: the remote side is asked too
+    /// often. Keeps the chain.
+    #[must_use]
+    pub fn for_all(self) -> Self {
+        Self(Arc::new(Repr { is_for_all: true, ..self.below() }))
+    }
+
+    /// The same, with this failure as its source.
+    fn below(self) -> Repr {
+        Repr {
             kind: self.kind(),
             code: self.code(),
-            wait: Some(wait),
-            reasons,
-            source,
-        }))
+            wait: self.0.wait,
+            is_for_all: self.0.is_for_all,
+            reasons: self.0.reasons.clone(),
+            source: Box::new(self),
+        }
     }
 
     /// A rejection with the receiver's reasons, for the portal's eyes only.
@@ -76,7 +89,8 @@ impl Failure {
         source: impl Into<Source>,
     ) -> Self {
         let kind = FailureKind::Rejected;
-        Self(Arc::new(Repr { kind, code, wait: None, reasons, source: source.into() }))
+        let source = source.into();
+        Self(Arc::new(Repr { kind, code, wait: None, is_for_all: false, reasons, source }))
     }
 
     /// What to do about it.
@@ -97,6 +111,13 @@ impl Failure {
         self.0.wait
     }
 
+    /// Whether it was said of whatever is sent, so that it is not this message's, whatever becomes of
+    /// others.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        self.0.is_for_all
+    }
+
     /// Why the receiver refused, in its own words. May be about a person: never logged.
     #[must_use]
     pub fn reasons(&self) -> &[crate::Reason] {
@@ -109,7 +130,7 @@ impl Failure {
         let mut report = self.to_string();
         let mut cause = self.source();
         while let Some(error) = cause {
-            // `with_wait` puts a failure under itself; its own line says nothing new.
+            // `with_wait` and `for_all` put a failure under itself; its own line says nothing new.
             if error.downcast_ref::<Self>().is_none() {
                 report.push_str(": ");
                 report.push_str(&error.to_string());
@@ -162,6 +183,11 @@ mod tests {
         let asked = failure.with_wait(Duration::from_secs(5));
         assert_eq!(asked.report(), "AB-3001: unavailable: connection refused");
         assert_eq!(asked.wait_requested(), Some(Duration::from_secs(5)));
+        assert!(!asked.is_for_all());
+        let of_all = asked.for_all();
+        assert_eq!(of_all.report(), "AB-3001: unavailable: connection refused");
+        assert_eq!(of_all.wait_requested(), Some(Duration::from_secs(5)));
+        assert!(of_all.is_for_all() && of_all.with_wait(Duration::ZERO).is_for_all());
     }
 
     #[test]

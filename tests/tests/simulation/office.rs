@@ -32,6 +32,9 @@ const LATE_MAX: Duration = Duration::from_millis(1_500);
 /// What was handed out before the system said it is down begins by then, when the ledger is slow.
 const ON_THE_WAY: Duration = Duration::from_secs(5);
 
+/// After a message closed the gate so often, it is believed to be that message.
+const GATE_CLOSINGS_MAX: u32 = 3;
+
 /// What took effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Effect {
@@ -92,8 +95,8 @@ struct Dealings {
     begun: VecDeque<Instant>,
     /// When the attempt or question began that was answered, the latest of them.
     answered: Option<Instant>,
-    /// Messages that were handed over or asked about before.
-    tried: HashSet<String>,
+    /// Messages that were handed over or asked about before, and how often it was unavailable to each.
+    tried: BTreeMap<String, u32>,
     probes: usize,
     down_since: Option<Instant>,
 }
@@ -230,10 +233,16 @@ impl Desk {
         self.dealings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it has to do with a message for the first time.
-    fn is_first(&self, envelope: &Envelope) -> bool {
-        let own_id = envelope.head.own_id.as_ref().map(ToString::to_string);
-        self.dealings().tried.insert(own_id.unwrap_or_default())
+    /// How often it was unavailable to a message before; `None`: it is the first time it has to do with it.
+    fn meets(&self, own_id: &str) -> Option<u32> {
+        let mut dealings = self.dealings();
+        let known = dealings.tried.get(own_id).copied();
+        dealings.tried.entry(own_id.to_owned()).or_default();
+        known
+    }
+
+    fn turned_away(&self, own_id: &str) {
+        *self.dealings().tried.entry(own_id.to_owned()).or_default() += 1;
     }
 
     /// What began at `begun` was answered.
@@ -243,19 +252,26 @@ impl Desk {
     }
 
     /// It says to an attempt that began at `begun` that it is down, for how long or not. It may be
-    /// believed to mean that message alone if others were answered meanwhile, unless it says how long.
-    fn unavailable(&self, begun: Instant, is_first: bool) -> Failure {
-        let says_how_long = self.office.weather.below(2) == 0;
+    /// believed to mean that message alone if others were answered meanwhile, unless it says that it is
+    /// asked too often; and if it said so before, again and again.
+    fn unavailable(&self, begun: Instant, own_id: &str, before: Option<u32>) -> Failure {
+        let weather = &self.office.weather;
+        let (says_how_long, is_for_all) = (weather.below(2) == 0, weather.below(3) == 0);
+        self.turned_away(own_id);
         let mut dealings = self.dealings();
         let are_others_answered = dealings.answered.is_some_and(|others| begun <= others);
-        if says_how_long || (is_first && !are_others_answered) {
+        let is_believed = match is_for_all {
+            true => before.is_none_or(|times| times < GATE_CLOSINGS_MAX),
+            false => before.is_none() && !are_others_answered,
+        };
+        if is_believed {
             dealings.down_since.get_or_insert_with(Instant::now);
         }
-        let failure = FailureKind::Unavailable.because("AB-0000", "as the seed says");
-        match says_how_long {
-            true => failure.with_wait(self.office.weather.within(Duration::from_secs(3))),
-            false => failure,
+        let mut failure = FailureKind::Unavailable.because("AB-0000", "as the seed says");
+        if says_how_long {
+            failure = failure.with_wait(weather.within(Duration::from_secs(3)));
         }
+        if is_for_all { failure.for_all() } else { failure }
     }
 
     /// Its dispatcher is gone with everything it had under way.
@@ -344,7 +360,7 @@ impl Adapter for Desk {
         };
         let _live = Live::begin(self, &effect, attempt);
         let begun = Instant::now();
-        let is_first = self.is_first(envelope);
+        let before = self.meets(&effect.own_id);
         let Payload::Inline(document) = &envelope.original else { panic!("nothing here is large") };
         if let Some(what) = office.papers().come(&effect.own_id, effect.key, document) {
             office.state().broken.push(format!("{}: {}: {what}", office.name, effect.own_id));
@@ -353,7 +369,7 @@ impl Adapter for Desk {
         if office.weather.below(2) == 0 {
             office.weather.takes(Duration::from_millis(300)).await;
         }
-        let mood = office.mood(attempt.key);
+        let (mood, own_id) = (office.mood(attempt.key), effect.own_id.clone());
         let at = office.weather.age();
         office.state().diary.push(format!("{at:?} {}: {} {mood:?}", office.name, effect.own_id));
         let soon = office.weather.within(Duration::from_millis(500));
@@ -378,16 +394,20 @@ impl Adapter for Desk {
         match mood {
             Mood::Accept => Ok(Accepted { receipt: Some("file 1".to_owned()), replies: vec![] }),
             Mood::Silent | Mood::Late | Mood::Hang => std::future::pending().await,
-            Mood::Fail(FailureKind::Unavailable) => Err(self.unavailable(begun, is_first)),
+            Mood::Fail(FailureKind::Unavailable) => Err(self.unavailable(begun, &own_id, before)),
             Mood::Fail(kind) => Err(kind.because("AB-0000", "as the seed says")),
         }
     }
 
     async fn find(&self, envelope: &Envelope, attempt: &Attempt) -> Result<Found> {
         let begun = Instant::now();
-        self.is_first(envelope);
+        let own_id = envelope.head.own_id.as_ref().map(ToString::to_string).unwrap_or_default();
+        self.meets(&own_id);
         self.office.weather.takes(Duration::from_millis(300)).await;
-        self.office.weather.may_be_away(6, "AB-0000")?;
+        if let Err(away) = self.office.weather.may_be_away(6, "AB-0000") {
+            self.turned_away(&own_id);
+            return Err(away);
+        }
         self.dealings().answers += 1;
         self.answered(begun);
         let is_there = self.office.effects().iter().any(|effect| effect.key == attempt.key);

@@ -165,16 +165,38 @@ fn unavailable_for_one_message_while_others_are_answered_is_about_that_message()
     assert_eq!((ruling.state, ruling.attempts, ruling.next), (State::Waiting, 1, secs(1)));
     assert_eq!(ruling.close_gate, None);
 
-    // Whoever names a time is overloaded.
-    let wait = Duration::from_secs(30);
-    let busy = FailureKind::Unavailable.because("AB-0000", "test").with_wait(wait);
-    let ruling = rule(&entry(0), &Ending::Delivered(Err(busy)), &terms, &others);
-    assert_eq!((ruling.state, ruling.close_gate), (State::Pending, Some(wait)));
-
     let asked = Entry { state: State::Uncertain, step: Step::LookUp, ..entry(1) };
     let ending = Ending::LookedUp(Err(FailureKind::Unavailable.because("AB-0000", "test")));
     let ruling = rule(&asked, &ending, &self::terms(LOOK_UP), &others);
     assert_eq!((ruling.state, ruling.close_gate, ruling.next), (State::Uncertain, None, secs(1)));
+}
+
+#[test]
+fn a_time_that_a_system_names_is_the_messages_if_it_answers_others_and_asked_too_often_is_everybodys()
+ {
+    let wait = Duration::from_secs(30);
+    let busy = FailureKind::Unavailable.because("AB-0000", "test").with_wait(wait);
+    let (answered, silent) = (Circumstances { are_others_answered: true, ..SEEN }, SEEN);
+    let alone = (State::Waiting, 1, Next::After(wait), None);
+    let all = (State::Pending, 0, Next::Now, Some(wait));
+    for (failure, seen, expected) in [
+        (busy.clone(), answered, alone),
+        (busy.clone(), silent, all),
+        (busy.clone().for_all(), answered, all),
+        (busy.clone().for_all(), silent, all),
+    ] {
+        let ruling = rule(&entry(0), &Ending::Delivered(Err(failure)), &terms(LOOK_UP), &seen);
+        let ruled = (ruling.state, ruling.attempts, ruling.next, ruling.close_gate);
+        assert_eq!(ruled, expected, "{seen:?}");
+    }
+    // The same of a question.
+    let asked = Entry { state: State::Uncertain, step: Step::LookUp, ..entry(1) };
+    for (failure, expected) in
+        [(busy.clone(), (Next::After(wait), None)), (busy.for_all(), (Next::Now, Some(wait)))]
+    {
+        let ruling = rule(&asked, &Ending::LookedUp(Err(failure)), &terms(LOOK_UP), &answered);
+        assert_eq!((ruling.next, ruling.close_gate), expected);
+    }
 }
 
 #[test]

@@ -13,7 +13,8 @@ use stores::ledger::{Ledger, MessageRow};
 
 use super::{
     commands::{begun, reach, until},
-    world::{Act, Arrival, System, TIMEOUT, World, command, endpoint, record_for, target},
+    system::Arrival,
+    world::{Act, System, TIMEOUT, World, command, endpoint, record_for, target},
 };
 use crate::{AfterDeadLetter, Endpoint, Interest};
 

@@ -66,10 +66,7 @@ pub(super) fn of_delivery(rules: &Rules, answer: &Answer, is_whole: bool) -> Res
     let status = answer.status;
     let seen = format!("status {}", status.as_u16());
     if rules.unavailable.contains(&status) {
-        return Err(waiting(
-            FailureKind::Unavailable.because(codes::SAYS_UNAVAILABLE, seen),
-            answer,
-        ));
+        return Err(unavailable(seen, answer));
     }
     if rules.transient.contains(&status) {
         return Err(waiting(FailureKind::Transient.because(codes::LATER, seen), answer));
@@ -109,7 +106,7 @@ pub(super) fn of_look_up(rules: &Rules, look_up: &LookUp, answer: &Answer) -> Re
     }
     let seen = format!("look-up: status {}", status.as_u16());
     Err(if rules.unavailable.contains(&status) {
-        waiting(FailureKind::Unavailable.because(codes::SAYS_UNAVAILABLE, seen), answer)
+        unavailable(seen, answer)
     } else if is_misconfigured(status) {
         FailureKind::Unavailable.because(codes::MISCONFIGURED, seen)
     } else {
@@ -126,8 +123,7 @@ pub(super) fn of_probe(rules: &Rules, answer: &Answer) -> Result<()> {
     } else if is_misconfigured(status) && !rules.unavailable.contains(&status) {
         Err(FailureKind::Unavailable.because(codes::MISCONFIGURED, seen))
     } else {
-        let failure = FailureKind::Unavailable.because(codes::SAYS_UNAVAILABLE, seen);
-        Err(waiting(failure, answer))
+        Err(unavailable(seen, answer))
     }
 }
 
@@ -139,6 +135,17 @@ fn waiting(failure: Failure, answer: &Answer) -> Failure {
     match answer.retry_after() {
         Some(wait) => failure.with_wait(wait),
         None => failure,
+    }
+}
+
+/// What a status means that says "not now". That it is asked too often (RFC 6585, section 4) is about
+/// whoever asks, whatever the message was; anything else may be about this message.
+fn unavailable(seen: String, answer: &Answer) -> Failure {
+    let failure = FailureKind::Unavailable.because(codes::SAYS_UNAVAILABLE, seen);
+    let failure = waiting(failure, answer);
+    match answer.status == StatusCode::TOO_MANY_REQUESTS {
+        true => failure.for_all(),
+        false => failure,
     }
 }
 

@@ -213,3 +213,21 @@ fn a_wait_is_seconds_or_a_date_seen_from_the_answers_own() {
     check(&[("retry-after", "bald")], None);
     check(&[], None);
 }
+
+#[test]
+fn too_many_requests_are_about_whoever_asks_and_unavailable_may_be_about_the_message() {
+    let later = [("retry-after", "120")];
+    for (status, headers, is_for_all) in
+        [(503, &later[..], false), (503, &[], false), (429, &later[..], true), (429, &[], true)]
+    {
+        let answer = answer(status, headers, "");
+        let failures = [
+            of_delivery(&rules(), &answer, true).unwrap_err(),
+            of_probe(&rules(), &answer).unwrap_err(),
+        ];
+        for failure in failures {
+            assert_eq!(failure.kind(), FailureKind::Unavailable, "{status}");
+            assert_eq!(failure.is_for_all(), is_for_all, "{status} {headers:?}");
+        }
+    }
+}
