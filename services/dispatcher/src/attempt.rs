@@ -2,17 +2,20 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use channels::codec;
 use futures_util::FutureExt as _;
 use messaging::{
     Attempt, Claims, Envelope, Failure, FailureKind, Result, Timestamp, TraceParent, fault,
     identity,
 };
-use stores::ledger::IntentRow;
+use stores::ledger::{IntentRow, MessageRow};
 use telemetry::{
     Kind, Span,
     names::{attr, operation},
 };
 use tokio::time::Instant;
+use tracing::error;
 
 use crate::{
     Endpoint, codes,
@@ -27,8 +30,7 @@ pub(crate) struct Job {
     /// Index of the endpoint.
     pub(crate) served: usize,
     pub(crate) entry: Entry,
-    /// `None`: the record is gone.
-    pub(crate) envelope: Option<Arc<Envelope>>,
+    pub(crate) letter: Letter,
     /// Under which intent; a look-up needs none, as it changes nothing.
     pub(crate) intent: Option<IntentRow>,
     /// Under which tenure of the endpoint it was handed out.
@@ -38,6 +40,43 @@ pub(crate) struct Job {
     pub(crate) round: Round,
     /// With which others it was chosen.
     pub(crate) choice: Choice,
+}
+
+/// What is handed over.
+#[derive(Clone, Debug)]
+pub(crate) enum Letter {
+    Open(Arc<Envelope>),
+    /// A record as it was kept; attempts open it, beside each other and beside the turns.
+    Sealed(Bytes),
+    /// Not kept any more, or damaged.
+    Gone,
+}
+
+impl Job {
+    /// `None`: it is gone, or sealed.
+    pub(crate) fn envelope(&self) -> Option<&Arc<Envelope>> {
+        match &self.letter {
+            Letter::Open(envelope) => Some(envelope),
+            Letter::Sealed(_) | Letter::Gone => None,
+        }
+    }
+
+    fn open(mut self) -> Self {
+        if let Letter::Sealed(record) = &self.letter {
+            self.letter = opened(record.clone(), self.entry.message);
+        }
+        self
+    }
+}
+
+fn opened(record: Bytes, message: MessageRow) -> Letter {
+    match codec::from_bytes(record).and_then(|record| codec::decode_application(&record)) {
+        Ok(envelope) => Letter::Open(Arc::new(envelope)),
+        Err(cause) => {
+            error!(code = codes::UNDECODABLE, row = message.0, %cause, "record is damaged");
+            Letter::Gone
+        }
+    }
 }
 
 /// How it ended.
@@ -61,6 +100,7 @@ pub(crate) async fn run(
     system: &'static str,
 ) -> Ended {
     let began = Instant::now();
+    let job = job.open();
     let mut span = span_of(&job, &endpoint, system);
     let trace = trace_of(&job, &span);
     let ending = within(&job, &endpoint, claims, trace.clone()).await;
@@ -70,6 +110,7 @@ pub(crate) async fn run(
 
 /// Tries nothing: the gate closed while the intent was written.
 pub(crate) async fn withdraw(job: Job, endpoint: Arc<Endpoint>, system: &'static str) -> Ended {
+    let job = job.open();
     let mut span = span_of(&job, &endpoint, system);
     let trace = trace_of(&job, &span);
     span.stop();
@@ -82,7 +123,7 @@ fn span_of(job: &Job, endpoint: &Endpoint, system: &'static str) -> Span {
         Step::Deliver => (Kind::Consumer, operation::DELIVER),
         Step::LookUp => (Kind::Internal, operation::LOOK_UP),
     };
-    let head = job.envelope.as_ref().map(|envelope| &envelope.head);
+    let head = job.envelope().map(|envelope| &envelope.head);
     let trace = head.and_then(|head| head.trace.as_ref()).map(TraceParent::as_str);
     let mut span = Span::begin(kind, trace, || format!("{operation} {}", endpoint.name));
     span.describe(|span| {
@@ -107,7 +148,7 @@ fn number_of(job: &Job) -> u32 {
 /// The span's; where nobody records, the message's as it came.
 fn trace_of(job: &Job, span: &Span) -> Option<TraceParent> {
     let ours = span.traceparent().and_then(|text| TraceParent::new(text).ok());
-    ours.or_else(|| job.envelope.as_ref()?.head.trace.clone())
+    ours.or_else(|| job.envelope()?.head.trace.clone())
 }
 
 async fn within(
@@ -116,7 +157,7 @@ async fn within(
     claims: Arc<dyn Claims>,
     trace: Option<TraceParent>,
 ) -> Ending {
-    let Some(envelope) = &job.envelope else {
+    let Some(envelope) = job.envelope() else {
         let gone = FailureKind::Defect.because(codes::BODY_GONE, "the record is not kept any more");
         return Ending::Delivered(Err(gone));
     };
@@ -158,4 +199,17 @@ async fn bounded<T>(endpoint: &Endpoint, work: impl Future<Output = Result<T>>) 
 /// Whether it took effect is unknown; that the adapter is broken is certain.
 fn panicked() -> Failure {
     FailureKind::Defect.because(codes::ADAPTER_PANICKED, "the adapter panicked")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_damaged_record_is_as_good_as_gone() {
+        for record in [&b""[..], b"\x01", b"no record of ours"] {
+            let letter = opened(Bytes::from_static(record), MessageRow(1));
+            assert!(matches!(letter, Letter::Gone), "{letter:?}");
+        }
+    }
 }

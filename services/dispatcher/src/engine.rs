@@ -5,6 +5,7 @@
 //! crash leaves at most `concurrency` attempts with an unknown end, each of them in an intent.
 
 mod admit;
+mod ahead;
 mod bulk;
 mod command;
 mod dice;
@@ -41,6 +42,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{
+    ahead::Ahead,
     bulk::Bulk,
     dice::Dice,
     draft::Draft,
@@ -105,6 +107,7 @@ pub(crate) struct Engine {
     /// Deliveries not settled yet, by intent.
     intents: HashMap<IntentRow, usize>,
     envelopes: Envelopes,
+    ahead: Ahead,
     /// Deliveries to be told of unless something happens to them first.
     announcements: VecDeque<Announcement>,
     gate_events: u64,
@@ -418,6 +421,7 @@ impl Engine {
         }
         if !draft.transaction.is_empty() {
             self.guard(&mut draft.transaction);
+            self.read_ahead();
             let transaction = Arc::new(std::mem::take(&mut draft.transaction));
             let began = Instant::now();
             let committed = self.ledger.commit(&transaction).await?;

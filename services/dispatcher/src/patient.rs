@@ -32,7 +32,7 @@ macro_rules! patiently {
 }
 
 /// A ledger that is waited for, until the process is to end.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Patient {
     ledger: Arc<dyn Ledger>,
     ready: Check,

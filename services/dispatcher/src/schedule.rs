@@ -149,6 +149,12 @@ impl Schedule {
         !self.due.is_empty() || self.may_try_again(limit)
     }
 
+    /// The messages of the first `count` heads that are due and were not tried before.
+    pub(crate) fn due_next(&self, count: usize) -> impl Iterator<Item = MessageRow> {
+        let heads = self.due.iter().take(count).filter_map(|case| self.cases.get(case)?.front());
+        heads.map(|(entry, _)| entry.message)
+    }
+
     /// Cases whose head is due.
     pub(crate) fn due_len(&self) -> usize {
         self.due.len() + self.again.len()

@@ -3,6 +3,7 @@
 //!
 //!     cargo bench -p stores                  # 1,000,000 settled, 100,000 waiting, 50 endpoints
 //!     AMTSBOTE_BENCH_ROWS=10000 cargo bench -p stores
+//!     AMTSBOTE_BENCH_RECORD=2200 cargo bench -p stores    # bytes of a record, instead of 6,000
 //!
 //! One line a store. It needs some 2 GiB in the temporary folder, and removes them.
 //!
@@ -48,16 +49,14 @@ const KEPT: Duration = Duration::from_secs(3_600);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let rows = std::env::var("AMTSBOTE_BENCH_ROWS").ok().and_then(|rows| rows.parse().ok());
-    let rows: i64 = rows.unwrap_or(1_000_000) / TURN * TURN;
+    let rows: i64 = number("AMTSBOTE_BENCH_ROWS").unwrap_or(1_000_000) / TURN * TURN;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let files = SqliteLedger::open(&folder.path().join("ledger.sqlite")).expect("a new ledger");
     ledger("ledger in a file", &files, rows).await;
     drop(files);
     let file = SqliteJournal::open(&folder.path().join("journal.sqlite")).expect("a new journal");
     journal("journal in a file", &file, rows).await;
-    let variable = |name| std::env::var(name).ok();
-    if let Some(port) = variable("AMTSBOTE_BENCH_POSTGRES").and_then(|port| port.parse().ok()) {
+    if let Some(port) = number("AMTSBOTE_BENCH_POSTGRES") {
         let settings = PostgresSettings {
             host: "127.0.0.1".to_owned(),
             port,
@@ -73,6 +72,10 @@ async fn main() {
         let server = PgJournal::open(&settings).await.expect("a new journal");
         journal("journal on PostgreSQL", &server, rows).await;
     }
+}
+
+fn number<T: std::str::FromStr>(variable: &str) -> Option<T> {
+    std::env::var(variable).ok()?.parse().ok()
 }
 
 /// Utime and stime of this process and of the server's, if there is one, in seconds; the kernel counts
@@ -135,9 +138,10 @@ async fn ledger(what: &str, ledger: &dyn Ledger, rows: i64) {
         ledger.commit(Arc::new(transaction)).await.expect("a turn");
         turn += 1;
     }
+    let record_bytes = number("AMTSBOTE_BENCH_RECORD").unwrap_or(RECORD_BYTES);
     let began = (cpu(), Instant::now());
     for _ in 0..TURNS {
-        let mut transaction = ledger_turn(turn, version, &endpoints, RECORD_BYTES, true);
+        let mut transaction = ledger_turn(turn, version, &endpoints, record_bytes, true);
         transaction.tenures.clone_from(&tenures);
         ledger.commit(Arc::new(transaction)).await.expect("a turn");
         turn += 1;

@@ -25,6 +25,7 @@ use tracing::{error, info, warn};
 use super::{
     Desk, Dice, Draft, Engine, Reported, Served, Steady,
     admit::announcement,
+    ahead::Ahead,
     restored,
     settle::{next_at, turn_of},
     start::Envelopes,
@@ -151,6 +152,7 @@ fn connect(
         subscriptions_version: loaded.subscriptions_version,
         intents: HashMap::new(),
         envelopes: Envelopes::default(),
+        ahead: Ahead::default(),
         announcements: VecDeque::new(),
         gate_events: 0,
         // Zero would stay zero.

@@ -99,7 +99,7 @@ impl Engine {
         let endpoint = served.endpoint.name.clone();
         let Some(mut subject) = self.subject_of(&job).await? else { return Ok(()) };
         subject.trace = trace;
-        if let (DeliveryState::Delivered, Some(envelope)) = (entry.state, &job.envelope) {
+        if let (DeliveryState::Delivered, Some(envelope)) = (entry.state, job.envelope()) {
             let since = draft.at.since(envelope.head.received_at);
             self.metrics.dispatcher().delivered(endpoint.as_str(), since);
         }
@@ -121,7 +121,7 @@ impl Engine {
     }
 
     async fn subject_of(&self, job: &Job) -> Result<Option<Subject>> {
-        if let Some(envelope) = &job.envelope {
+        if let Some(envelope) = job.envelope() {
             return Ok(Some(Subject::from(&envelope.head)));
         }
         let identities = self.ledger.identities(vec![job.entry.message]).await?;
@@ -301,7 +301,7 @@ fn tell_span(span: &mut Span, ruling: &Ruling, code: Option<&'static str>) {
 
 fn log(endpoint: &messaging::EndpointName, job: &Job, ruling: &Ruling, failure: Option<&Failure>) {
     let Some(failure) = failure else { return };
-    let message_id = job.envelope.as_ref().map(|envelope| envelope.head.message_id);
+    let message_id = job.envelope().map(|envelope| envelope.head.message_id);
     let message_id = message_id.map(tracing::field::display);
     let (code, outcome) = (failure.code(), ruling.outcome);
     match (outcome, ruling.state) {

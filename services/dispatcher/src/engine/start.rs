@@ -3,16 +3,13 @@
 use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
-use channels::codec;
 use messaging::{Envelope, Payload, Result, TraceParent, fault};
 use stores::ledger::{IntentRow, MessageRow, Started};
 use tokio::time::Instant;
-use tracing::error;
 
 use super::{Draft, Engine, Served, edit::edit_of};
 use crate::{
-    attempt::Job,
-    codes,
+    attempt::{Job, Letter},
     gate::rate::Bucket,
     schedule::{Entry, Step},
 };
@@ -40,12 +37,12 @@ impl Engine {
         let intent = IntentRow(self.numbers.intent + 1);
         let mut handed_out: Vec<Started> = Vec::new();
         for (served, mut entry) in chosen {
-            let kept = self.envelopes.get(entry.message);
-            let came = kept.or_else(|| fetched.get(&entry.message).cloned());
+            let kept = self.envelopes.get(entry.message).map(Letter::Open);
+            let came = kept.or_else(|| fetched.get(&entry.message).cloned().map(Letter::Sealed));
             let edit = edit_of(&entry).and_then(|of| edits.remove(&of));
-            let envelope = match edit {
-                Some(edit) => decoded(entry.message, edit.record),
-                None => came,
+            let letter = match edit {
+                Some(edit) => Letter::Sealed(edit.record),
+                None => came.unwrap_or(Letter::Gone),
             };
             let needs_intent = entry.step == Step::Deliver && !fault::is_on("no-intent");
             if needs_intent {
@@ -59,7 +56,7 @@ impl Engine {
                 choice: of.blame.choice(),
                 served,
                 entry,
-                envelope,
+                letter,
                 intent: needs_intent.then_some(intent),
                 fence: of.fence,
                 started_at: draft.at,
@@ -73,32 +70,19 @@ impl Engine {
         Ok(())
     }
 
-    /// Reads what is not in memory.
-    async fn fetch(&self, chosen: &[(usize, Entry)]) -> Result<HashMap<MessageRow, Arc<Envelope>>> {
+    /// The records of what is not in memory; most of a backlog's were read ahead.
+    async fn fetch(&mut self, chosen: &[(usize, Entry)]) -> Result<HashMap<MessageRow, Bytes>> {
+        let mut fetched = self.ahead.take().await?;
         let messages = chosen.iter().map(|(_, entry)| entry.message);
-        let mut missing: Vec<MessageRow> =
-            messages.filter(|message| !self.envelopes.has(*message)).collect();
+        let is_missing =
+            |message: &MessageRow| !self.envelopes.has(*message) && !fetched.contains_key(message);
+        let mut missing: Vec<MessageRow> = messages.filter(is_missing).collect();
         missing.sort_unstable();
         missing.dedup();
-        if missing.is_empty() {
-            return Ok(HashMap::new());
-        }
-        let mut fetched = HashMap::with_capacity(missing.len());
-        for (message, record) in self.ledger.records(missing).await? {
-            fetched.extend(decoded(message, record).map(|envelope| (message, envelope)));
+        if !missing.is_empty() {
+            fetched.extend(self.ledger.records(missing).await?);
         }
         Ok(fetched)
-    }
-}
-
-/// `None` if it is damaged.
-fn decoded(message: MessageRow, record: Bytes) -> Option<Arc<Envelope>> {
-    match codec::from_bytes(record).and_then(|record| codec::decode_application(&record)) {
-        Ok(envelope) => Some(Arc::new(envelope)),
-        Err(cause) => {
-            error!(code = codes::UNDECODABLE, row = message.0, %cause, "record is damaged");
-            None
-        }
     }
 }
 
@@ -165,7 +149,7 @@ impl Envelopes {
         self.kept.get(&message).map(|kept| Arc::clone(&kept.envelope))
     }
 
-    fn has(&self, message: MessageRow) -> bool {
+    pub(super) fn has(&self, message: MessageRow) -> bool {
         self.kept.contains_key(&message)
     }
 }
