@@ -245,7 +245,8 @@ impl Configuration {
     pub fn write_role(&self, role: &str) -> PathBuf {
         let apart = self.apart.expect("a configuration of roles apart");
         let whole: Table = self.text().parse().expect("what `with` was given is TOML");
-        let mut of_role: Table = ["channel", "claims", "standards", "telemetry", "retention"]
+        let shared = ["channel", "store", "claims", "standards", "telemetry", "retention"];
+        let mut of_role: Table = shared
             .iter()
             .filter_map(|key| Some(((*key).to_owned(), whole.get(*key)?.clone())))
             .collect();
@@ -258,6 +259,7 @@ impl Configuration {
                 own.insert("listen".to_owned(), apart.gateway.to_string().into());
                 own.insert("status".to_owned(), format!("http://{}", apart.console).into());
                 of_role.extend(taken(&whole, &["route", "sender"]));
+                of_role.remove("store");
             }
             "dispatcher" => {
                 own.insert("channels".to_owned(), channels);
@@ -284,6 +286,15 @@ impl Configuration {
         }
         let file = self.folder().join(format!("{role}.toml"));
         fs::write(&file, of_role.to_string()).expect("a file in a folder of ours");
+        file
+    }
+
+    /// Writes the file of one of several dispatchers, by the name that it keeps.
+    #[must_use]
+    pub fn write_dispatcher(&self, name: &str) -> PathBuf {
+        let named = self.clone().with(&format!("[dispatcher]\nname = \"{name}\""));
+        let file = self.folder().join(format!("dispatcher-{name}.toml"));
+        fs::rename(named.write_role("dispatcher"), &file).expect("a file in a folder of ours");
         file
     }
 }

@@ -15,6 +15,7 @@ mod edits;
 mod program;
 mod proxy;
 mod restore;
+mod rolling;
 mod shared;
 mod suites;
 mod takeover;

@@ -10,7 +10,7 @@ use std::{
 
 use channels::{
     embedded::{DirectoryLock, Durability, EmbeddedChannel},
-    kafka::KafkaChannel,
+    kafka::{KafkaChannel, Settings},
 };
 use messaging::{Channel, ChannelName, Clock, Domain, Failure, Timestamp};
 use standards::Standards;
@@ -201,7 +201,7 @@ impl Backends {
                 let folder = self.store.own_folder().filter(|_| self.has_store());
                 let lock = folder.map(DirectoryLock::take).transpose()?;
                 // Topics outlive what names them; those that nobody names are left to their owner.
-                (KafkaChannel::open((**settings).clone(), clock)?, Vec::new(), lock)
+                (KafkaChannel::open(self.reading(settings), clock)?, Vec::new(), lock)
             }
         };
         let claims = || claims::open(&self.claims);
@@ -219,6 +219,14 @@ impl Backends {
 }
 
 impl Backends {
+    /// A ledger on a server may have several dispatchers, which are one group: with the same name, each would put
+    /// the other out of it. A journal has one console, and whoever comes is to take its place at once.
+    fn reading(&self, settings: &Settings) -> Settings {
+        let is_shared = self.roles.dispatcher && matches!(self.store, StoreBackend::Postgres(_));
+        let member = if is_shared { Some(self.name.clone()) } else { settings.member.clone() };
+        Settings { member, ..settings.clone() }
+    }
+
     /// On a thread that may wait. A ledger that goes by another number of partitions is refused.
     fn ledger(&self, channel: &dyn Channel, now: Timestamp) -> Result<Arc<dyn Ledger>, Failure> {
         let ledger: Arc<dyn Ledger> = match &self.store {

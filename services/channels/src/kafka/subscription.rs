@@ -37,6 +37,8 @@ use crate::{BATCH_BYTES_MAX, codes};
 /// What is taken from the client at once; it has more ready (see [`FETCHED_KILOBYTES_MAX`]).
 const TAKEN_RECORDS_MAX: usize = 1_000;
 const FETCHED_KILOBYTES_MAX: usize = 16 << 10;
+/// Of a member's name; Kafka takes 249 with the group's name and all else.
+const MEMBER_BYTES_MAX: usize = 100;
 /// A reader not heard of for so long has lost its partitions to others.
 const SESSION_TIME: Duration = Duration::from_secs(15);
 /// Pauses before a new connection.
@@ -307,6 +309,16 @@ impl Reader {
     }
 }
 
+/// A member's name as Kafka takes it: of letters, digits and `._-`, and not too long beside the group's.
+fn legal(member: &str) -> String {
+    let is_legal = |c: &char| c.is_ascii_alphanumeric() || "._-".contains(*c);
+    if member.len() <= MEMBER_BYTES_MAX && member.chars().all(|c| is_legal(&c)) {
+        return member.to_owned();
+    }
+    let kept: String = member.chars().filter(is_legal).take(MEMBER_BYTES_MAX).collect();
+    format!("{kept}-{:08x}", crc32fast::hash(member.as_bytes()))
+}
+
 impl Connection {
     fn open(
         settings: &Settings,
@@ -331,7 +343,7 @@ impl Connection {
             // of partitions: who comes back under its name gets those it had, and never the added ones.
             let set = format!("{},{}", topics.join(","), settings.partitions);
             let set = crc32fast::hash(set.as_bytes());
-            config.set("group.instance.id", format!("{group}-{member}-{set:08x}"));
+            config.set("group.instance.id", format!("{group}-{}-{set:08x}", legal(member)));
         }
         let what = format!("group `{group}`");
         let consumer = StreamConsumer::from_config_and_context(&config, Rebalances::default())
