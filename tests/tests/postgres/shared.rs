@@ -8,9 +8,14 @@ use messaging::{
     Channel as _, Command, CommandId, EffectContract, EndpointName, EventKind, OperatorName, Order,
     Timestamp,
 };
+use stores::ledger::{Claim, EndpointSpec, Ledger as _, PgLedger};
+use tests::postgres::Postgres;
 use uuid::Uuid;
 
-use super::world::{System, World, endpoint, until};
+use super::{
+    settings,
+    world::{System, World, endpoint, until},
+};
 
 const HERE: &str = "svb:14730000";
 const THERE: &str = "svb:14626000";
@@ -229,4 +234,23 @@ async fn a_command_is_obeyed_once_by_whoever_owns_the_endpoint() {
     until("all came", || systems[0].counts().len() == 5).await;
     one.stop();
     two.stop();
+}
+
+#[tokio::test]
+async fn one_that_was_forgotten_takes_no_endpoint_which_nobody_could_take_from_it() {
+    let Some(postgres) = Postgres::start("a dispatcher that was forgotten") else { return };
+    let settings = settings(&postgres);
+    let former = PgLedger::open(&settings, "one").await.expect("it opens");
+    let name = EndpointName::new("nordsachsen-kfz").expect("a name");
+    let spec = EndpointSpec { name, interests: "all".to_owned() };
+    let endpoint = former.load(vec![spec.clone()]).await.expect("it answers").endpoints[0];
+    // It stood still meanwhile, or was cut off from the server.
+    PgLedger::restore(&settings, Timestamp(1)).await.expect("it is not seen to work");
+    let claims = || vec![Claim { endpoint, lease: LONG, stands_still: None }];
+    let taken = former.shared().expect("on a server").claim(claims()).await.expect("it answers");
+    assert!(taken.is_empty(), "{taken:?}");
+    let new = PgLedger::open(&settings, "one").await.expect("it opens");
+    new.load(vec![spec]).await.expect("it answers");
+    let taken = new.shared().expect("on a server").claim(claims()).await.expect("it answers");
+    assert_eq!(taken.len(), 1, "as nobody has it");
 }

@@ -92,7 +92,8 @@ pub(super) async fn look(connection: &mut PgConnection) -> sqlx::Result<Look> {
     })
 }
 
-/// Takes what is as it was seen. A former owner that is in the middle of a commit is alive.
+/// Takes what is as it was seen. A former owner that is in the middle of a commit is alive. One of us that was
+/// forgotten takes nothing: nobody would ever see it stand still, and so take from it what it had.
 pub(super) async fn claim(
     connection: &mut PgConnection,
     me: Writer,
@@ -100,6 +101,14 @@ pub(super) async fn claim(
 ) -> sqlx::Result<Vec<Tenure>> {
     let mut sql = connection.begin().await?;
     let mut tenures = Vec::new();
+    // Whoever is about to forget us waits until this is over, and then takes back what was taken.
+    let known = sqlx::query("SELECT 1 FROM writer WHERE id = $1 FOR KEY SHARE")
+        .bind(me.0.cast_signed())
+        .fetch_optional(&mut *sql)
+        .await?;
+    if known.is_none() {
+        return Ok(tenures);
+    }
     for claim in claims {
         if let Some(Beat { writer, count }) = claim.stands_still {
             let still = sqlx::query(
