@@ -454,3 +454,23 @@ fn add(
     list.add_partition_offset(&topic, number(partition)?, offset)
         .map_err(|error| client::failure(&format!("`{partition}`"), &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_kafka_takes_stays_and_others_stay_apart() {
+        for name in ["sole", "kreis-a.example_1", &"x".repeat(MEMBER_BYTES_MAX)] {
+            assert_eq!(legal(name), name);
+        }
+        let long = "x".repeat(MEMBER_BYTES_MAX + 1);
+        let names = ["Landkreis Görlitz", "Landkreis Grlitz", "LandkreisGrlitz", "ä", "ö", &long];
+        let made: std::collections::BTreeSet<String> = names.map(legal).into_iter().collect();
+        assert_eq!(made.len(), names.len(), "{made:?}");
+        for name in &made {
+            let is_legal = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+            assert!(name.chars().all(is_legal) && name.len() <= MEMBER_BYTES_MAX + 9, "{name}");
+        }
+    }
+}
