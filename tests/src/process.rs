@@ -172,9 +172,7 @@ impl Process {
     /// Asks it to end and waits.
     pub async fn end(mut self) -> ExitStatus {
         self.ask_to_end().await;
-        let ended = tokio::time::timeout(ENDS_WITHIN, self.child.wait()).await;
-        let late = |_| panic!("it does not end within {ENDS_WITHIN:?}:\n{}", last_lines(&self.log));
-        ended.unwrap_or_else(late).expect("a child of ours")
+        self.until_ended(ENDS_WITHIN).await
     }
 
     /// Asks it to end.
@@ -190,6 +188,23 @@ impl Process {
     /// Asks it to read its standards anew.
     pub async fn hang_up(&self) {
         signal(self.process, "HUP").await;
+    }
+
+    /// Lets it stand still, as a host does that has no time for it.
+    pub async fn stand_still(&self) {
+        signal(self.process, "STOP").await;
+    }
+
+    /// Lets it go on after it stood still.
+    pub async fn go_on(&self) {
+        signal(self.process, "CONT").await;
+    }
+
+    /// Waits until it ends by itself, and gives how.
+    pub async fn until_ended(&mut self, bound: Duration) -> ExitStatus {
+        let ended = tokio::time::timeout(bound, self.child.wait()).await;
+        let late = |_| panic!("it does not end within {bound:?}:\n{}", last_lines(&self.log));
+        ended.unwrap_or_else(late).expect("a child of ours")
     }
 
     /// Whether it runs still.

@@ -59,9 +59,14 @@ impl Program {
         process.unwrap_or_else(|| panic!("the {role} runs"))
     }
 
+    /// Takes one of three processes out of the program.
+    pub fn take_role(&mut self, role: &str) -> Process {
+        self.processes.remove(role).unwrap_or_else(|| panic!("the {role} runs"))
+    }
+
     /// Kills one of three processes, as a power cut would.
     pub async fn kill_role(&mut self, role: &str) {
-        self.processes.remove(role).unwrap_or_else(|| panic!("the {role} runs")).kill().await;
+        self.take_role(role).kill().await;
     }
 
     /// Starts it again, at the address it had.

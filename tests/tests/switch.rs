@@ -19,7 +19,9 @@ use tests::{
     configuration::{Configuration, System},
     documents::{Kfz, place_of},
     kafka::Broker,
+    operator::Operator,
     portal::{self, Portal},
+    postgres::{ADMIN, Postgres},
     process::{self, Process, Program, STARTS_WITHIN, Wrapper},
     receiver::{Manner, Receiver},
     wait,
@@ -284,6 +286,63 @@ async fn what_came_by_the_new_number_before_the_switch_waits_for_it() {
     let program = Program::start(&configuration.with_partitions(MORE)).await;
     until_all_have(&receiver, 3).await;
     assert!(program.end().await.success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn on_postgresql_a_dispatcher_that_works_forbids_the_switch_and_one_that_slept_through_it_ends()
+ {
+    let test = "another number of partitions on PostgreSQL";
+    let Some(broker) = Broker::start(test) else { return };
+    let Some(postgres) = Postgres::start(test) else { return };
+    let receiver = Receiver::start().await;
+    let store = format!("store = \"postgres://{ADMIN}@127.0.0.1:{}/postgres\"", postgres.port());
+    let configuration = with(&broker, &receiver).with_head(&store);
+    let kfz = Kfz::read();
+    let mut program = Program::start(&configuration).await;
+    // What waits was never tried: nothing but its place says what comes first.
+    order(&configuration, &program, "pause").await;
+    submit(&Portal::new(program.gateway()), &kfz, 0).await;
+    until_there(&receiver, 1).await;
+    let more = ["--partitions", &MORE.to_string()];
+    let working = refused(&configuration, &more).await;
+    assert_eq!(working, (Some(2), "AB-2319".to_owned()), "not under a dispatcher that works");
+    let counts = "SELECT max(generation), max(partitions) FROM amtsbote_ledger.numbering";
+    assert_eq!(postgres.sql(counts), "0|3", "nothing was changed");
+
+    // As on a machine that has no time for it: nobody can tell it from one that is gone.
+    let mut former = program.take_role("dispatcher");
+    former.stand_still().await;
+    let done = switched(&configuration, &more).await;
+    assert_eq!((&done["generation"], &done["partitions"]), (&1.into(), &MORE.into()), "{done}");
+    former_processes_are_refused(&configuration, &program, &kfz).await;
+    former.go_on().await;
+    let ended = former.until_ended(SOON).await;
+    assert!(!ended.success() && former.log().contains("AB-2307"), "{ended}");
+    assert!(program.end().await.success());
+
+    let configuration = configuration.with_partitions(MORE);
+    let mut program = Program::start(&configuration).await;
+    let portal = Portal::new(program.gateway());
+    submit(&portal, &kfz, 1).await;
+    what_is_written_by_the_former_number_is_told(&configuration, &broker, &program).await;
+    until_there(&receiver, 2).await;
+    // What waits for the other system is rebuilt from the ledger, from before and after.
+    assert!(program.take_role("dispatcher").end().await.success());
+    program.start_role("dispatcher").await;
+    assert!(receiver.effects_of("away").is_empty());
+    order(&configuration, &program, "resume").await;
+    until_all_have(&receiver, 2).await;
+    let last = portal.receipt_at_last(kfz.document(1, 2), SOON).await;
+    portal.until(&last.message_id, "delivered", SOON).await;
+    assert!(program.end().await.success());
+}
+
+/// Until a dispatcher obeys: with a new ledger it only records at first.
+async fn order(configuration: &Configuration, program: &Program, word: &str) {
+    let operator = Operator::of(format!("http://{}", program.console()), configuration);
+    let words = ["endpoint", word, "away", "--operator", "erika"];
+    let is_done = async || operator.says(&words).await.status.success();
+    wait::until_equal(&format!("{word} to be obeyed"), SOON, true, is_done).await;
 }
 
 #[tokio::test]
