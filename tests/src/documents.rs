@@ -15,6 +15,8 @@ use crate::source;
 const KFZ_EXAMPLES: &str = "schemas/amtsbote-kfz";
 /// Our description of a standard that we do not ship.
 const XWASSER_DESCRIPTION: &str = "schemas/known/xwasser/1.0.0";
+/// More than a record holds of a document.
+const TOO_LARGE_BYTES: usize = 300 << 10;
 
 /// A valid application for the registration of a vehicle, to be varied.
 #[derive(Clone, Debug)]
@@ -76,6 +78,16 @@ pub fn example(name: &str) -> Bytes {
     let example = examples.iter().find(|file| file.path.ends_with(&format!("/valid/{name}")));
     let example = example.unwrap_or_else(|| panic!("no example {name} below {KFZ_EXAMPLES}"));
     Bytes::from(example.text.clone())
+}
+
+/// The same document, too large to travel in its record.
+#[must_use]
+pub fn too_large(document: &[u8]) -> Bytes {
+    let mut text = document.to_vec();
+    text.extend_from_slice(b"<!-- ");
+    text.resize(text.len() + TOO_LARGE_BYTES, b'x');
+    text.extend_from_slice(b" -->\n");
+    Bytes::from(text)
 }
 
 /// The own id of a message, in which its case and its place in it can be read.

@@ -8,6 +8,10 @@ use std::{
     process::Command,
 };
 
+/// What fills a disk, and how often at most: 1 GiB.
+const BALLAST_PIECE_BYTES: usize = 4 << 10;
+const BALLAST_PIECES_MAX: usize = 1 << 18;
+
 /// The folder of published samples, or a loud word that the test does not run.
 #[must_use]
 pub fn data(test: &str) -> Option<PathBuf> {
@@ -69,6 +73,22 @@ impl SmallDisk {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.0
+    }
+
+    /// Takes all the room that is left, and gives the file that does.
+    ///
+    /// # Panics
+    /// When it has more room than a disk that was made here.
+    #[must_use]
+    pub fn fill(&self) -> PathBuf {
+        let path = self.0.join("ballast");
+        let mut file = std::fs::File::create(&path).expect("a file on a disk of ours");
+        for _ in 0..BALLAST_PIECES_MAX {
+            if file.write_all(&[0; BALLAST_PIECE_BYTES]).is_err() {
+                return path;
+            }
+        }
+        panic!("{} has no end", self.0.display());
     }
 
     /// Makes it read-only.

@@ -10,7 +10,8 @@ use tonic::{
 use tonic_types::StatusExt as _;
 use wire::{
     intake::{
-        Receipt, SubmitRequest, SubmitResponse, UploadAttachmentRequest, UploadAttachmentResponse,
+        AttachmentInfo, AttachmentReference, Receipt, SubmitRequest, SubmitResponse,
+        UploadAttachmentRequest, UploadAttachmentResponse,
         intake_service_client::IntakeServiceClient, upload_attachment_request::Part,
     },
     status::{
@@ -23,6 +24,8 @@ use crate::wait;
 
 /// How long one call may take before its outcome counts as unknown.
 const CALL_TIME_MAX: Duration = Duration::from_secs(60);
+/// Of an upload.
+const PIECE_BYTES: usize = 100_000;
 
 /// One connection.
 #[derive(Clone, Debug)]
@@ -123,7 +126,7 @@ impl Portal {
     /// As the service answers.
     pub async fn upload(
         &self,
-        info: wire::intake::AttachmentInfo,
+        info: AttachmentInfo,
         chunks: impl Iterator<Item = Bytes> + Send + 'static,
     ) -> Result<UploadAttachmentResponse, Status> {
         let info = UploadAttachmentRequest { part: Some(Part::Info(info)) };
@@ -131,6 +134,29 @@ impl Portal {
         let parts = tokio_stream::iter(std::iter::once(info).chain(rest));
         self.intake.clone().upload_attachment(parts).await.map(tonic::Response::into_inner)
     }
+
+    /// Uploads a file as a PDF.
+    ///
+    /// # Errors
+    /// As the service answers.
+    pub async fn upload_pdf(&self, file: &[u8]) -> Result<UploadAttachmentResponse, Status> {
+        let media_type = "application/pdf".to_owned();
+        let info = AttachmentInfo { media_type, ..Default::default() };
+        let pieces: Vec<_> = file.chunks(PIECE_BYTES).map(Bytes::copy_from_slice).collect();
+        self.upload(info, pieces.into_iter()).await
+    }
+}
+
+/// A document with what was uploaded for it.
+#[must_use]
+pub fn with_attachment(document: Bytes, upload: UploadAttachmentResponse) -> SubmitRequest {
+    let attachment = AttachmentReference {
+        ticket: upload.ticket,
+        name: "verwertungsnachweis.pdf".to_owned(),
+        media_type: String::new(),
+        sha256: upload.sha256,
+    };
+    SubmitRequest { document, attachments: vec![attachment], ..Default::default() }
 }
 
 /// The operator's code of a refusal, `AB-nnnn`.

@@ -28,44 +28,21 @@ use tests::{
 use tokio::task::JoinSet;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
-use wire::intake::{AttachmentInfo, AttachmentReference, SubmitRequest, UploadAttachmentResponse};
+use wire::intake::{SubmitRequest, UploadAttachmentResponse};
 
 const SOON: Duration = Duration::from_secs(60);
 const MIB: usize = 1 << 20;
-const KEPT_AS_CLAIM: usize = 300 << 10;
 /// As many as a gateway takes at once, and more than hold a part of S3 at once.
 const UPLOADS: usize = 100;
 const UPLOAD_BYTES: usize = 6 * MIB;
 const MEMORY_MAX: usize = 300 * MIB;
 
-/// A document too large to travel in its record.
 fn large(case: u32) -> Bytes {
-    let mut text = Kfz::read().document(case, 0).to_vec();
-    text.extend_from_slice(b"<!-- ");
-    text.resize(text.len() + KEPT_AS_CLAIM, b'x');
-    text.extend_from_slice(b" -->\n");
-    Bytes::from(text)
-}
-
-async fn upload(portal: &Portal, file: &[u8]) -> Result<UploadAttachmentResponse, Status> {
-    let media_type = "application/pdf".to_owned();
-    let info = AttachmentInfo { media_type, ..Default::default() };
-    let pieces: Vec<_> = file.chunks(100_000).map(Bytes::copy_from_slice).collect();
-    portal.upload(info, pieces.into_iter()).await
+    documents::too_large(&Kfz::read().document(case, 0))
 }
 
 fn with_attachment(upload: UploadAttachmentResponse) -> SubmitRequest {
-    let attachment = AttachmentReference {
-        ticket: upload.ticket,
-        name: "verwertungsnachweis.pdf".to_owned(),
-        media_type: String::new(),
-        sha256: upload.sha256,
-    };
-    SubmitRequest {
-        document: documents::example("ausserbetriebsetzung-nordsachsen.xml"),
-        attachments: vec![attachment],
-        ..Default::default()
-    }
+    portal::with_attachment(documents::example("ausserbetriebsetzung-nordsachsen.xml"), upload)
 }
 
 /// Bytes of which no two parts are alike.
@@ -100,7 +77,7 @@ async fn a_bucket_that_goes_away_stops_only_what_needs_it_and_until_it_is_back()
 
     // Larger than one part of S3.
     let file = file(7 * MIB);
-    let uploaded = upload(&portal, &file).await.expect("stored");
+    let uploaded = portal.upload_pdf(&file).await.expect("stored");
     let response = portal.send(with_attachment(uploaded)).await.expect("accepted");
     let receipt = response.receipt.expect("a receipt");
     portal.until(&receipt.message_id, "delivered", SOON).await;
@@ -111,7 +88,7 @@ async fn a_bucket_that_goes_away_stops_only_what_needs_it_and_until_it_is_back()
     let away = async {
         let refusal = portal.submit(large(1)).await.expect_err("nowhere to keep it");
         to_come_again(&refusal, "AB-2203");
-        let refusal = upload(&portal, &file).await.expect_err("nowhere to keep it");
+        let refusal = portal.upload_pdf(&file).await.expect_err("nowhere to keep it");
         to_come_again(&refusal, "AB-2203");
     };
     tokio::time::timeout(SOON, away).await.expect("every answer comes in time");
@@ -223,7 +200,7 @@ async fn a_hundred_uploads_to_a_bucket_at_once_need_little_memory() {
         let (portal, body) = (portal.clone(), body.clone());
         uploading.spawn(async move {
             wait::until("an upload", Duration::from_secs(300), || async {
-                match upload(&portal, &body).await {
+                match portal.upload_pdf(&body).await {
                     Ok(uploaded) => Some(uploaded.size),
                     Err(status) if status.code() == Code::Unavailable => None,
                     Err(status) if portal::is_overload(&status) => None,

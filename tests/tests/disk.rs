@@ -9,14 +9,20 @@
 )]
 #![allow(clippy::print_stderr, reason = "a long test says how far it is")]
 
-use std::{path::PathBuf, process::ExitStatus, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    sync::Arc,
+    time::Duration,
+};
 
 use tests::{
     ailment::{Ailment, Disease},
     configuration::{Configuration, System},
     crash::{self, Load, Oracle, Promise},
-    documents::Kfz,
-    machine,
+    documents::{self, Kfz},
+    machine::{self, SmallDisk},
     portal::{self, Portal},
     process::Program,
     receiver::{Manner, Receiver},
@@ -25,9 +31,15 @@ use tests::{
 use tokio::{sync::watch, time::Instant};
 use tonic::Code;
 use tonic_types::StatusExt as _;
+use wire::intake::{SubmitRequest, UploadAttachmentResponse};
 
 const SOON: Duration = Duration::from_secs(60);
 const AUTHORITY: &str = "svb:14730000";
+/// Whose system is a folder, and gets what needs a claim.
+const ELSEWHERE: &str = "svb:15085000";
+/// Room for some claims.
+const CLAIMS_BYTES: usize = 4 << 20;
+const PDF: &[u8] = &[b'%'; 200_000];
 const INBOX: &str = "inbox";
 const CONCURRENCY: usize = 4;
 const SENDERS: usize = 4;
@@ -151,6 +163,86 @@ async fn a_program_that_is_to_end_while_its_disk_is_full_ends_in_time_and_goes_o
     life.conclude(0).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_room_for_claims_what_needs_one_is_told_to_come_again_and_all_else_goes_on() {
+    let configuration = Configuration::new();
+    let folder = configuration.folder().join("claims");
+    let Some(disk) = SmallDisk::new(&folder, CLAIMS_BYTES) else {
+        machine::not_run("no room for claims", "no right to mount a small disk");
+        return;
+    };
+    let files = configuration.folder().join("files");
+    let claims = format!("claims = \"embedded:{}\"", folder.display());
+    let system = System::directory("files", &files).of(ELSEWHERE);
+    let mut life = Life::begin_with(configuration.with_head(&claims).with_system(&system)).await;
+    let portal = life.portal();
+    // A receipt whose delivery waits, as the system's folder is not there, and a ticket nobody used yet.
+    let [waits, comes_again] = [1, 2]
+        .map(|case| documents::too_large(&Kfz::read().document_for(ELSEWHERE, ASIDE + case, 0)));
+    let held = portal.receipt(waits.clone()).await;
+    let ticket = portal.upload_pdf(PDF).await.expect("there is room");
+    let is_tried = async || life.program().log().contains("AB-3004");
+    wait::until_equal("it to be tried", SOON, true, is_tried).await;
+
+    let kept = names_below(&folder);
+    let ballast = disk.fill();
+    life.some_are_delivered().await;
+    for refused in [
+        portal.upload_pdf(PDF).await.map(drop),
+        portal.submit(comes_again.clone()).await.map(drop),
+        portal.send(with_attachment(ticket.clone())).await.map(drop),
+    ] {
+        let status = refused.expect_err("there is no room");
+        let told = portal::told(&status);
+        assert_eq!(status.code(), Code::Unavailable, "{told}");
+        assert_eq!(portal::code(&status).as_deref(), Some("AB-2202"), "{told}");
+        assert!(status.get_details_retry_info().is_some(), "{told}");
+    }
+    assert_eq!(life.readiness().await.0, 200, "it takes whatever needs no claim");
+    fs::create_dir(&files).expect("a folder of ours");
+    portal.until(&held.message_id, "delivered", SOON).await;
+    assert!(holds(&files, &waits), "as it was sent, while there is no room");
+    let left: Vec<_> = names_below(&folder).into_iter().filter(|it| !kept.contains(it)).collect();
+    assert_eq!(left, std::slice::from_ref(&ballast), "nothing is left of what was refused");
+
+    // The same again, as portals were told to, and with the ticket of before.
+    fs::remove_file(ballast).expect("a file of ours");
+    for request in [
+        SubmitRequest { document: comes_again.clone(), ..SubmitRequest::default() },
+        with_attachment(ticket),
+        with_attachment(portal.upload_pdf(PDF).await.expect("there is room again")),
+    ] {
+        let receipt = portal.send(request).await.expect("there is room again").receipt;
+        let receipt = receipt.expect("accepted with a receipt");
+        portal.until(&receipt.message_id, "delivered", SOON).await;
+    }
+    assert!(holds(&files, &comes_again) && holds(&files, PDF), "and they are delivered whole");
+    life.some_are_delivered().await;
+    life.load.finish().await;
+    life.conclude(0).await;
+    // Before the folder it is in.
+    drop(disk);
+}
+
+/// An application for the other authority, with what was uploaded for it.
+fn with_attachment(upload: UploadAttachmentResponse) -> SubmitRequest {
+    let document = documents::example("ausserbetriebsetzung-nordsachsen.xml");
+    let document = String::from_utf8(document.to_vec()).expect("UTF-8");
+    portal::with_attachment(document.replace(AUTHORITY, ELSEWHERE).into(), upload)
+}
+
+/// Every file below a folder.
+fn names_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder of ours");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths.flat_map(|path| if path.is_dir() { names_below(&path) } else { vec![path] }).collect()
+}
+
+/// Whether a file in `folder` holds just this.
+fn holds(folder: &Path, expected: &[u8]) -> bool {
+    names_below(folder).iter().any(|path| fs::read(path).is_ok_and(|read| read == expected))
+}
+
 /// Each file in turn, and the program lives through all of it.
 async fn falls_ill(test: &str, disease: Disease) {
     if !machine::has("strace", test) {
@@ -190,11 +282,17 @@ struct Life {
 
 impl Life {
     async fn begin() -> Self {
+        Self::begin_with(Configuration::new()).await
+    }
+
+    /// With more than the others have.
+    async fn begin_with(configuration: Configuration) -> Self {
         let receiver = Arc::new(Receiver::start().await);
         // It notices repetitions and lets them take effect all the same, so that none is hidden.
         receiver.behave(INBOX, Manner { recognises_keys: false, ..Manner::default() });
-        let system = System::http(INBOX, &receiver.url(INBOX), "deduplicates").at_once(CONCURRENCY);
-        let configuration = Configuration::new().with_standard_route("kfz").with_system(&system);
+        let system = System::http(INBOX, &receiver.url(INBOX), "deduplicates");
+        let system = system.of(AUTHORITY).at_once(CONCURRENCY);
+        let configuration = configuration.with_standard_route("kfz").with_system(&system);
         let (address, gateway) = watch::channel(None);
         let mut load = Load::new(gateway);
         let counting = Arc::clone(&receiver);
