@@ -125,6 +125,33 @@ impl Postgres {
         told.status.success().then(|| String::from_utf8_lossy(&told.stdout).trim().to_owned())
     }
 
+    /// Copies a schema as it is at this moment to `file`, as operators do.
+    ///
+    /// # Panics
+    /// When the server's own means refuse.
+    pub fn dump(&self, schema: &str, file: &Path) {
+        self.tool("pg_dump", &["--format=custom", "--schema", schema, "--file"], file);
+    }
+
+    /// Puts such a copy in the place of what is there.
+    ///
+    /// # Panics
+    /// As [`Postgres::dump`].
+    pub fn put_back(&self, schema: &str, file: &Path) {
+        self.sql(&format!("DROP SCHEMA {schema} CASCADE"));
+        self.tool("pg_restore", &["--exit-on-error"], file);
+    }
+
+    fn tool(&self, name: &str, arguments: &[&str], file: &Path) {
+        let told = Command::new(self.programs.join(name))
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", ADMIN, "-d", "postgres"])
+            .args(arguments)
+            .arg(file)
+            .output();
+        let told = told.expect("it is beside the server");
+        assert!(told.status.success(), "{name}: {told:?}");
+    }
+
     /// What the server said.
     #[must_use]
     pub fn log(&self) -> String {
