@@ -14,7 +14,7 @@ use channels::{codec, memory::MemoryChannel};
 use dispatcher::{AfterDeadLetter, Endpoint, Examined, Examinee, Examiner, Interest, Parts};
 use messaging::{
     Accepted, Adapter, ApplicationHead, Attempt, Authority, Channel as _, ChannelName, Clock,
-    Domain, EffectContract, EndpointName, Envelope, Event, Found, GroupId, OwnId, Payload,
+    Command, Domain, EffectContract, EndpointName, Envelope, Event, Found, GroupId, OwnId, Payload,
     ProcedureName, Record, Result, RetryPolicy, SenderName, Timestamp,
     conformance::channel::Positions, identity,
 };
@@ -143,6 +143,11 @@ impl World {
 
     pub(super) async fn submit(&self, authority: &str, own_id: &str, case: &str) {
         let record = record(authority, own_id, case);
+        self.channel.append(vec![record]).await.expect("memory");
+    }
+
+    pub(super) async fn order(&self, command: &Command) {
+        let record = codec::encode_command(command, "test");
         self.channel.append(vec![record]).await.expect("memory");
     }
 

@@ -6,7 +6,7 @@ use messaging::{
     BulkState, CommandId, DeliveryState, EachOrder, EffectContract as Contract, EventKind,
     FailureKind, ItemResult, Order, RetryPolicy, Target, command::BULK_TARGETS_MAX,
 };
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::{
     commands::{begun, reach, until},
@@ -15,6 +15,8 @@ use super::{
 use crate::Endpoint;
 
 const SECOND: Duration = Duration::from_secs(1);
+/// Longer than any bulk here takes, whatever becomes of it.
+const DONE_WITHIN: Duration = Duration::from_secs(120);
 const ONCE: RetryPolicy = RetryPolicy { attempts_max: 1, ..POLICY };
 
 pub(super) fn endpoints(system: &std::sync::Arc<System>) -> Vec<Endpoint> {
@@ -68,11 +70,13 @@ pub(super) async fn results(
 }
 
 async fn done(world: &World, bulk: CommandId) -> Vec<ItemResult> {
+    let end = Instant::now() + DONE_WITHIN;
     loop {
         let (results, states) = results(world, bulk).await;
         if states.contains(&BulkState::Done) {
             return results.into_values().collect();
         }
+        assert!(Instant::now() < end, "not done: {states:?} {results:?}");
         sleep(SECOND / 10).await;
     }
 }
@@ -282,9 +286,9 @@ async fn a_bulk_of_an_endpoint_that_is_gone_waits_and_can_be_stopped() {
         .while_dispatching(endpoints(&system), async {
             let targets = dead(&world, 5).await;
             let id = world.order("kfz", bulk(&targets, 0, 0)).await;
-            while results(&world, id).await.0.values().filter(|it| **it == Succeeded).count() < 2 {
-                sleep(SECOND / 100).await;
-            }
+            until(|| system.took_effect().len() == 2).await;
+            // What they have come to is told before anything else is ordered.
+            sleep(SECOND / 2).await;
             id
         })
         .await;
