@@ -10,7 +10,7 @@ use messaging::{
 
 use super::{
     life::World,
-    told::{Told, epoch_of},
+    told::{Last, Told, epoch_of, ordered_as_its_own},
 };
 
 /// In microseconds. Clocks here are wrong by whole days, and no bulk takes one.
@@ -23,7 +23,14 @@ struct Course<'t> {
     items: Vec<Item>,
     is_done: bool,
     /// What deliveries became because of it.
-    acts: Vec<&'t DeliveryVersion>,
+    acts: Vec<Act<'t>>,
+}
+
+/// What one of them became, or the one that goes because one of them is over.
+struct Act<'t> {
+    message: Option<MessageId>,
+    delivery: &'t DeliveryVersion,
+    is_repeat: bool,
 }
 
 /// One result of one delivery of it.
@@ -65,7 +72,7 @@ impl<'t> Course<'t> {
         let Order::Bulk(bulk) = &command.order else { return None };
         let (mut items, mut acts) = (Vec::new(), Vec::new());
         let (mut is_accepted, mut is_done) = (false, false);
-        let cause = format!("ordered by command {}", command.id);
+        let (id, cause) = (command.id.to_string(), format!("ordered by command {}", command.id));
         for event in &told.events {
             match &event.kind {
                 EventKind::CommandAccepted { command: id, .. } => is_accepted |= *id == command.id,
@@ -79,8 +86,14 @@ impl<'t> Course<'t> {
                     let (message, result, at) = (*message, *result, event.at);
                     items.push(Item { item, message, result, at, epoch });
                 }
-                _ if event.cause.as_ref() == Some(&cause) => acts.extend(&event.delivery),
-                _ => {}
+                _ => {
+                    let is_repeat = ordered_as_its_own(event) == Some(&id);
+                    if let Some(delivery) = &event.delivery
+                        && (is_repeat || event.cause.as_ref() == Some(&cause))
+                    {
+                        acts.push(Act { message: event.message_id, delivery, is_repeat });
+                    }
+                }
             }
         }
         is_accepted.then_some(Self { command, bulk, items, is_done, acts })
@@ -92,8 +105,12 @@ impl<'t> Course<'t> {
         self.results_last().iter().any(|(item, result)| {
             let message = self.bulk.targets.get(*item).map(|target| target.message_id);
             let mut of_it = last.values().filter(|last| Some(last.message) == message);
-            *result == ItemResult::Ordered
-                && of_it.any(|last| last.version.state == DeliveryState::Pending)
+            // Uncertain where the ledger was restored since, and not its turn either.
+            let waits = |last: &Last| {
+                let state = last.version.state;
+                matches!(state, DeliveryState::Pending | DeliveryState::Uncertain)
+            };
+            *result == ItemResult::Ordered && of_it.any(waits)
         })
     }
 
@@ -141,12 +158,13 @@ impl<'t> Course<'t> {
     fn set(&self, is_restored: bool) -> Vec<String> {
         let mut broken = Vec::new();
         let mut acted: BTreeMap<usize, usize> = BTreeMap::new();
-        for act in &self.acts {
-            let is_it = |target: &Target| {
-                target.seen.as_ref().is_some_and(|seen| {
+        for Act { message, delivery: act, is_repeat } in &self.acts {
+            let is_it = |target: &Target| match is_repeat {
+                true => *message == Some(target.message_id),
+                false => target.seen.as_ref().is_some_and(|seen| {
                     (seen.epoch, seen.delivery, seen.version + 1)
                         == (act.epoch, act.delivery, act.version)
-                })
+                }),
             };
             match self.bulk.targets.iter().position(is_it) {
                 Some(item) => *acted.entry(item).or_default() += 1,

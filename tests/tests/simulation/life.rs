@@ -18,7 +18,7 @@ use dispatcher::{AfterDeadLetter, Endpoint, Interest, Parts};
 use messaging::{Clock, EffectContract, EndpointName, FailureKind, Order, RetryPolicy, Timestamp};
 use stores::{
     claims::MemoryClaims,
-    ledger::{Retention, SqliteLedger},
+    ledger::{Ledger as _, Retention, SqliteLedger},
 };
 use telemetry::{Metrics, Readiness};
 use tokio::{sync::Mutex, time::Instant};
@@ -44,6 +44,8 @@ const DISPATCHERS: u64 = 6;
 const DAY: Duration = Duration::from_secs(86_400);
 /// By then everything has come to rest.
 const LIFE_MAX: Duration = Duration::from_secs(6 * 3600);
+/// A restored ledger goes on with numbers of deliveries that are so much higher.
+const NUMBERS_SKIPPED: u64 = 1 << 32;
 
 const POLICY: RetryPolicy = RetryPolicy {
     initial_interval: Duration::from_secs(1),
@@ -151,7 +153,7 @@ impl World {
         for number in 0..DISPATCHERS {
             if self.backup.is_due(number) {
                 self.bury(former.take()).await;
-                self.restore();
+                self.restore().await;
             }
             let (stop, desks) = (CancellationToken::new(), self.desks());
             let mut dispatcher = Box::pin(self.dispatch(stop.clone(), desks.clone()));
@@ -190,8 +192,12 @@ impl World {
     }
 
     /// Puts the ledger back as it was: what was done since, only the others know.
-    fn restore(&self) {
+    async fn restore(&self) {
         self.backup.restore(clock(self.begun, &self.wrong_by).now());
+        let loaded = self.ledger().load(Vec::new()).await.expect("a ledger that can be read");
+        let last = loaded.delivery_last.0.unsigned_abs();
+        let lost = last + 1 - NUMBERS_SKIPPED..=last;
+        self.told.lock().await.ledger_is_restored(lost);
         self.offices.iter().for_each(|office| office.ledger_is_restored());
         self.book.ledger_is_restored();
     }

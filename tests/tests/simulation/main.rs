@@ -27,6 +27,7 @@ mod operator;
 mod oracle;
 mod papers;
 mod portal;
+mod repeats;
 mod slow_ledger;
 mod storm;
 mod told;

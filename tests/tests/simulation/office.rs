@@ -15,7 +15,7 @@ use messaging::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
-use super::{hours::Hours, papers::Papers, portal, weather::Weather};
+use super::{hours::Hours, papers::Papers, portal, repeats::Repeats, weather::Weather};
 
 /// Longest time of an attempt.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(10);
@@ -55,6 +55,7 @@ pub(crate) struct Office {
     weather: Weather,
     state: Arc<Mutex<State>>,
     papers: Mutex<Papers>,
+    repeats: Mutex<Repeats>,
     /// Its own work, which ends for nobody.
     work: Mutex<JoinSet<()>>,
 }
@@ -67,7 +68,7 @@ struct State {
     /// Taken in, and will take effect or has.
     taken_in: HashSet<DeliveryKey>,
     /// Will take effect yet.
-    on_its_way: HashSet<String>,
+    on_its_way: BTreeMap<String, usize>,
     /// Attempts under way, by case, whoever makes them.
     live: BTreeMap<String, usize>,
     is_paused: bool,
@@ -127,6 +128,7 @@ impl Office {
             weather: weather.clone(),
             state: Arc::default(),
             papers: Mutex::default(),
+            repeats: Mutex::default(),
             work: Mutex::default(),
         })
     }
@@ -147,6 +149,7 @@ impl Office {
         state.diary.push(line);
         drop(state);
         self.papers().ledger_is_restored();
+        self.repeats().ledger_is_restored();
     }
 
     pub(crate) fn diary(&self) -> Vec<String> {
@@ -161,14 +164,25 @@ impl Office {
         self.papers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What somebody who looks finds; `None` if it may still come.
-    pub(crate) fn has(&self, own_id: &str) -> Option<bool> {
+    pub(crate) fn repeats(&self) -> MutexGuard<'_, Repeats> {
+        self.repeats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many effects somebody who looks finds; `None` if one may still come.
+    pub(crate) fn count(&self, own_id: &str) -> Option<usize> {
         let (state, case) = (self.state(), portal::case_of(own_id));
-        match state.effects.iter().any(|effect| effect.own_id == own_id) {
-            true => Some(true),
-            false if state.on_its_way.contains(own_id) || state.live.contains_key(&case) => None,
-            false => Some(false),
-        }
+        let may_come = state.on_its_way.contains_key(own_id) || state.live.contains_key(&case);
+        let of_it = state.effects.iter().filter(|effect| effect.own_id == own_id);
+        (!may_come).then_some(of_it.count())
+    }
+
+    /// Whether there are more than `before`; `None` if that may still come.
+    pub(crate) fn has_more(&self, own_id: &str, before: usize) -> Option<bool> {
+        let state = self.state();
+        let of_it = state.effects.iter().filter(|effect| effect.own_id == own_id);
+        let is_there = before < of_it.count();
+        drop(state);
+        if is_there { Some(true) } else { self.count(own_id).map(|_| false) }
     }
 
     /// Nothing may be handed over from now on, or anything again.
@@ -208,13 +222,16 @@ impl Office {
         {
             let mut state = self.state();
             state.taken_in.insert(effect.key);
-            state.on_its_way.insert(effect.own_id.clone());
+            *state.on_its_way.entry(effect.own_id.clone()).or_default() += 1;
         }
         let (state, contract) = (Arc::clone(&self.state), self.contract);
         let processing = async move {
             tokio::time::sleep(after).await;
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.on_its_way.remove(&effect.own_id);
+            if let Some(count) = state.on_its_way.get_mut(&effect.own_id) {
+                *count -= 1;
+            }
+            state.on_its_way.retain(|_, count| *count != 0);
             let is_known = state.effects.iter().any(|other| other.key == effect.key);
             if !(is_known && contract == EffectContract::Deduplicates) {
                 state.effects.push(effect);

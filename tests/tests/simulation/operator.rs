@@ -24,6 +24,8 @@ use super::{
 const SLACK: Duration = Duration::from_secs(2);
 /// One delivery of a bulk is ordered so long after another.
 const INTERVAL_MAX: Duration = Duration::from_secs(2);
+/// So many are handed over once more at once.
+const REPEATED_AT_ONCE: usize = 4;
 const ANSWER_PAUSE: Duration = Duration::from_millis(500);
 /// By then a dispatcher has answered, whatever happened to it.
 const ANSWER_MAX: Duration = Duration::from_secs(2 * 3600);
@@ -50,10 +52,11 @@ impl Operator<'_> {
         loop {
             self.weather.takes(Duration::from_secs(10)).await;
             let office = &self.offices[usize::try_from(self.weather.below(2)).unwrap_or(0)];
-            match self.weather.below(8) {
+            match self.weather.below(9) {
                 0 | 1 => self.rest(office).await,
                 2 => self.edit(office).await,
                 3 | 4 => self.decide_at_once(office).await,
+                5 => self.repeat(office).await,
                 _ => self.decide(office).await,
             }
         }
@@ -87,7 +90,7 @@ impl Operator<'_> {
     async fn decide(&self, office: &Office) {
         let Some(last) = self.one_of(self.look(office).await) else { return };
         let any = Target { message_id: last.message, seen: None };
-        let order = match (last.version.state, office.has(&last.own_id)) {
+        let order = match (last.version.state, took_effect(office, &last)) {
             (DeliveryState::Uncertain, Some(true)) => Order::ConfirmDelivered(seen(&last)),
             (DeliveryState::Uncertain, Some(false)) => Order::SendAgain(seen(&last)),
             (DeliveryState::Dead, _) if self.weather.below(2) == 0 => Order::Discard(seen(&last)),
@@ -104,7 +107,7 @@ impl Operator<'_> {
             all.retain(|last| last.version.state == DeliveryState::Dead);
         }
         // What died may have taken effect before its last attempt, and somebody has looked.
-        all.retain(|last| office.has(&last.own_id) == Some(false));
+        all.retain(|last| office.count(&last.own_id) == Some(0));
         let Some(last) = self.one_of(all) else { return };
         let document = portal::edited(&last.own_id, self.weather.below(u64::MAX));
         let place = office.papers().ordered(&last.own_id, document.clone());
@@ -123,13 +126,18 @@ impl Operator<'_> {
         let mut sets = choices.map(|(_, (each, state, is_there))| {
             let is_meant = |last: &&Last| {
                 state.is_none_or(|state| last.version.state == state)
-                    && is_there.is_none_or(|is_there| office.has(&last.own_id) == Some(is_there))
+                    && is_there.is_none_or(|is_there| took_effect(office, last) == Some(is_there))
             };
             (*each, all.iter().filter(is_meant).map(seen).collect::<Vec<Target>>())
         });
         let Some((each, targets)) = sets.find(|(_, targets)| 2 <= targets.len()) else {
             return;
         };
+        self.order_at_once(office, each, targets).await;
+    }
+
+    /// Whether it was accepted.
+    async fn order_at_once(&self, office: &Office, each: EachOrder, targets: Vec<Target>) -> bool {
         let bound = || u32::try_from(self.weather.below(3)).unwrap_or(0);
         let (canary, failures_max) = (bound(), bound());
         let interval = self.weather.within(INTERVAL_MAX);
@@ -138,6 +146,42 @@ impl Operator<'_> {
         if refused.is_none() && self.weather.below(4) == 0 {
             self.weather.takes(INTERVAL_MAX * 2).await;
             self.order(office.name, Order::StopBulk(bulk)).await;
+        }
+        refused.is_none()
+    }
+
+    /// Has handed over once more what is over, one or some at once, with its key or as a new effect; each
+    /// message once, when nothing of it may still come.
+    async fn repeat(&self, office: &Office) {
+        let mut over = self.look(office).await;
+        over.retain(|last| {
+            let is_over =
+                last.version.state.is_final() && office.repeats().of(&last.own_id).is_none();
+            is_over && office.count(&last.own_id).is_some()
+        });
+        let (is_new, first) = (self.weather.below(2) == 0, self.weather.below(30));
+        let skipped = usize::try_from(first).unwrap_or(0) % over.len().max(1);
+        over.rotate_left(skipped);
+        over.truncate(if self.weather.below(2) == 0 { 1 } else { REPEATED_AT_ONCE });
+        for last in &over {
+            let there = office.count(&last.own_id).unwrap_or(0);
+            office.repeats().ordered(&last.own_id, is_new, there);
+        }
+        let each = if is_new { EachOrder::ReplayAnew } else { EachOrder::ReplayAgain };
+        let targets: Vec<Target> = over.iter().map(seen).collect();
+        match (&over[..], targets) {
+            ([], _) => {}
+            ([last], mut targets) => {
+                let order = each.about(targets.remove(0));
+                let (_, refused) = self.order(office.name, order).await;
+                office.repeats().answered(&last.own_id, refused.is_none());
+            }
+            (all, targets) => {
+                // What became of each of them is known later.
+                if !self.order_at_once(office, each, targets).await {
+                    all.iter().for_each(|last| office.repeats().answered(&last.own_id, false));
+                }
+            }
         }
     }
 
@@ -167,6 +211,13 @@ impl Operator<'_> {
             tokio::time::sleep(ANSWER_PAUSE).await;
         }
     }
+}
+
+/// What somebody who looks finds of this delivery; `None` if it may still come. One that repeats another
+/// is one more.
+fn took_effect(office: &Office, last: &Last) -> Option<bool> {
+    let repeat = office.repeats().of(&last.own_id).filter(|_| last.is_repeat);
+    office.has_more(&last.own_id, repeat.map_or(0, |repeat| repeat.before))
 }
 
 /// A delivery as it was looked at.

@@ -8,7 +8,7 @@ use messaging::{ChannelName, DeliveryState, Envelope, MessageId, Payload};
 use super::{
     bulk,
     life::World,
-    office::Office,
+    office::{Effect, Office},
     portal,
     told::{Last, Lasts, Told, records},
 };
@@ -32,7 +32,7 @@ pub(crate) async fn unrest(world: &World) -> Vec<String> {
             let is_at_rest = match one.version.state {
                 DeliveryState::Uncertain if one.is_question => true,
                 DeliveryState::Pending | DeliveryState::Uncertain => {
-                    is_held(world, name, &last, &one.own_id)
+                    is_held(world, name, &last, one)
                 }
                 state => state.is_final() || state == DeliveryState::Dead,
             };
@@ -45,14 +45,15 @@ pub(crate) async fn unrest(world: &World) -> Vec<String> {
     unrest
 }
 
-/// Whether one before it in its case waits for a person.
-fn is_held(world: &World, office: &str, last: &Lasts, own_id: &str) -> bool {
+/// Whether one before it in its case waits for a person. What repeats another comes when it is ordered.
+fn is_held(world: &World, office: &str, last: &Lasts, one: &Last) -> bool {
     let wanted = world.wanted(office);
     let case_of = |own_id: &str| wanted.iter().find(|s| s.own_id == own_id).map(|s| &s.case);
-    let case = case_of(own_id);
+    let case = case_of(&one.own_id);
     last.values().any(|before| {
         let is_head = before.version.state == DeliveryState::Dead || before.is_question;
-        is_head && *before.own_id < *own_id && case_of(&before.own_id) == case
+        let is_before = before.own_id < one.own_id || before.is_repeat || one.is_repeat;
+        is_head && is_before && case_of(&before.own_id) == case
     })
 }
 
@@ -85,39 +86,21 @@ fn judge_office(
 ) {
     let name = office.name;
     let last = told.last(name);
-    let effects = office.effects();
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    // What is open again after a restore comes behind what was handed over since the backup.
-    let mut last_of_case: HashMap<(&str, u32), &str> = HashMap::new();
-    for effect in &effects {
-        *counts.entry(&effect.own_id).or_default() += 1;
-        if office.papers().may_be_lost(&effect.own_id) {
-            continue;
-        }
-        if let Some(before) = last_of_case.insert((&effect.case, effect.restores), &effect.own_id)
-            && effect.own_id.as_str() < before
-        {
-            broken.push(format!("{name}: {} took effect after {before}", effect.own_id));
-        }
-    }
-    for (own_id, count) in &counts {
-        if *count != 1 && !office.papers().may_be_lost(own_id) {
-            let contract = office.contract;
-            broken.push(format!("{name}: {own_id} took effect {count} times ({contract:?})"));
-        }
-    }
+    let counts = judge_effects(office, broken);
     let wanted = world.wanted(name);
     for submitted in &wanted {
-        let of_it = last.values().filter(|last| last.own_id == submitted.own_id);
-        let states: Vec<DeliveryState> = of_it.map(|last| last.version.state).collect();
         let own_id = &submitted.own_id;
-        let [state] = &states[..] else {
-            broken.push(format!("{name}: {own_id} has {} deliveries", states.len()));
+        let of_it = last.values().filter(|last| last.own_id == *own_id);
+        let (repeats, firsts): (Vec<&Last>, Vec<&Last>) = of_it.partition(|last| last.is_repeat);
+        let [first] = &firsts[..] else {
+            broken.push(format!("{name}: {own_id} has {} deliveries", firsts.len()));
             continue;
         };
-        let is_there = counts.contains_key(own_id.as_str());
-        match state {
-            DeliveryState::Delivered if !is_there => {
+        let repeat = office.repeats().of(own_id);
+        let count = counts.get(own_id).copied().unwrap_or(0);
+        let is_there = repeat.map_or(count, |repeat| repeat.before) != 0;
+        match first.version.state {
+            DeliveryState::Delivered if count == 0 => {
                 broken.push(format!("{name}: {own_id} is delivered and took no effect"));
             }
             DeliveryState::Rejected if is_there && !office.papers().may_be_lost(own_id) => {
@@ -125,6 +108,8 @@ fn judge_office(
             }
             _ => {}
         }
+        let found = judge_repeat(office, own_id, &repeats, count, world.backup.is_restored());
+        broken.extend(found.map(|what| format!("{name}: {own_id}: {what}")));
     }
     for Last { message, version, own_id, .. } in last.values() {
         if version.state == DeliveryState::Dead && !dead.contains(&(*message, name.to_owned())) {
@@ -134,6 +119,67 @@ fn judge_office(
             broken.push(format!("{name}: {own_id} was never its own"));
         }
     }
+}
+
+/// How often each message took effect; once, in order, unless it was to be repeated.
+fn judge_effects(office: &Office, broken: &mut Vec<String>) -> BTreeMap<String, usize> {
+    let name = office.name;
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    // What is open again after a restore comes behind what was handed over since the backup.
+    let mut last_of_case: HashMap<(String, u32), String> = HashMap::new();
+    for Effect { own_id, case, restores, .. } in office.effects() {
+        let count = counts.entry(own_id.clone()).or_default();
+        *count += 1;
+        let repeat = office.repeats().of(&own_id);
+        let is_repeat = repeat.is_some_and(|repeat| repeat.before < *count);
+        if office.papers().may_be_lost(&own_id) || is_repeat {
+            continue;
+        }
+        if let Some(before) = last_of_case.insert((case, restores), own_id.clone())
+            && own_id < before
+        {
+            broken.push(format!("{name}: {own_id} took effect after {before}"));
+        }
+    }
+    for (own_id, count) in &counts {
+        let contract = office.contract;
+        let expected = office.repeats().effects_of(own_id, contract);
+        if !expected.contains(count) && !office.papers().may_be_lost(own_id) {
+            broken.push(format!("{name}: {own_id} took effect {count} times ({contract:?})"));
+        }
+    }
+    counts
+}
+
+/// What is wrong with what was ordered once more of a message that took effect `count` times.
+fn judge_repeat(
+    office: &Office,
+    own_id: &str,
+    repeats: &[&Last],
+    count: usize,
+    is_restored: bool,
+) -> Option<String> {
+    let Some(repeat) = office.repeats().of(own_id) else {
+        return (!repeats.is_empty()).then(|| "repeated, and nobody ordered that".to_owned());
+    };
+    let state = match repeats {
+        [] if repeat.is_accepted && !is_restored => {
+            return Some("ordered, and not repeated".to_owned());
+        }
+        [] => return None,
+        [last] => last.version.state,
+        _ => return Some(format!("repeated {} times", repeats.len())),
+    };
+    let expected = match state {
+        DeliveryState::Delivered => repeat.delivered(office.contract),
+        DeliveryState::Rejected => repeat.before..=repeat.before,
+        _ => return None,
+    };
+    let is_certain = !repeat.is_lost && !office.papers().may_be_lost(own_id);
+    let is_broken = is_certain && !expected.contains(&count);
+    is_broken.then(|| {
+        format!("its repetition is {state:?}, and it took effect {count} times, {repeat:?}")
+    })
 }
 
 async fn dead_letters(world: &World) -> HashSet<(MessageId, String)> {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    ops::RangeInclusive,
     sync::Arc,
     time::Duration,
 };
@@ -20,12 +21,15 @@ pub(crate) struct Told {
     pub(crate) events: Vec<Event>,
     /// Events told twice under one id and not the same.
     pub(crate) contradictions: Vec<String>,
+    /// Numbers of deliveries that were given out after the backup that is the ledger now.
+    lost: Option<RangeInclusive<u64>>,
 }
 
 impl Told {
     pub(crate) async fn of(channel: &MemoryChannel) -> Self {
         let reader = read(channel, ChannelName::status()).await;
-        Self { reader, by_id: HashMap::new(), events: Vec::new(), contradictions: Vec::new() }
+        let (events, contradictions) = (Vec::new(), Vec::new());
+        Self { reader, by_id: HashMap::new(), events, contradictions, lost: None }
     }
 
     /// Reads what was told since.
@@ -54,33 +58,45 @@ impl Told {
         answer.map(|answer| answer.code.clone())
     }
 
-    /// What was told last of each delivery to `endpoint`. Of a message of which a restored ledger has
-    /// told, what was told before the restore counts no more.
+    /// The ledger does not know these deliveries any more: what was told of them counts no more.
+    pub(crate) fn ledger_is_restored(&mut self, lost: RangeInclusive<u64>) {
+        self.lost = Some(lost);
+    }
+
+    /// What was told last of each delivery to `endpoint` that the ledger has.
     pub(crate) fn last(&self, endpoint: &str) -> Lasts {
         let names: HashMap<MessageId, String> = own_ids().collect();
         let mut lasts = Lasts::new();
-        let mut epochs: HashMap<MessageId, u32> = HashMap::new();
+        let is_lost = |delivery: u64| self.lost.as_ref().is_some_and(|it| it.contains(&delivery));
         for event in &self.events {
             let (Some(message), Some(version)) = (event.message_id, &event.delivery) else {
                 continue;
             };
             let order = |version: &DeliveryVersion| (version.epoch, version.version);
-            let known = lasts.get(&version.delivery).map(|last| order(&last.version));
-            if version.endpoint.as_str() == endpoint && known < Some(order(version)) {
-                let epoch = epochs.entry(message).or_default();
-                *epoch = (*epoch).max(version.epoch);
+            let known = lasts.get(&version.delivery);
+            if version.endpoint.as_str() == endpoint
+                && known.map(|last| order(&last.version)) < Some(order(version))
+                && !is_lost(version.delivery)
+            {
+                let is_repeat = known.is_some_and(|last| last.is_repeat);
                 let last = Last {
                     message,
                     version: version.clone(),
                     own_id: names.get(&message).cloned().unwrap_or_default(),
                     is_question: event.kind == EventKind::Uncertain { is_question: true },
+                    is_repeat: is_repeat || ordered_as_its_own(event).is_some(),
                 };
                 lasts.insert(version.delivery, last);
             }
         }
-        lasts.retain(|_, last| epochs.get(&last.message) == Some(&last.version.epoch));
         lasts
     }
+}
+
+/// By which command a delivery of its own was ordered, if that is what is told.
+pub(crate) fn ordered_as_its_own(event: &Event) -> Option<&str> {
+    let cause = event.cause.as_ref().filter(|_| event.kind == EventKind::Replayed)?;
+    Some(cause.strip_prefix("ordered by command ")?.split_once(" as a delivery of its own")?.0)
 }
 
 /// The epoch in which something about an order was told; its id says so, nothing else does.
@@ -100,6 +116,8 @@ pub(crate) struct Last {
     pub(crate) own_id: String,
     /// Whether a person was asked.
     pub(crate) is_question: bool,
+    /// Ordered of a message of which another one was over.
+    pub(crate) is_repeat: bool,
 }
 
 /// Everything on `name` so far.

@@ -336,7 +336,8 @@ impl Engine {
                 left.push(interrupted);
             } else if turn != Turn::Gone {
                 served.schedule.add(entry, turn);
-                if entry.version == 1 || is_restored {
+                // What was ordered as a delivery of its own was told of when that was ordered.
+                if (entry.version == 1 && !delivery.is_replay) || is_restored {
                     self.announcements.push_back(announcement(&entry, index, draft.now));
                 }
             }

@@ -22,6 +22,13 @@ pub(super) fn generation_after(last: u32, ledger: &LedgerIdentity) -> u32 {
     last.saturating_add(1).max(floor)
 }
 
+fn has_new_key(is_new_effect: bool) -> bool {
+    match is_new_effect {
+        true => !fault::is_on("new-effect-under-old-key"),
+        false => fault::is_on("same-key-forgotten"),
+    }
+}
+
 impl Engine {
     /// The new delivery comes behind what is open of its case; like any other it holds what comes
     /// behind it, if it fails.
@@ -63,8 +70,7 @@ impl Engine {
         if self.ledger.kept(identity.row).await?.is_none() {
             return Ok(Err(erased()));
         }
-        let has_new_key = is_new_effect && !fault::is_on("new-effect-under-old-key");
-        let generation = match has_new_key {
+        let generation = match has_new_key(is_new_effect) {
             true => generation_after(over.generation_last, &self.teller.identity),
             false => over.generation,
         };

@@ -278,6 +278,26 @@ async fn what_knows_no_keys_gets_nothing_again_but_what_is_ordered_as_new() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_start_tells_nothing_else_of_a_repetition_that_waits_than_that_it_was_ordered() {
+    let world = World::new();
+    let system = System::new(Contract::Idempotent, &[]);
+    world
+        .while_dispatching(endpoints(&system), async {
+            begun(&world).await;
+            world.submit("a1", "a").await;
+            let over = seen(&world, "a1", DeliveryState::Delivered).await;
+            assert_eq!(world.obeyed("kfz", Order::Pause).await, None);
+            assert_eq!(world.obeyed("kfz", Order::ReplayAnew(over)).await, None);
+        })
+        .await;
+    world.while_dispatching(endpoints(&system), sleep(60 * SECOND)).await;
+    let told: Vec<_> = world.events().await;
+    let ordered = told.iter().find(|event| event.kind == EventKind::Replayed).unwrap();
+    let same = told.iter().filter(|event| event.id == ordered.id);
+    assert!(same.clone().all(|event| event.kind == EventKind::Replayed), "{:?}", same.count());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_bulk_of_an_endpoint_that_is_gone_waits_and_can_be_stopped() {
     let world = World::new();
     let system = System::new(Contract::None, &[Act::Fail(FailureKind::Defect); 5]);

@@ -136,6 +136,8 @@ pub struct OpenDelivery {
     pub first_attempt_at: Option<Timestamp>,
     /// Changes so far.
     pub version: u64,
+    /// Whether it repeats one that is over, see [`ReplayRow`].
+    pub is_replay: bool,
 }
 
 /// Everything that becomes true together.

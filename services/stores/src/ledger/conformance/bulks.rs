@@ -107,6 +107,8 @@ async fn what_is_over_is_found_by_its_number_and_repeated_in_a_row_of_its_own(si
     let open = open.expect("it is to be delivered");
     assert_eq!((open.message, open.generation, open.version), (MessageRow(1), 1, 1));
     assert_eq!((open.state, open.attempts), (DeliveryState::Pending, 0));
+    let repeats: Vec<_> = loaded.open.iter().filter(|open| open.is_replay).collect();
+    assert_eq!(repeats, [open], "and no other repeats one that is over");
     let settlements = vec![settlement(3, 2, DeliveryState::Delivered)];
     commit(&*ledger, Transaction { settlements, ..Transaction::default() })
         .await

@@ -177,7 +177,8 @@ pub(super) const OPEN: &str =
     "SELECT d.id, d.endpoint, d.message, m.case_id, d.generation, d.state,
         d.attempts, d.next_at, d.first_attempt_at, d.version,
         CASE WHEN d.next_at IS NOT NULL THEN (SELECT a.ended_at FROM attempt a
-            WHERE a.delivery = d.id AND a.version = d.version) END
+            WHERE a.delivery = d.id AND a.version = d.version) END,
+        d.replay_of IS NOT NULL
     FROM delivery d JOIN message m ON m.id = d.message
     WHERE d.final_at IS NULL AND d.endpoint = ANY ($1)
     ORDER BY d.endpoint, (SELECT coalesce(max(s.generation), 0) FROM numbering_start s
@@ -263,5 +264,6 @@ pub(super) fn open_delivery(row: &PgRow) -> sqlx::Result<OpenDelivery> {
         first_attempt_at: row.try_get::<Option<i64>, _>(8)?.map(Timestamp),
         version: row.try_get::<i64, _>(9)?.unsigned_abs(),
         waits_since: row.try_get::<Option<i64>, _>(10)?.map(Timestamp),
+        is_replay: row.try_get(11)?,
     })
 }

@@ -148,7 +148,8 @@ pub(super) fn open(how: &str) -> String {
         "SELECT d.id, d.endpoint, d.message, m.case_id, d.generation, d.state, d.attempts,
                 d.next_at, d.first_attempt_at, d.version,
                 CASE WHEN d.next_at IS NOT NULL THEN (SELECT a.ended_at FROM attempt a
-                    WHERE a.delivery = d.id AND a.version = d.version) END
+                    WHERE a.delivery = d.id AND a.version = d.version) END,
+                d.replay_of IS NOT NULL
          FROM delivery d {how} JOIN message m ON m.id = d.message
          WHERE d.state NOT IN ('delivered', 'rejected', 'discarded')"
     )
@@ -215,6 +216,7 @@ pub(super) fn open_delivery(row: &Row<'_>) -> rusqlite::Result<OpenDelivery> {
         first_attempt_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
         version: row.get::<_, i64>(9)?.unsigned_abs(),
         waits_since: row.get::<_, Option<i64>>(10)?.map(Timestamp),
+        is_replay: row.get(11)?,
     })
 }
 
