@@ -9,7 +9,7 @@ use tests::{
     configuration::{Configuration, System},
     documents::Kfz,
     portal::Portal,
-    process::Program,
+    process::{Program, STARTS_WITHIN, Wrapper},
     receiver::{Manner, Receiver},
     wait,
 };
@@ -72,4 +72,22 @@ async fn portals_that_wait_for_news_do_not_keep_it_from_ending() {
     let _submitting = portal.intake.clone().submit_stream(requests).await.expect("a stream");
     assert!(program.end().await.success(), "exit code 0");
     drop(parts);
+}
+
+/// Only builds for tests can; nobody is to mistake one of them for the program.
+#[tokio::test]
+async fn a_program_that_was_told_to_break_a_promise_says_so_at_its_start() {
+    let configuration = Configuration::new().with_standard_route("kfz");
+    for (fault, is_told) in [(Some("no-such-promise"), true), (None, false)] {
+        let told = |wrapper: Wrapper| match fault {
+            Some(fault) => wrapper.with_variable("AMTSBOTE_FAULT", fault),
+            None => wrapper,
+        };
+        let program =
+            Program::start_wrapped(&configuration, told(Wrapper::default()), STARTS_WITHIN).await;
+        let log = program.log();
+        let warned = log.lines().filter(|line| line.contains("AMTSBOTE_FAULT")).count();
+        assert_eq!(warned, usize::from(is_told), "{log}");
+        assert!(program.end().await.success());
+    }
 }

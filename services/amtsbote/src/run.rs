@@ -26,6 +26,10 @@ pub(crate) async fn run(args: &Run, clock: Clock, output: &Output) -> Result<Exi
     let roles = Roles::named(&args.roles);
     roles.refuse(&config)?;
     let guard = telemetry(&config.telemetry, roles)?;
+    // Nobody is to mistake a build for tests for one that keeps its promises.
+    if let Some(fault) = messaging::fault::named() {
+        tracing::warn!(fault, "AMTSBOTE_FAULT breaks a promise on purpose: for tests alone");
+    }
     for warning in check::warnings(&config, roles) {
         tracing::warn!("{warning}");
     }

@@ -8,10 +8,25 @@
 #[cfg(feature = "test-switches")]
 #[must_use]
 pub fn is_on(name: &str) -> bool {
+    named() == Some(name)
+}
+
+/// What is broken in this process, as it was asked for.
+#[cfg(feature = "test-switches")]
+#[must_use]
+pub fn named() -> Option<&'static str> {
     use std::sync::OnceLock;
 
     static FAULT: OnceLock<Option<String>> = OnceLock::new();
-    FAULT.get_or_init(|| std::env::var("AMTSBOTE_FAULT").ok()).as_deref() == Some(name)
+    FAULT.get_or_init(|| std::env::var("AMTSBOTE_FAULT").ok()).as_deref()
+}
+
+/// What is broken in this process: nothing.
+#[cfg(not(feature = "test-switches"))]
+#[inline]
+#[must_use]
+pub const fn named() -> Option<&'static str> {
+    None
 }
 
 /// Whether `name` is broken in this process: never.
