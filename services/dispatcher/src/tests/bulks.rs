@@ -306,9 +306,11 @@ async fn a_bulk_of_an_endpoint_that_is_gone_waits_and_can_be_stopped() {
         .while_dispatching(endpoints(&system), async {
             let targets = dead(&world, 5).await;
             let id = world.order("kfz", bulk(&targets, 0, 0)).await;
-            until(|| system.took_effect().len() == 2).await;
-            // What they have come to is told before anything else is ordered.
-            sleep(SECOND / 2).await;
+            let end = Instant::now() + DONE_WITHIN;
+            while results(&world, id).await.0.values().filter(|it| **it == Succeeded).count() < 2 {
+                assert!(Instant::now() < end, "nothing more was ordered");
+                sleep(SECOND / 100).await;
+            }
             id
         })
         .await;
