@@ -353,9 +353,9 @@ impl Engine {
         let mut draft = self.draft();
         let is_tick = matches!(wake, Wake::Time);
         self.look_at_calendars(&mut draft);
+        self.announce(&mut draft).await?;
         self.take_in(wake, &mut draft).await?;
         self.take_in_the_rest(&mut draft).await?;
-        self.announce(&mut draft).await?;
         self.begin_probes(draft.now);
         self.go_on_with_bulks(&mut draft).await?;
         self.reserve(0, 0).await?;

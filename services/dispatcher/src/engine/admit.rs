@@ -28,7 +28,7 @@ use crate::{
 
 /// A delivery to which nothing has happened for so long is told of as pending. Most are delivered
 /// long before, and one event tells all of it.
-pub(super) const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
+const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
 /// Behind so many others, a delivery starts too late for its envelope to be kept in memory.
 pub(super) const DUE_SOON_MAX: usize = 1_000;
 /// Deliveries announced in one turn.
@@ -164,9 +164,27 @@ impl Engine {
             let Some(served) = self.served.get_mut(index) else { continue };
             let entry = new_entry(*delivery, *endpoint, message, head.case_id);
             soon += usize::from(served.take_up(entry, *is_doubtful, draft));
-            self.announcements.push_back(announcement(&entry, index, draft.now + ANNOUNCE_AFTER));
+            self.announce_in_time(&entry, index, deliveries.len(), draft.now);
         }
         soon
+    }
+
+    /// One delivery of `of` of its message is told of as pending when nothing has happened to it for a
+    /// while. Several are told of before anything happens to one of them: a message whose first system
+    /// has it would pass for delivered, as long as nobody has heard of the second.
+    pub(super) fn announce_in_time(
+        &mut self,
+        entry: &Entry,
+        index: usize,
+        of: usize,
+        now: Instant,
+    ) {
+        match of {
+            0 | 1 => {
+                self.announcements.push_back(announcement(entry, index, now + ANNOUNCE_AFTER));
+            }
+            _ => self.announcements.push_front(announcement(entry, index, now)),
+        }
     }
 
     fn unrouted(&mut self, head: &ApplicationHead, position: &Position, draft: &mut Draft) {

@@ -18,7 +18,7 @@ use tracing::{error, warn};
 
 use super::{
     Draft, Engine, Reported, Served,
-    admit::{ANNOUNCE_AFTER, announcement, new_entry},
+    admit::new_entry,
     command::{Answer, Owner, past},
     recover::Doubts,
 };
@@ -227,8 +227,7 @@ impl Engine {
             }
             let entry = new_entry(*delivery, *endpoint, message.row, message.case_id);
             soon += usize::from(served.take_up(entry, *is_doubtful, draft));
-            let due = draft.now + ANNOUNCE_AFTER;
-            self.announcements.push_back(announcement(&entry, index, due));
+            self.announce_in_time(&entry, index, message.deliveries.len(), draft.now);
         }
         if let Some(envelope) = envelope {
             self.envelopes.keep(message.row, envelope, soon);

@@ -86,6 +86,27 @@ async fn what_is_not_delivered_within_a_second_is_told_as_pending_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_for_two_systems_is_told_of_for_both_before_one_of_them_has_it() {
+    let world = World::new();
+    let systems = [
+        ("quick", System::new(Contract::Deduplicates, &[])),
+        ("slow", System::new(Contract::Deduplicates, &[Act::Hang])),
+    ];
+    world.submit("a1", "a").await;
+    let endpoints = systems.iter().map(|(name, system)| endpoint(name, system)).collect();
+    world.while_dispatching(endpoints, tokio::time::sleep(Duration::from_millis(500))).await;
+    let told = world.events().await;
+    let told: Vec<_> = told
+        .iter()
+        .filter_map(|event| Some((event.kind.name(), event.delivery.as_ref()?.endpoint.as_str())))
+        .collect();
+    let Some(first) = told.iter().position(|told| *told == ("delivered", "quick")) else {
+        panic!("{told:?}");
+    };
+    assert!(told.iter().take(first).any(|told| *told == ("admitted", "slow")), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unknown_end_is_repeated_looked_up_or_asked_by_contract() {
     let visible_within = Duration::from_secs(60);
     for (contract, arrivals, effects) in [
