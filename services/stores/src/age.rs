@@ -10,7 +10,8 @@
 use std::time::Duration;
 
 use messaging::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 
 /// 1 January 2026: this program is not older, so no clock that says so is right.
 const EARLIEST: Timestamp = Timestamp(1_767_225_600_000_000);
@@ -63,6 +64,69 @@ pub(crate) fn grow(
 /// The age as it is; 0 before the first count.
 pub(crate) fn read(sql: &Connection) -> rusqlite::Result<Timestamp> {
     sql.prepare_cached("SELECT age FROM meta")?.query_row([], |row| row.get(0).map(Timestamp))
+}
+
+/// What `column` of table `milestone` was when all was there that is older than `keep`; 0: nothing is so
+/// old. Milestones before that go, as nobody asks for them any more.
+pub(crate) fn milestone(
+    sql: &Connection,
+    column: &'static str,
+    keep: Duration,
+) -> rusqlite::Result<i64> {
+    let age = read(sql)?;
+    if age == Timestamp(0) {
+        return Ok(0);
+    }
+    let newest =
+        format!("SELECT at, {column} FROM milestone WHERE at <= ?1 ORDER BY at DESC LIMIT 1");
+    let found = sql
+        .prepare_cached(&newest)?
+        .query_row([before(age, keep).0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
+    let Some((at, reached)) = found.optional()? else { return Ok(0) };
+    sql.prepare_cached("DELETE FROM milestone WHERE at < ?1")?.execute([at])?;
+    Ok(reached)
+}
+
+/// As [`grow`], on a server. The row of `meta` is locked until the transaction ends.
+pub(crate) async fn grow_on_server(
+    sql: &mut PgConnection,
+    now: Timestamp,
+    step_max: Duration,
+) -> sqlx::Result<(Timestamp, Age)> {
+    let known = read_on_server(sql).await?;
+    let at = following(known, now, step_max);
+    sqlx::query("UPDATE meta SET age = $1 WHERE age <> $1").bind(at.0).execute(sql).await?;
+    let until = if known == Timestamp(0) { at } else { known };
+    Ok((until, Age::of(at, now)))
+}
+
+/// As [`milestone`], on a server. The row of `meta` is locked until the transaction ends.
+pub(crate) async fn milestone_on_server(
+    sql: &mut PgConnection,
+    column: &'static str,
+    keep: Duration,
+) -> sqlx::Result<i64> {
+    let age = read_on_server(sql).await?;
+    if age == Timestamp(0) {
+        return Ok(0);
+    }
+    let newest =
+        format!("SELECT at, {column} FROM milestone WHERE at <= $1 ORDER BY at DESC LIMIT 1");
+    let found = sqlx::query(AssertSqlSafe(newest))
+        .bind(before(age, keep).0)
+        .fetch_optional(&mut *sql)
+        .await?;
+    let Some(row) = found else { return Ok(0) };
+    sqlx::query("DELETE FROM milestone WHERE at < $1")
+        .bind(row.try_get::<i64, _>(0)?)
+        .execute(sql)
+        .await?;
+    row.try_get(1)
+}
+
+async fn read_on_server(sql: &mut PgConnection) -> sqlx::Result<Timestamp> {
+    let row = sqlx::query("SELECT age FROM meta FOR UPDATE").fetch_one(sql).await?;
+    row.try_get(0).map(Timestamp)
 }
 
 #[cfg(test)]

@@ -33,19 +33,43 @@ impl Default for Ahead {
 }
 
 impl Ahead {
-    /// Waits for what is being read, and gives all. Dropping it loses nothing that could not be read again.
-    pub(super) async fn take(&mut self) -> Result<HashMap<MessageRow, Bytes>> {
+    /// Waits for what is being read. Dropping it loses nothing that could not be read again.
+    pub(super) async fn arrive(&mut self) -> Result<()> {
         while let Some(read) = self.reading.join_next().await {
             let read = read.expect("reading neither panics nor is aborted")?;
             self.room = room_after(&read);
             self.read.extend(read);
         }
-        Ok(std::mem::take(&mut self.read))
+        Ok(())
+    }
+
+    pub(super) fn has(&self, message: MessageRow) -> bool {
+        self.read.contains_key(&message)
+    }
+
+    /// It stays until it is not due next any more: several endpoints may want it in one turn.
+    pub(super) fn get(&self, message: MessageRow) -> Option<Bytes> {
+        self.read.get(&message).cloned()
+    }
+
+    /// Keeps what of `next` is there, lets go of everything else, and says what is to be read.
+    fn keep(&mut self, next: Vec<MessageRow>) -> Vec<MessageRow> {
+        let mut before = std::mem::take(&mut self.read);
+        let mut missing = Vec::new();
+        for message in next {
+            match before.remove(&message) {
+                Some(record) => drop(self.read.insert(message, record)),
+                None => missing.push(message),
+            }
+        }
+        missing
     }
 
     fn read(&mut self, messages: Vec<MessageRow>, ledger: &Patient) {
-        let ledger = ledger.clone();
-        self.reading.spawn(async move { ledger.records(messages).await });
+        if !messages.is_empty() {
+            let ledger = ledger.clone();
+            self.reading.spawn(async move { ledger.records(messages).await });
+        }
     }
 }
 
@@ -57,7 +81,7 @@ fn room_after(read: &[(MessageRow, Bytes)]) -> usize {
 }
 
 impl Engine {
-    /// Begins to read what is due next and not in memory, unless something is being read.
+    /// Turns to what is due next and not in memory, unless something is being read.
     pub(super) fn read_ahead(&mut self) {
         if !self.ahead.reading.is_empty() {
             return;
@@ -68,15 +92,22 @@ impl Engine {
         let mut next: Vec<MessageRow> = missing.take(self.ahead.room).collect();
         next.sort_unstable();
         next.dedup();
-        if !next.is_empty() {
-            self.ahead.read(next, &self.ledger);
-        }
+        let missing = self.ahead.keep(next);
+        self.ahead.read(missing, &self.ledger);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_read_and_is_still_next_is_not_read_again() {
+        let record = |row| (MessageRow(row), Bytes::from_static(b"record"));
+        let mut ahead = Ahead { read: HashMap::from([record(1), record(2)]), ..Ahead::default() };
+        assert_eq!(ahead.keep(vec![MessageRow(2), MessageRow(3)]), [MessageRow(3)]);
+        assert!(ahead.has(MessageRow(2)) && !ahead.has(MessageRow(1)), "{ahead:?}");
+    }
 
     #[test]
     fn long_records_are_read_ahead_in_small_numbers() {

@@ -37,12 +37,12 @@ impl Engine {
         let intent = IntentRow(self.numbers.intent + 1);
         let mut handed_out: Vec<Started> = Vec::new();
         for (served, mut entry) in chosen {
-            let kept = self.envelopes.get(entry.message).map(Letter::Open);
-            let came = kept.or_else(|| fetched.get(&entry.message).cloned().map(Letter::Sealed));
-            let edit = edit_of(&entry).and_then(|of| edits.remove(&of));
-            let letter = match edit {
-                Some(edit) => Letter::Sealed(edit.record),
-                None => came.unwrap_or(Letter::Gone),
+            let message = entry.message;
+            let edit = edit_of(&entry).and_then(|of| edits.remove(&of)).map(|edit| edit.record);
+            let read = || self.ahead.get(message).or_else(|| fetched.get(&message).cloned());
+            let letter = match (edit, self.envelopes.get(message)) {
+                (None, Some(kept)) => Letter::Open(kept),
+                (edit, _) => edit.or_else(read).map_or(Letter::Gone, Letter::Sealed),
             };
             let needs_intent = entry.step == Step::Deliver && !fault::is_on("no-intent");
             if needs_intent {
@@ -70,19 +70,19 @@ impl Engine {
         Ok(())
     }
 
-    /// The records of what is not in memory; most of a backlog's were read ahead.
+    /// The records of what is neither in memory nor was read ahead.
     async fn fetch(&mut self, chosen: &[(usize, Entry)]) -> Result<HashMap<MessageRow, Bytes>> {
-        let mut fetched = self.ahead.take().await?;
+        self.ahead.arrive().await?;
         let messages = chosen.iter().map(|(_, entry)| entry.message);
         let is_missing =
-            |message: &MessageRow| !self.envelopes.has(*message) && !fetched.contains_key(message);
+            |message: &MessageRow| !self.envelopes.has(*message) && !self.ahead.has(*message);
         let mut missing: Vec<MessageRow> = messages.filter(is_missing).collect();
         missing.sort_unstable();
         missing.dedup();
-        if !missing.is_empty() {
-            fetched.extend(self.ledger.records(missing).await?);
+        if missing.is_empty() {
+            return Ok(HashMap::new());
         }
-        Ok(fetched)
+        Ok(self.ledger.records(missing).await?.into_iter().collect())
     }
 }
 

@@ -23,11 +23,7 @@ pub(super) async fn grow_older(
     step_max: Duration,
 ) -> sqlx::Result<Age> {
     let mut sql = connection.begin().await?;
-    let row = sqlx::query("SELECT age FROM meta FOR UPDATE").fetch_one(&mut *sql).await?;
-    let known = Timestamp(row.try_get(0)?);
-    let at = age::following(known, now, step_max);
-    let until = if known == Timestamp(0) { at } else { known };
-    sqlx::query("UPDATE meta SET age = $1 WHERE age <> $1").bind(at.0).execute(&mut *sql).await?;
+    let (until, age) = age::grow_on_server(&mut sql, now, step_max).await?;
     sqlx::query(
         "INSERT INTO milestone
          SELECT $1, sequence FROM meta
@@ -37,7 +33,7 @@ pub(super) async fn grow_older(
     .execute(&mut *sql)
     .await?;
     sql.commit().await?;
-    Ok(Age::of(at, now))
+    Ok(age)
 }
 
 /// Gives the highest sequence number that is gone, too.
@@ -49,8 +45,7 @@ pub(super) async fn trim(
 ) -> sqlx::Result<(Trimmed, i64)> {
     let mut sql = connection.begin().await?;
     // Whoever projects waits meanwhile, so that counts stay right.
-    let row = sqlx::query("SELECT age FROM meta FOR UPDATE").fetch_one(&mut *sql).await?;
-    let old = old(&mut sql, Timestamp(row.try_get(0)?), keep).await?;
+    let old = age::milestone_on_server(&mut sql, "sequence", keep).await?;
     let mut step = Step { sql: &mut sql, old, after, gone: 0, tally: HashMap::new() };
     let trimmed = match kind {
         Kind::Application => step.applications().await?,
@@ -59,25 +54,6 @@ pub(super) async fn trim(
     let gone = step.finish().await?;
     sql.commit().await?;
     Ok((trimmed, gone))
-}
-
-/// The last number that is old.
-async fn old(sql: &mut PgConnection, age: Timestamp, keep: Duration) -> sqlx::Result<i64> {
-    if age == Timestamp(0) {
-        return Ok(0);
-    }
-    let row =
-        sqlx::query("SELECT at, sequence FROM milestone WHERE at <= $1 ORDER BY at DESC LIMIT 1")
-            .bind(age::before(age, keep).0)
-            .fetch_optional(&mut *sql)
-            .await?;
-    let Some(row) = row else { return Ok(0) };
-    // Nobody asks for one before it any more.
-    sqlx::query("DELETE FROM milestone WHERE at < $1")
-        .bind(row.try_get::<i64, _>(0)?)
-        .execute(sql)
-        .await?;
-    row.try_get(1)
 }
 
 /// One transaction of a pass.

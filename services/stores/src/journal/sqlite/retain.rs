@@ -8,7 +8,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use messaging::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::{Kind, state};
 use crate::{
@@ -46,7 +46,13 @@ pub(super) fn trim(
     after: i64,
 ) -> rusqlite::Result<(Trimmed, i64)> {
     let sql = connection.transaction()?;
-    let mut step = Step { old: old(&sql, keep)?, sql: &sql, after, gone: 0, tally: HashMap::new() };
+    let mut step = Step {
+        old: age::milestone(&sql, "sequence", keep)?,
+        sql: &sql,
+        after,
+        gone: 0,
+        tally: HashMap::new(),
+    };
     let trimmed = match kind {
         Kind::Application => step.applications()?,
         Kind::Event => step.events()?,
@@ -54,22 +60,6 @@ pub(super) fn trim(
     let gone = step.finish()?;
     sql.commit()?;
     Ok((trimmed, gone))
-}
-
-/// The last number that is old.
-fn old(sql: &Transaction<'_>, keep: Duration) -> rusqlite::Result<i64> {
-    let age = age::read(sql)?;
-    if age == Timestamp(0) {
-        return Ok(0);
-    }
-    let newest = "SELECT at, sequence FROM milestone WHERE at <= ?1 ORDER BY at DESC LIMIT 1";
-    let found = sql
-        .prepare_cached(newest)?
-        .query_row([age::before(age, keep).0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
-    let Some((at, old)) = found.optional()? else { return Ok(0) };
-    // Nobody asks for one before it any more.
-    sql.prepare_cached("DELETE FROM milestone WHERE at < ?1")?.execute([at])?;
-    Ok(old)
 }
 
 /// One transaction of a pass.

@@ -28,11 +28,7 @@ pub(super) async fn grow_older(
     step_max: Duration,
 ) -> sqlx::Result<Age> {
     let mut sql = connection.begin().await?;
-    let row = sqlx::query("SELECT age FROM meta FOR UPDATE").fetch_one(&mut *sql).await?;
-    let known = Timestamp(row.try_get(0)?);
-    let at = age::following(known, now, step_max);
-    let until = if known == Timestamp(0) { at } else { known };
-    sqlx::query("UPDATE meta SET age = $1 WHERE age <> $1").bind(at.0).execute(&mut *sql).await?;
+    let (until, age) = age::grow_on_server(&mut sql, now, step_max).await?;
     sqlx::query(
         "INSERT INTO milestone
          SELECT $1, coalesce((SELECT max(id) FROM message), 0),
@@ -44,11 +40,11 @@ pub(super) async fn grow_older(
     .await?;
     sqlx::query("UPDATE subscriber SET seen = $2 WHERE holder = $1 AND seen <> $2")
         .bind(holder)
-        .bind(at.0)
+        .bind(age.at.0)
         .execute(&mut *sql)
         .await?;
     sql.commit().await?;
-    Ok(Age::of(at, now))
+    Ok(age)
 }
 
 pub(super) async fn trim(

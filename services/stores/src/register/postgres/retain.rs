@@ -19,11 +19,7 @@ pub(super) async fn grow_older(
     step_max: Duration,
 ) -> sqlx::Result<Age> {
     let mut sql = connection.begin().await?;
-    let row = sqlx::query("SELECT age FROM meta FOR UPDATE").fetch_one(&mut *sql).await?;
-    let known = Timestamp(row.try_get(0)?);
-    let at = age::following(known, now, step_max);
-    let until = if known == Timestamp(0) { at } else { known };
-    sqlx::query("UPDATE meta SET age = $1 WHERE age <> $1").bind(at.0).execute(&mut *sql).await?;
+    let (until, age) = age::grow_on_server(&mut sql, now, step_max).await?;
     sqlx::query(
         "INSERT INTO milestone SELECT $1, coalesce((SELECT max(number) FROM command), 0)
          ON CONFLICT (at) DO UPDATE SET command = excluded.command",
@@ -32,7 +28,7 @@ pub(super) async fn grow_older(
     .execute(&mut *sql)
     .await?;
     sql.commit().await?;
-    Ok(Age::of(at, now))
+    Ok(age)
 }
 
 /// The newest stays always, as in SQLite.
@@ -42,7 +38,7 @@ pub(super) async fn trim(
     after: i64,
 ) -> sqlx::Result<Trimmed> {
     let mut sql = connection.begin().await?;
-    let last_old = last_old(&mut sql, keep).await?;
+    let last_old = age::milestone_on_server(&mut sql, "command", keep).await?;
     let rows = sqlx::query(
         "SELECT number, answered_at IS NOT NULL FROM command
          WHERE number > $1 AND number <= $2 AND number < (SELECT max(number) FROM command)
@@ -69,25 +65,4 @@ pub(super) async fn trim(
     .await?;
     sql.commit().await?;
     Ok(Trimmed { rows: u64::try_from(going.len()).unwrap_or(u64::MAX), next })
-}
-
-/// The last number that is old.
-async fn last_old(sql: &mut PgConnection, keep: Duration) -> sqlx::Result<i64> {
-    let row = sqlx::query("SELECT age FROM meta FOR UPDATE").fetch_one(&mut *sql).await?;
-    let age = Timestamp(row.try_get(0)?);
-    if age == Timestamp(0) {
-        return Ok(0);
-    }
-    let row =
-        sqlx::query("SELECT at, command FROM milestone WHERE at <= $1 ORDER BY at DESC LIMIT 1")
-            .bind(age::before(age, keep).0)
-            .fetch_optional(&mut *sql)
-            .await?;
-    let Some(row) = row else { return Ok(0) };
-    // Nobody asks for one before it any more.
-    sqlx::query("DELETE FROM milestone WHERE at < $1")
-        .bind(row.try_get::<i64, _>(0)?)
-        .execute(sql)
-        .await?;
-    row.try_get(1)
 }

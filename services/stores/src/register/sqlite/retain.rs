@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use messaging::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use rusqlite::{Connection, params};
 
 use crate::{
     age::{self, Age},
@@ -45,7 +45,7 @@ pub(super) fn trim(
              WHERE number > ?1 AND number <= ?2 AND number < (SELECT max(number) FROM command)
              ORDER BY number LIMIT ?3",
         )?;
-        let values = params![after, last_old(&sql, keep)?, ROWS_MAX];
+        let values = params![after, age::milestone(&sql, "command", keep)?, ROWS_MAX];
         let rows = statement.query_map(values, |row| Ok((row.get(0)?, row.get(1)?)))?;
         rows.collect::<rusqlite::Result<_>>()?
     };
@@ -64,20 +64,4 @@ pub(super) fn trim(
     }
     sql.commit()?;
     Ok(trimmed)
-}
-
-/// The last number that is old.
-fn last_old(sql: &Transaction<'_>, keep: Duration) -> rusqlite::Result<i64> {
-    let age = age::read(sql)?;
-    if age == Timestamp(0) {
-        return Ok(0);
-    }
-    let newest = "SELECT at, command FROM milestone WHERE at <= ?1 ORDER BY at DESC LIMIT 1";
-    let found = sql
-        .prepare_cached(newest)?
-        .query_row([age::before(age, keep).0], |row| Ok((row.get::<_, i64>(0)?, row.get(1)?)));
-    let Some((at, last)) = found.optional()? else { return Ok(0) };
-    // Nobody asks for one before it any more.
-    sql.prepare_cached("DELETE FROM milestone WHERE at < ?1")?.execute([at])?;
-    Ok(last)
 }
