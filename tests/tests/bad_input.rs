@@ -262,6 +262,7 @@ async fn a_hundred_uploads_at_once_need_little_memory() {
     assert_eq!(tickets.len(), UPLOADS);
     assert!(uploads.iter().all(|upload| upload.size == UPLOAD_BYTES as u64));
     let peak = program.memory_peak();
+    eprintln!("{UPLOADS} uploads of {UPLOAD_BYTES} bytes: {} MiB at most", peak / MIB);
     assert!(peak < MEMORY_MAX, "{} MiB at most", peak / MIB);
     assert!(program.is_alive());
 }

@@ -27,9 +27,10 @@ pub struct Limits {
     pub bytes_in_flight_max: usize,
     /// Requests being worked on. Default 4,096.
     pub requests_in_flight_max: usize,
-    /// Uploads at once. Default 128.
+    /// Uploads at once. Each holds up to 2 MiB until its end, however slowly it comes: what HTTP/2 lets its client
+    /// send ahead, one piece as it is decoded, and the part that is written. Default 64.
     pub uploads_max: usize,
-    /// Bytes of uploads held in memory. Default 16 MiB.
+    /// Bytes of pieces of uploads that are arriving or being stored. Default 16 MiB.
     pub upload_bytes_in_flight_max: usize,
     /// Submissions a second of one sender, on average. Default 5,000.
     pub rate_per_second: u32,
@@ -83,7 +84,7 @@ impl Default for Limits {
             attachment_bytes_max: 200 << 20,
             bytes_in_flight_max: 256 << 20,
             requests_in_flight_max: 4_096,
-            uploads_max: 128,
+            uploads_max: 64,
             upload_bytes_in_flight_max: 16 << 20,
             rate_per_second: 5_000,
             rate_burst: 10_000,
