@@ -12,6 +12,7 @@ mod dice;
 mod draft;
 mod edit;
 mod gates;
+mod inbox;
 mod linger;
 mod recover;
 mod repetition;
@@ -47,6 +48,7 @@ use self::{
     dice::Dice,
     draft::Draft,
     edit::Desk,
+    inbox::{BATCHES_MAX, Inbox},
     report::Reported,
     start::Envelopes,
     steady::Steady,
@@ -73,8 +75,6 @@ use crate::{
     teller::{Teller, Why},
 };
 
-/// Batches that wait for a turn.
-const BATCHES_MAX: usize = 4;
 /// Endings settled in one turn.
 const ENDINGS_MAX: usize = 2_000;
 /// Told events are forgotten with the next transaction, or after this long without one.
@@ -117,7 +117,7 @@ pub(crate) struct Engine {
     lingering: Vec<Wake>,
     probes: JoinSet<(usize, Result<()>)>,
     helpers: JoinSet<()>,
-    batches: mpsc::Receiver<Prepared>,
+    inbox: Inbox,
     orders: mpsc::Receiver<Orders>,
     /// Documents that are to go instead of others, while they are judged.
     desk: Desk,
@@ -285,7 +285,7 @@ impl Engine {
         helpers.spawn(looking);
         helpers.spawn(keeping);
         engine.helpers = helpers;
-        engine.batches = batches;
+        engine.inbox = Inbox::new(batches);
         engine.orders = orders;
         engine.admitted = admitted;
         engine.fresh = fresh;
@@ -328,7 +328,7 @@ impl Engine {
             Some(orders) = self.orders.recv(), if self.desk.is_free() => Wake::Orders(orders),
             Some((served, probed)) = next_probe(&mut self.probes) => Wake::Probed(served, probed),
             Some(ended) = self.attempts.join_next() => ended_of(ended),
-            Some(batch) = self.batches.recv() => Wake::Batch(batch),
+            Some(batch) = self.inbox.next() => Wake::Batch(batch),
             Some(_) = self.helpers.join_next() => Wake::HelperLost,
             () = tokio::time::sleep_until(wakes_at) => Wake::Time,
         }
@@ -373,7 +373,10 @@ impl Engine {
     async fn take_in(&mut self, wake: Wake, draft: &mut Draft) -> Result<()> {
         match wake {
             Wake::Ended(ended) => self.settle(*ended, draft).await,
-            Wake::Batch(batch) => self.admit(batch, draft).await,
+            Wake::Batch(batch) => {
+                self.inbox.put_back(batch);
+                Ok(())
+            }
             Wake::Orders(orders) => self.judge_and_obey(orders, draft).await,
             Wake::Judged(id, examined) => self.judged(id, examined, draft).await,
             Wake::Notice(notice) => self.notice(notice, draft).await,
@@ -394,11 +397,7 @@ impl Engine {
             let Some(ended) = self.attempts.try_join_next() else { break };
             self.take_in(ended_of(ended), draft).await?;
         }
-        for _ in 0..BATCHES_MAX {
-            let Ok(batch) = self.batches.try_recv() else { break };
-            self.admit(batch, draft).await?;
-        }
-        Ok(())
+        self.admit_what_came(draft).await
     }
 
     fn tidy_outbox(&mut self, draft: &mut Draft, is_tick: bool) {
@@ -457,7 +456,7 @@ impl Engine {
     /// Lets attempts under way end, for a while; what does not is uncertain at the next start.
     async fn drain(mut self) -> Result<()> {
         let deadline = Instant::now() + self.drain_max;
-        self.batches.close();
+        self.inbox.close();
         self.orders.close();
         while let Ok(Some(ended)) =
             tokio::time::timeout_at(deadline, self.attempts.join_next()).await
