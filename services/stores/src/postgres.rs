@@ -18,6 +18,9 @@ const READERS: u32 = 3;
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
 /// How long one call may take before its connection is given up; the largest reading takes seconds.
 const CALL_TIME_MAX: Duration = Duration::from_secs(60);
+/// One that was used so recently is not asked whether it is there: each question is a round trip, and a turn has
+/// several calls.
+const UNASKED_TIME_MAX: Duration = Duration::from_secs(1);
 /// Idle ones go: what stands between may forget them sooner than TCP notices.
 const IDLE_TIME_MAX: Duration = Duration::from_secs(300);
 /// Every connection is made anew after this long, so that a moved server is found again.
@@ -153,6 +156,13 @@ impl Server {
                 .acquire_timeout(CONNECT_TIME_MAX)
                 .idle_timeout(IDLE_TIME_MAX)
                 .max_lifetime(LIFETIME_MAX)
+                .test_before_acquire(false)
+                .before_acquire(|connection, known| {
+                    Box::pin(async move {
+                        let is_fresh = known.idle_for < UNASKED_TIME_MAX;
+                        Ok(is_fresh || connection.ping().await.is_ok())
+                    })
+                })
                 .connect_lazy_with(settings.options(&name, more))
         };
         Ok(Self {

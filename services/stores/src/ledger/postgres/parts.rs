@@ -1,14 +1,16 @@
 //! The parts of the transaction, each one statement for all its rows.
 
 use messaging::{ChannelName, Partition};
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _, postgres::PgArguments, query::Query};
 use uuid::Uuid;
 
 use super::commit::{Standing, endpoint_row, key};
 use crate::ledger::{
-    Admission, AdmittedMessage, Committed, EndpointRow, MessageRow, NewDelivery, Obeyed,
-    PartitionBatch, PauseRow, ReplayRow, Settlement, Started, Transaction,
+    Admission, AdmittedMessage, AttemptRow, Committed, EndpointRow, MessageRow, NewDelivery,
+    Obeyed, PartitionBatch, PauseRow, ReplayRow, Settlement, Started, Transaction,
 };
+
+type Statement<'q> = Query<'q, sqlx::Postgres, PgArguments>;
 
 /// Moves the position, and gives the partition's key. `None` if it is not where the batch began.
 pub(super) async fn advance(
@@ -62,8 +64,15 @@ pub(super) async fn settle(
     let states: Vec<&str> = settlements.iter().map(|it| it.state.name()).collect();
     let finals: Vec<bool> = settlements.iter().map(|it| it.state.is_final()).collect();
     let attempts: Vec<i32> = settlements.iter().map(|it| number(it.attempts)).collect();
-    let changed = sqlx::query(
-        "UPDATE delivery d
+    // What is settled already has its attempt, and is told by the version.
+    let settled = sqlx::query(
+        "WITH tried AS (
+            INSERT INTO attempt
+            SELECT * FROM unnest($9::bigint[], $10::bigint[], $11::int[], $12::bigint[],
+                                 $13::bigint[], $14::text[], $15::text[], $16::text[], $17::text[])
+            ON CONFLICT DO NOTHING
+         )
+         UPDATE delivery d
          SET state = g.state, attempts = g.attempts, next_at = g.next_at,
              first_attempt_at = g.first_attempt_at, version = g.version,
              final_at = CASE WHEN g.is_final THEN $8 END
@@ -79,42 +88,27 @@ pub(super) async fn settle(
     .bind(optional(|it| it.first_attempt_at.map(|at| at.0)))
     .bind(column(|it| it.version.cast_signed()))
     .bind(finals)
-    .bind(standing.stamp.0)
-    .execute(&mut *sql)
-    .await?;
-    if changed.rows_affected() != settlements.len() as u64 {
-        return Ok(false);
-    }
-    insert_attempts(sql, settlements).await?;
-    Ok(true)
+    .bind(standing.stamp.0);
+    let changed = bind_attempts(settled, settlements).execute(sql).await?;
+    Ok(changed.rows_affected() == settlements.len() as u64)
 }
 
-async fn insert_attempts(sql: &mut PgConnection, of: &[&Settlement]) -> sqlx::Result<()> {
+fn bind_attempts<'q>(statement: Statement<'q>, of: &[&'q Settlement]) -> Statement<'q> {
     let attempts: Vec<_> =
         of.iter().filter_map(|it| it.attempt.as_ref().map(|attempt| (*it, attempt))).collect();
-    if attempts.is_empty() {
-        return Ok(());
-    }
-    let texts = |value: fn(&crate::ledger::AttemptRow) -> Option<&str>| -> Vec<Option<&str>> {
+    let texts = |value: fn(&AttemptRow) -> Option<&str>| -> Vec<Option<&str>> {
         attempts.iter().map(|(_, attempt)| value(attempt)).collect()
     };
-    sqlx::query(
-        "INSERT INTO attempt
-         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::bigint[], $5::bigint[],
-                              $6::text[], $7::text[], $8::text[], $9::text[])",
-    )
-    .bind(attempts.iter().map(|(it, _)| it.delivery.0).collect::<Vec<i64>>())
-    .bind(attempts.iter().map(|(it, _)| it.version.cast_signed()).collect::<Vec<i64>>())
-    .bind(attempts.iter().map(|(_, attempt)| number(attempt.number)).collect::<Vec<i32>>())
-    .bind(attempts.iter().map(|(_, attempt)| attempt.started_at.0).collect::<Vec<i64>>())
-    .bind(attempts.iter().map(|(_, attempt)| attempt.ended_at.0).collect::<Vec<i64>>())
-    .bind(attempts.iter().map(|(_, attempt)| attempt.outcome).collect::<Vec<&str>>())
-    .bind(texts(|attempt| attempt.code.as_deref()))
-    .bind(texts(|attempt| attempt.cause.as_deref()))
-    .bind(texts(|attempt| attempt.receipt.as_deref()))
-    .execute(sql)
-    .await
-    .map(drop)
+    statement
+        .bind(attempts.iter().map(|(it, _)| it.delivery.0).collect::<Vec<i64>>())
+        .bind(attempts.iter().map(|(it, _)| it.version.cast_signed()).collect::<Vec<i64>>())
+        .bind(attempts.iter().map(|(_, attempt)| number(attempt.number)).collect::<Vec<i32>>())
+        .bind(attempts.iter().map(|(_, attempt)| attempt.started_at.0).collect::<Vec<i64>>())
+        .bind(attempts.iter().map(|(_, attempt)| attempt.ended_at.0).collect::<Vec<i64>>())
+        .bind(attempts.iter().map(|(_, attempt)| attempt.outcome).collect::<Vec<&str>>())
+        .bind(texts(|attempt| attempt.code.as_deref()))
+        .bind(texts(|attempt| attempt.cause.as_deref()))
+        .bind(texts(|attempt| attempt.receipt.as_deref()))
 }
 
 /// Messages, their bodies, deliveries, claims, and those nobody wants.
@@ -382,33 +376,29 @@ pub(super) async fn hand_out(
     let begun = wanted.begun.iter().filter(|endpoint| standing.keeps(**endpoint));
     let begun: Vec<i32> = begun.map(|endpoint| key(*endpoint)).collect();
     let done: Vec<i64> = wanted.intents_done.iter().map(|intent| intent.0).collect();
-    if !begun.is_empty() || !done.is_empty() {
-        // What is left of an intent of an endpoint that is another's now tells its new owner what may
-        // have been sent.
-        let kept = wanted.tenures.iter().map(|tenure| tenure.endpoint);
-        let kept: Vec<i32> = kept.filter(|it| standing.keeps(*it)).map(key).collect();
-        sqlx::query(
-            "DELETE FROM intent
-             WHERE id = ANY ($1) AND endpoint = ANY ($3) OR endpoint = ANY ($2)",
-        )
-        .bind(done)
-        .bind(begun)
-        .bind(kept)
-        .execute(&mut *sql)
-        .await?;
-    }
-    let Some((intent, started)) = &wanted.intent else { return Ok(()) };
-    let started: Vec<&Started> = started.iter().filter(|it| standing.keeps(it.endpoint)).collect();
-    if started.is_empty() {
+    let started = wanted.intent.iter().flat_map(|(_, started)| started);
+    let started: Vec<&Started> = started.filter(|it| standing.keeps(it.endpoint)).collect();
+    if begun.is_empty() && done.is_empty() && started.is_empty() {
         return Ok(());
     }
+    // What is left of an intent of an endpoint that is another's now tells its new owner what may
+    // have been sent.
+    let kept = wanted.tenures.iter().map(|tenure| tenure.endpoint);
+    let kept: Vec<i32> = kept.filter(|it| standing.keeps(*it)).map(key).collect();
     sqlx::query(
-        "INSERT INTO intent
-         SELECT $1, g.endpoint, array_agg(g.delivery), array_agg(g.version)
-         FROM unnest($2::int[], $3::bigint[], $4::bigint[]) g (endpoint, delivery, version)
+        "WITH gone AS (
+            DELETE FROM intent
+            WHERE id = ANY ($1) AND endpoint = ANY ($3) OR endpoint = ANY ($2)
+         )
+         INSERT INTO intent
+         SELECT $4, g.endpoint, array_agg(g.delivery), array_agg(g.version)
+         FROM unnest($5::int[], $6::bigint[], $7::bigint[]) g (endpoint, delivery, version)
          GROUP BY g.endpoint",
     )
-    .bind(intent.0)
+    .bind(done)
+    .bind(begun)
+    .bind(kept)
+    .bind(wanted.intent.as_ref().map_or(0, |(intent, _)| intent.0))
     .bind(started.iter().map(|it| key(it.endpoint)).collect::<Vec<i32>>())
     .bind(started.iter().map(|it| it.delivery.0).collect::<Vec<i64>>())
     .bind(started.iter().map(|it| it.version.cast_signed()).collect::<Vec<i64>>())
