@@ -5,7 +5,8 @@
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test fails by panicking"
+    clippy::print_stderr,
+    reason = "a test fails by panicking and says what it measured"
 )]
 
 use std::{collections::BTreeSet, path::Path, sync::Arc, time::Duration};
