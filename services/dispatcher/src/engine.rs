@@ -64,7 +64,7 @@ use crate::{
     gate::{Gate, blame::Blame, calendar::Hours, forecast::Pace, ramp::Ramp, rate::Bucket},
     known::Known,
     patient::Patient,
-    reader::{Handed, Prepared, Reader},
+    reader::{Handed, Reader},
     relay::{Fresh, Relay},
     restored::Beyond,
     retention::Keeper,
@@ -210,7 +210,8 @@ impl Served {
 #[derive(Debug)]
 enum Wake {
     Ended(Box<Ended>),
-    Batch(Prepared),
+    /// There is something in the inbox.
+    Batch,
     Orders(Orders),
     Judged(CommandId, Examined),
     Notice(Notice),
@@ -328,7 +329,7 @@ impl Engine {
             Some(orders) = self.orders.recv(), if self.desk.is_free() => Wake::Orders(orders),
             Some((served, probed)) = next_probe(&mut self.probes) => Wake::Probed(served, probed),
             Some(ended) = self.attempts.join_next() => ended_of(ended),
-            Some(batch) = self.inbox.next() => Wake::Batch(batch),
+            Some(()) = self.inbox.arrived() => Wake::Batch,
             Some(_) = self.helpers.join_next() => Wake::HelperLost,
             () = tokio::time::sleep_until(wakes_at) => Wake::Time,
         }
@@ -373,10 +374,6 @@ impl Engine {
     async fn take_in(&mut self, wake: Wake, draft: &mut Draft) -> Result<()> {
         match wake {
             Wake::Ended(ended) => self.settle(*ended, draft).await,
-            Wake::Batch(batch) => {
-                self.inbox.put_back(batch);
-                Ok(())
-            }
             Wake::Orders(orders) => self.judge_and_obey(orders, draft).await,
             Wake::Judged(id, examined) => self.judged(id, examined, draft).await,
             Wake::Notice(notice) => self.notice(notice, draft).await,
@@ -384,7 +381,7 @@ impl Engine {
                 self.probed(served, &probed, draft);
                 Ok(())
             }
-            Wake::Time | Wake::Shutdown | Wake::HelperLost => Ok(()),
+            Wake::Batch | Wake::Time | Wake::Shutdown | Wake::HelperLost => Ok(()),
         }
     }
 

@@ -4,8 +4,6 @@
 //! sends flat out would keep all systems waiting for it, so a turn in which attempts have ended admits in proportion
 //! to them, as long as something waits for their slots.
 
-use std::collections::VecDeque;
-
 use messaging::Result;
 use tokio::sync::mpsc;
 
@@ -27,35 +25,28 @@ const RECORDS_MIN: usize = 64;
 #[derive(Debug)]
 pub(super) struct Inbox {
     arriving: mpsc::Receiver<Prepared>,
-    /// Taken out and put back, before whatever arrives.
-    rest: VecDeque<Prepared>,
+    /// What has arrived, or is left of it.
+    next: Option<Prepared>,
 }
 
 impl Inbox {
     pub(super) fn new(arriving: mpsc::Receiver<Prepared>) -> Self {
-        Self { arriving, rest: VecDeque::new() }
+        Self { arriving, next: None }
     }
 
-    /// The next batch; `None` when no more come. Dropping it loses nothing.
-    pub(super) async fn next(&mut self) -> Option<Prepared> {
-        match self.rest.pop_front() {
-            Some(batch) => Some(batch),
-            None => self.arriving.recv().await,
+    /// Until there is something to take; `None` when no more comes. Dropping it loses nothing.
+    pub(super) async fn arrived(&mut self) -> Option<()> {
+        if self.next.is_none() {
+            self.next = Some(self.arriving.recv().await?);
         }
+        Some(())
     }
 
     /// At most `count` records of the next batch, if there is one; the others stay next.
     pub(super) fn take(&mut self, count: usize) -> Option<Prepared> {
-        let mut batch = self.rest.pop_front().or_else(|| self.arriving.try_recv().ok())?;
-        if let Some(rest) = cut(&mut batch, count) {
-            self.rest.push_front(rest);
-        }
+        let mut batch = self.next.take().or_else(|| self.arriving.try_recv().ok())?;
+        self.next = cut(&mut batch, count);
         Some(batch)
-    }
-
-    /// Puts the batch that was taken out last where it was.
-    pub(super) fn put_back(&mut self, batch: Prepared) {
-        self.rest.push_front(batch);
     }
 
     /// No more may come.
@@ -140,8 +131,8 @@ mod tests {
         sender.send(batch(0, &[0, 1, 2, 5, 6], 8)).await.unwrap();
         sender.send(batch(8, &[8], 9)).await.unwrap();
         let mut inbox = Inbox::new(arriving);
-        let first = inbox.next().await.unwrap();
-        inbox.put_back(first);
+        // It is there until it is taken, however often somebody looks.
+        assert!(inbox.arrived().await.is_some() && inbox.arrived().await.is_some());
         let taken: Vec<_> = std::iter::from_fn(|| inbox.take(2)).collect();
         let parts = taken.iter().map(|part| {
             let offsets: Vec<_> = part.records.iter().map(|record| record.offset).collect();
@@ -150,7 +141,7 @@ mod tests {
         let expected = [(0, vec![0, 1], 2), (2, vec![2, 5], 6), (6, vec![6], 8), (8, vec![8], 9)];
         assert_eq!(parts.collect::<Vec<_>>(), expected);
         drop(sender);
-        assert!(inbox.next().await.is_none());
+        assert!(inbox.arrived().await.is_none());
     }
 
     fn batch(from: u64, offsets: &[u64], next: u64) -> Prepared {

@@ -30,7 +30,7 @@ impl Engine {
                 () = self.shutdown.cancelled() => break,
                 Some(orders) = self.orders.recv() => Wake::Orders(orders),
                 Some(ended) = self.attempts.join_next() => ended_of(ended),
-                Some(batch) = self.inbox.next() => Wake::Batch(batch),
+                Some(()) = self.inbox.arrived() => Wake::Batch,
                 () = tokio::time::sleep_until(until) => break,
             };
             is_patient = self.is_patient(&next);
