@@ -28,7 +28,7 @@ pub struct Limits {
     /// Requests being worked on. Default 4,096.
     pub requests_in_flight_max: usize,
     /// Uploads at once. Each holds up to 2 MiB until its end, however slowly it comes: what HTTP/2 lets its client
-    /// send ahead, one piece as it is decoded, and the part that is written. Default 64.
+    /// send ahead, one piece as it is decoded, and the part that is written; a few more where that goes to S3 (AB-2208). Default 64.
     pub uploads_max: usize,
     /// Bytes of pieces of uploads that are arriving or being stored. Default 16 MiB.
     pub upload_bytes_in_flight_max: usize,
