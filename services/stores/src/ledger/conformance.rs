@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use self::fixtures::{
     admission, commit, control, first, is_kept_out, load, message, order, partition, settlement,
-    spec, started, untold,
+    spec, started, tried, untold,
 };
 use super::{
     Admission, DeliveryId, IntentRow, Ledger, MessageRow, NewDelivery, Numbering, OutboxEntry,
@@ -111,7 +111,7 @@ async fn a_delivery_is_settled_once(site: &Site) {
     let loaded = load(&*ledger, vec![spec("nordsachsen-kfz", "kfz")]).await;
     commit(&*ledger, admission(1..2, Some(first(&loaded)))).await.expect("it answers");
     let settle = || Transaction {
-        settlements: vec![settlement(1, 2, DeliveryState::Delivered)],
+        settlements: vec![tried(settlement(1, 2, DeliveryState::Delivered))],
         ..Transaction::default()
     };
     commit(&*ledger, settle()).await.expect("it answers");

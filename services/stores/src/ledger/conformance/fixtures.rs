@@ -10,7 +10,7 @@ use messaging::{
 use uuid::Uuid;
 
 use crate::ledger::{
-    Admission, AdmittedMessage, Claim, CommandRow, CommandState, Committed, DeliveryId,
+    Admission, AdmittedMessage, AttemptRow, Claim, CommandRow, CommandState, Committed, DeliveryId,
     EndpointRow, EndpointSpec, Ledger, Loaded, MessageRow, NewDelivery, OutboxEntry, Owned,
     PartitionBatch, Settlement, Started, Tenure, Transaction,
 };
@@ -64,6 +64,20 @@ pub(crate) fn settlement(delivery: i64, version: u64, state: DeliveryState) -> S
         first_attempt_at: Some(Timestamp(1)),
         attempt: None,
     }
+}
+
+/// `of` with the attempt that led to it.
+pub(crate) fn tried(of: Settlement) -> Settlement {
+    let attempt = AttemptRow {
+        number: of.attempts,
+        started_at: Timestamp(1),
+        ended_at: Timestamp(2),
+        outcome: "accepted",
+        code: None,
+        cause: None,
+        receipt: None,
+    };
+    Settlement { attempt: Some(attempt), ..of }
 }
 
 /// Registers `specs` and reads what is open. Of a shared ledger, this dispatcher takes them all, from

@@ -64,14 +64,14 @@ pub(super) async fn settle(
     let states: Vec<&str> = settlements.iter().map(|it| it.state.name()).collect();
     let finals: Vec<bool> = settlements.iter().map(|it| it.state.is_final()).collect();
     let attempts: Vec<i32> = settlements.iter().map(|it| number(it.attempts)).collect();
-    // What is settled already has its attempt, and is told by the version.
+    // What is settled already has its attempt, too: both are told by their count.
     let settled = sqlx::query(
         "WITH tried AS (
             INSERT INTO attempt
             SELECT * FROM unnest($9::bigint[], $10::bigint[], $11::int[], $12::bigint[],
                                  $13::bigint[], $14::text[], $15::text[], $16::text[], $17::text[])
-            ON CONFLICT DO NOTHING
-         )
+            ON CONFLICT DO NOTHING RETURNING 1
+         ), settled AS (
          UPDATE delivery d
          SET state = g.state, attempts = g.attempts, next_at = g.next_at,
              first_attempt_at = g.first_attempt_at, version = g.version,
@@ -79,7 +79,9 @@ pub(super) async fn settle(
          FROM unnest($1::bigint[], $2::text[], $3::int[], $4::bigint[], $5::bigint[],
                      $6::bigint[], $7::bool[])
               g (id, state, attempts, next_at, first_attempt_at, version, is_final)
-         WHERE d.id = g.id AND d.version = g.version - 1",
+         WHERE d.id = g.id AND d.version = g.version - 1 RETURNING 1
+         )
+         SELECT (SELECT count(*) FROM settled), (SELECT count(*) FROM tried)",
     )
     .bind(column(|it| it.delivery.0))
     .bind(states)
@@ -89,8 +91,10 @@ pub(super) async fn settle(
     .bind(column(|it| it.version.cast_signed()))
     .bind(finals)
     .bind(standing.stamp.0);
-    let changed = bind_attempts(settled, settlements).execute(sql).await?;
-    Ok(changed.rows_affected() == settlements.len() as u64)
+    let counted = bind_attempts(settled, settlements).fetch_one(sql).await?;
+    let (settled, tried): (i64, i64) = (counted.try_get(0)?, counted.try_get(1)?);
+    let attempts = settlements.iter().filter(|it| it.attempt.is_some()).count();
+    Ok((settled, tried) == (int(settlements.len()), int(attempts)))
 }
 
 fn bind_attempts<'q>(statement: Statement<'q>, of: &[&'q Settlement]) -> Statement<'q> {
@@ -427,6 +431,10 @@ pub(super) fn outcome_of(text: &str) -> Committed {
     };
     let moved = list().filter_map(partition).collect();
     Committed { lost, moved, is_outdated: parts.next() == Some("true") }
+}
+
+fn int(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 fn number(value: u32) -> i32 {
